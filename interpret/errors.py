@@ -1,0 +1,29 @@
+"""What the user can get wrong, said in one line: the object, what was expected, what was found, what to do."""
+
+
+class InterpretError(ValueError):
+    """An error that the user can mend; the command line prints it as one line and exits with code 2."""
+
+
+class CheckpointError(InterpretError):
+    """A checkpoint that is missing, damaged, unsafe, or does not fit the model it is loaded into."""
+
+
+class ImageError(InterpretError):
+    """An image or a data set that cannot be read."""
+
+
+class UnknownNameError(InterpretError):
+    """A name that no registry entry carries."""
+
+
+class UnsupportedModelError(InterpretError):
+    """A model whose attention this toolkit cannot look at truthfully."""
+
+
+class MissingTensorError(InterpretError):
+    """A tensor that `trace(keep=...)` did not keep."""
+
+
+class NoEvidenceError(InterpretError):
+    """A map that shows nothing: its gradient is exactly zero, or it is constant over the patches."""

@@ -1,0 +1,54 @@
+"""HOW attention is formed. A mechanism is one file: how q and k meet, and which probabilities are kept.
+
+The three stages of attention are `scores` (logits), `probs` (after softmax) and `weights` (after selection: what
+multiplies V).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from interpret.registry import Registry
+from interpret.tensors import LayerAttention
+
+
+class Mechanism(nn.Module):
+    """Plain scaled dot product; a mechanism overrides `project` (before the scores), `select` (after the softmax), or both.
+
+    Args:
+        num_heads: heads of the layer.
+        head_dim: width d of a head.
+    """
+
+    tau: float | None = None
+    """The threshold on probabilities, where the mechanism has one number for it."""
+
+    def __init__(self, num_heads: int, head_dim: int) -> None:
+        super().__init__()
+
+    @property
+    def selects(self) -> bool:
+        """Whether `weights` can differ from `probs`. Where they cannot, the fused kernel may be used."""
+        return type(self).select is not Mechanism.select
+
+    def project(self, q: LayerAttention, k: LayerAttention) -> tuple[LayerAttention, LayerAttention]:
+        """q and k (batch head token d) as they enter the dot product; scores = q k^T / sqrt(d)."""
+        return q, k
+
+    def select(self, probs: LayerAttention) -> LayerAttention:
+        """Weights from probabilities, both in fp32 or fp64."""
+        return probs
+
+
+@dataclass(frozen=True)
+class MechanismEntry:
+    """A registered mechanism: its class and how figures call it."""
+
+    name: str
+    function: Callable[..., Mechanism]
+    label: str
+    reference: str
+
+
+MECHANISMS: Registry[MechanismEntry] = Registry("mechanism", __name__, MechanismEntry)

@@ -1,0 +1,32 @@
+"""The two selection rules of the SelectiveViT sources, shared by the mechanisms and by interventions."""
+
+import torch
+
+from interpret.errors import InterpretError
+from interpret.tensors import LayerAttention
+
+EPSILON = 1e-6
+
+
+def check_tau(tau: float) -> float:
+    """Return `tau`, a probability below one."""
+    if not 0 <= tau < 1:
+        raise InterpretError(f"tau {tau} is outside [0, 1); tau is a threshold on attention probabilities")
+    return tau
+
+
+def hard(probs: LayerAttention, tau: float | torch.Tensor) -> LayerAttention:
+    """u = p 1[p > tau]; weights = u / (sum u + 1e-6). A row with nothing above tau becomes zeros."""
+    return _renormalise(probs * (probs > tau))
+
+
+def soft(probs: LayerAttention, tau: float | torch.Tensor) -> LayerAttention:
+    """u = ReLU(p - tau); weights = u / (sum u + 1e-6). A row with nothing above tau becomes zeros."""
+    return _renormalise(torch.relu(probs - tau))
+
+
+RULES = {"hard": hard, "soft": soft}
+
+
+def _renormalise(kept: LayerAttention) -> LayerAttention:
+    return kept / (kept.sum(dim=-1, keepdim=True) + EPSILON)

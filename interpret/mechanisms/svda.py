@@ -1,0 +1,37 @@
+"""SVD-inspired attention."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from interpret.errors import InterpretError
+from interpret.mechanisms import MECHANISMS, Mechanism
+from interpret.tensors import LayerAttention
+
+
+@MECHANISMS.register(label="SVDA", reference="arXiv 2602.10994; IEEE Access 2025, doi 10.1109/access.2025.3586739")
+class SVDA(Mechanism):
+    """softmax(Q^ diag(sigma) K^T^ / sqrt(d)) with q^ and k^ L2-normalised per token and head, sigma learned per head.
+
+    |score| is at most max|sigma| / sqrt(d): with sigma = 1 and d = 64 attention stays uniform to 2 %. sigma = d gives
+    unit-variance q and k the scores of the plain dot product ("parity"). sigma is not constrained in sign. The
+    published texts that were reachable state neither its initial value nor its sign nor a regulariser.
+
+    Args:
+        sigma_init: "one", "sqrt_d", "parity" (= d), or a number.
+    """
+
+    def __init__(self, num_heads: int, head_dim: int, sigma_init: str | float = "parity") -> None:
+        super().__init__(num_heads, head_dim)
+        self.sigma = nn.Parameter(torch.full((num_heads, head_dim), initial_sigma(sigma_init, head_dim)))
+
+    def project(self, q: LayerAttention, k: LayerAttention) -> tuple[LayerAttention, LayerAttention]:
+        return F.normalize(q, dim=-1) * self.sigma[:, None, :].to(q.dtype), F.normalize(k, dim=-1)
+
+
+def initial_sigma(sigma_init: str | float, head_dim: int) -> float:
+    """The number that `sigma_init` stands for at head width `head_dim`."""
+    named = {"one": 1.0, "sqrt_d": head_dim**0.5, "parity": float(head_dim)}
+    if isinstance(sigma_init, str) and sigma_init not in named:
+        raise InterpretError(f"sigma_init {sigma_init!r} is not one of {', '.join(named)} or a number")
+    return named[sigma_init] if isinstance(sigma_init, str) else float(sigma_init)

@@ -1,0 +1,74 @@
+"""Name -> entry. A folder is a registry, a file in it is an entry, the file's name is the entry's name."""
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+from interpret.errors import InterpretError, UnknownNameError
+
+Entry = TypeVar("Entry")
+
+
+class Registry(Mapping[str, Entry], Generic[Entry]):
+    """The entries of one folder, imported one by one when they are first asked for.
+
+    Listing the names imports nothing, so a command's `--help` stays fast. Files whose name starts with an underscore
+    are shared helpers, not entries.
+
+    Args:
+        kind: what an entry is called in messages, for example "attribution".
+        package: the dotted name of the folder.
+        entry_type: called as `entry_type(name=..., function=..., **fields)` for each registration.
+    """
+
+    def __init__(self, kind: str, package: str, entry_type: Callable[..., Entry]) -> None:
+        self.kind = kind
+        self._package = package
+        self._entry_type = entry_type
+        self._entries: dict[str, Entry] = {}
+
+    def register(self, **fields: Any) -> Callable[[Any], Any]:
+        """Decorator: file the decorated function or class under its file's name (outside the folder, its own name).
+
+        Raises:
+            InterpretError: the name is taken.
+        """
+
+        def add(function: Any) -> Any:
+            folder, _, file = function.__module__.rpartition(".")
+            name = file if folder == self._package else function.__name__
+            if name in self._entries:
+                raise InterpretError(
+                    f"{self.kind} {name!r} of {function.__module__} is already registered; give one of them another name"
+                )
+            self._entries[name] = self._entry_type(name=name, function=function, **fields)
+            return function
+
+        return add
+
+    def __getitem__(self, name: str) -> Entry:
+        if name not in self:
+            raise UnknownNameError(self._unknown(name))
+        if name not in self._entries:
+            importlib.import_module(f"{self._package}.{name}")
+        return self._entries[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries or name in self._files()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted({*self._files(), *self._entries}))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def _files(self) -> list[str]:
+        folder = importlib.import_module(self._package)
+        return [module.name for module in pkgutil.iter_modules(folder.__path__) if not module.name.startswith("_")]
+
+    def _unknown(self, name: str) -> str:
+        nearest = difflib.get_close_matches(name, list(self), n=1)
+        hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+        return f"unknown {self.kind} {name!r}; {hint}available: {', '.join(self)}"
