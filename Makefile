@@ -1,0 +1,43 @@
+# Everything goes through `setup`: it makes .venv in this checkout and does nothing when that is up to date.
+# Its words go to stderr, so that the last line of `make report` is the path of the page.
+
+PYTHON := .venv/bin/python
+STAMP := .venv/.up-to-date
+BASE ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
+NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+
+.PHONY: setup report test test-long notebooks check lock
+.DELETE_ON_ERROR:
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@if [ -z "$(BASE)" ]; then \
+		echo "setup: no Python 3.11 or newer found on PATH; install one or name it: make BASE=/path/to/python3.11" >&2; exit 1; fi
+	@echo "setup: making .venv with $(BASE); PyTorch with CUDA is several GB" >&2
+	@$(BASE) -m venv .venv >&2
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check "uv>=0.5" >&2
+	@$(PYTHON) -m uv pip install --quiet --python $(PYTHON) -r requirements.lock >&2
+	@$(PYTHON) -m uv pip install --quiet --python $(PYTHON) --no-deps -e . >&2
+	@touch $@
+
+report: setup
+	@$(PYTHON) -m interpret.report checkpoints/shapes-*.pt --data shapes --limit 6 --out figures/demo --overwrite
+
+test: setup
+	@$(PYTHON) -m pytest -m "not long"
+
+test-long: setup
+	@$(PYTHON) -m pytest
+
+notebooks: setup
+	@$(if $(NOTEBOOKS),$(PYTHON) -m nbconvert --to notebook --execute --inplace $(NOTEBOOKS),echo "notebooks/ is empty" >&2)
+
+check: setup
+	@$(PYTHON) -m ruff check
+	@$(PYTHON) -m ruff format --check
+	@$(PYTHON) -m pyright
+
+lock: setup
+	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --group test pyproject.toml -o requirements.lock --no-header

@@ -1,0 +1,16 @@
+from .attributions import ATTRIBUTIONS as ATTRIBUTIONS
+from .attributions import attribute as attribute
+from .checkpoint import LoadedModel as LoadedModel
+from .checkpoint import ModelSpec as ModelSpec
+from .checkpoint import load as load
+from .data import DATASETS as DATASETS
+from .figures import FIGURES as FIGURES
+from .indicators import INDICATORS as INDICATORS
+from .indicators import measure as measure
+from .interventions.threshold import threshold as threshold
+from .mechanisms import MECHANISMS as MECHANISMS
+from .report import write_pack as write_pack
+from .study import Study as Study
+from .study import run_study as run_study
+from .tracing import Trace as Trace
+from .tracing import trace as trace
