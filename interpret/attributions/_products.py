@@ -1,0 +1,61 @@
+"""Steps that the rollout family shares: fusing heads, discarding, and the product of layers."""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interpret.errors import InterpretError
+
+Fused = Float[Tensor, "batch query key"]
+Row = Float[Tensor, "batch key"]
+
+FUSIONS: dict[str, Callable[[Float[Tensor, "batch head query key"]], Fused]] = {
+    "mean": lambda heads: heads.mean(dim=1),
+    "max": lambda heads: heads.amax(dim=1),
+    "min": lambda heads: heads.amin(dim=1),
+}
+
+
+def fuse(heads: Float[Tensor, "batch head query key"], fusion: str) -> Fused:
+    """One matrix a layer from its heads."""
+    if fusion not in FUSIONS:
+        raise InterpretError(f"fusion {fusion!r} is not one of {', '.join(FUSIONS)}")
+    return FUSIONS[fusion](heads)
+
+
+def discard(fused: Fused, ratio: float) -> Fused:
+    """Set the floor(N^2 ratio) lowest entries of each whole matrix to zero, never the entry [0, 0].
+
+    Ties fall to the lower flat index. Deviation from vit-explain: every image of the batch is treated.
+    """
+    if not 0 <= ratio < 1:
+        raise InterpretError(f"discard_ratio {ratio} is outside [0, 1)")
+    flat = fused.flatten(1)
+    count = int(flat.shape[1] * ratio)
+    if count == 0:
+        return fused
+    lowest = flat.argsort(dim=1, stable=True)[:, :count]
+    dropped = torch.zeros_like(flat, dtype=torch.bool).scatter_(1, lowest, True)
+    dropped[:, 0] = False
+    return flat.masked_fill(dropped, 0.0).view_as(fused)
+
+
+def with_residual(row: Row, fused: Fused) -> Row:
+    """row times rownorm(fused + I), by vector products: the N x N product of layers is never formed.
+
+    A row that was cut whole becomes the identity row, not a row of sum one half.
+    """
+    scaled = row / (fused.sum(dim=-1) + 1)
+    return scaled + torch.einsum("bq,bqk->bk", scaled, fused)
+
+
+def accumulate(readout: Float[Tensor, "token"], layers: Iterable[Fused], step: Callable[[Row, Fused], Row]) -> Row:
+    """The row that the classifier reads of the product of layers: `layers` come last to first."""
+    row: Row | None = None
+    for fused in layers:
+        row = step(readout.to(fused.dtype).expand(len(fused), -1) if row is None else row, fused)
+    if row is None:
+        raise InterpretError("there is no layer to roll out; start_layer must be below the number of layers")
+    return row

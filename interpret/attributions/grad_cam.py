@@ -1,0 +1,45 @@
+"""Grad-CAM by pytorch-grad-cam. The door to pytorch_grad_cam."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_grad_cam import GradCAM
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+from interpret.attributions import ATTRIBUTIONS
+from interpret.tensors import PatchMap
+from interpret.tracing import Trace, untouched
+
+
+class UnscaledGradCAM(GradCAM):
+    """pytorch-grad-cam's Grad-CAM before its rescalings, which leave no absolute scale."""
+
+    def compute_cam_per_layer(self, input_tensor: Any, targets: Any, eigen_smooth: bool) -> list[np.ndarray]:
+        seen = self.activations_and_grads
+        activations, gradients = seen.activations[0].numpy(force=True), seen.gradients[0].numpy(force=True)
+        cam = self.get_cam_image(input_tensor, self.target_layers[0], targets, activations, gradients, eigen_smooth)
+        return [np.maximum(cam, 0)[:, None]]
+
+    def aggregate_multi_layers(self, cam_per_target_layer: list[np.ndarray]) -> np.ndarray:
+        return cam_per_target_layer[0][:, 0]
+
+
+@ATTRIBUTIONS.register(
+    label="Grad-CAM (pytorch-grad-cam)",
+    reference="Selvaraju et al. 2017, arXiv 1610.02391; pytorch_grad_cam.GradCAM",
+    signed=False,
+    class_specific=True,
+    needs=(),
+)
+def grad_cam(trace: Trace) -> PatchMap:
+    """ReLU of the Grad-CAM at the last block's `norm1`, unscaled: equal to `layer_grad_cam` after ReLU.
+
+    One target an image is passed; given one for a batch, the library would explain the first image only.
+    """
+    targets = [ClassifierOutputTarget(category) for category in trace.target.tolist()]
+    with untouched(trace.model.model), torch.enable_grad():
+        tail = trace.tail()
+        with UnscaledGradCAM(tail, [tail.tap]) as cam:
+            maps = cam(trace.features.detach().requires_grad_(), targets)
+    return torch.from_numpy(maps).to(trace.images.device)

@@ -1,0 +1,78 @@
+"""The spectra that spectral indicators are computed from. A number carries the kind of its spectrum."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interpret.errors import InterpretError
+from interpret.tracing import Trace
+from interpret.vit import Attention
+
+Spectrum = Float[Tensor, "layer batch head direction"]
+
+
+def spectrum(trace: Trace, kind: str) -> Spectrum:
+    """Nonnegative values, one a direction; of each image for "attention" and "scores", of the weights for the rest."""
+    if kind not in KINDS:
+        raise InterpretError(f"unknown spectrum kind {kind!r}; available: {', '.join(KINDS)}")
+    if kind not in available(trace):
+        raise InterpretError(f"spectrum kind {kind!r} is not defined for {trace.model.name} or was not kept by its trace")
+    return KINDS[kind](trace)
+
+
+def available(trace: Trace) -> tuple[str, ...]:
+    """The kinds that this trace can give."""
+    learned = hasattr(trace.model.model.blocks[0].attn.mechanism, "sigma")
+    given = {"sigma": learned, "scores": trace.scores is not None, "attention": trace.weights is not None}
+    return tuple(kind for kind in KINDS if given.get(kind, True))
+
+
+def attention(trace: Trace) -> Spectrum:
+    """Singular values of `weights`, after any threshold."""
+    return torch.linalg.svdvals(trace.need("weights"))
+
+
+def scores(trace: Trace) -> Spectrum:
+    """Singular values of the scores; at most d of them are not zero."""
+    return torch.linalg.svdvals(trace.need("scores"))
+
+
+def sigma(trace: Trace) -> Spectrum:
+    """|sigma| of svda."""
+    return _of_weights(trace, lambda block: block.attn.mechanism.sigma.abs())
+
+
+def qk_weight(trace: Trace) -> Spectrum:
+    """Singular values of W_q^T W_k per head, `norm1`'s gain folded in, biases and q/k norms left out.
+
+    The d nonzero ones, exactly, from a d x d matrix. For svda W_q^T diag(sigma) W_k, a proxy: the row norm is ignored.
+    """
+    return _of_weights(trace, lambda block: _qk_singular_values(block.attn, block.norm1))
+
+
+KINDS: dict[str, Callable[[Trace], Spectrum]] = {
+    "attention": attention,
+    "scores": scores,
+    "qk_weight": qk_weight,
+    "sigma": sigma,
+}
+
+
+def _of_weights(trace: Trace, one: Callable[..., Float[Tensor, "head direction"]]) -> Spectrum:
+    with torch.no_grad():
+        layers = torch.stack([one(block) for block in trace.model.model.blocks])
+    return layers[:, None].expand(-1, len(trace.images), -1, -1)
+
+
+def _qk_singular_values(attn: Attention, norm1: torch.nn.Module) -> Float[Tensor, "head direction"]:
+    gain = norm1.weight if getattr(norm1, "weight", None) is not None else torch.ones_like(attn.qkv.weight[0])
+    folded = (attn.qkv.weight * gain).double().unflatten(0, (3, attn.num_heads, attn.head_dim))
+    q, k = folded[0], folded[1]
+    sigma = getattr(attn.mechanism, "sigma", None)
+    if sigma is not None:
+        q = q * sigma[..., None]
+    _, upper_q = torch.linalg.qr(q.transpose(-2, -1))
+    _, upper_k = torch.linalg.qr(k.transpose(-2, -1))
+    return torch.linalg.svdvals(upper_q @ upper_k.transpose(-2, -1))

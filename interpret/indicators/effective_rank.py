@@ -1,0 +1,28 @@
+"""Effective rank."""
+
+import torch
+
+from interpret.indicators import INDICATORS, _spectra
+from interpret.tensors import PerHead
+from interpret.tracing import Trace
+
+
+@INDICATORS.register(
+    label="effective rank",
+    unit="directions",
+    bounds=("1", "d, or N for attention"),
+    higher="more directions are used",
+    reference="Roy & Vetterli 2007, doi 10.5281/zenodo.40337; its use for SVDA is a definition of this toolkit",
+    needs=("weights",),
+    spectral=True,
+)
+def effective_rank(trace: Trace, *, kind: str = "attention") -> PerHead:
+    """exp(-sum p ln p) with p = w / sum w over the spectrum w; from 1 to the rank; NaN for a spectrum of zeros.
+
+    Uniform attention and a sink on one token both have effective rank 1 and opposite attention entropy.
+
+    Args:
+        kind: the spectrum: "attention", "scores", "qk_weight", or "sigma" (svda).
+    """
+    w = _spectra.spectrum(trace, kind).double()
+    return torch.special.entr(w / w.sum(dim=-1, keepdim=True)).sum(dim=-1).exp()

@@ -1,0 +1,26 @@
+"""Spectral entropy."""
+
+import torch
+
+from interpret.indicators import INDICATORS, _spectra
+from interpret.tensors import PerHead
+from interpret.tracing import Trace
+
+
+@INDICATORS.register(
+    label="spectral entropy",
+    unit="nats",
+    bounds=("0", "ln d, or ln N for attention"),
+    higher="energy on more directions",
+    reference="named by SVDA, arXiv 2602.10994; definition of this toolkit, not verified against the paper",
+    needs=("weights",),
+    spectral=True,
+)
+def spectral_entropy(trace: Trace, *, kind: str = "attention") -> PerHead:
+    """H = -sum p ln p with p = w / sum w over the spectrum w, in nats; NaN for a spectrum of zeros.
+
+    Args:
+        kind: the spectrum: "attention", "scores", "qk_weight", or "sigma" (svda).
+    """
+    w = _spectra.spectrum(trace, kind).double()
+    return torch.special.entr(w / w.sum(dim=-1, keepdim=True)).sum(dim=-1)

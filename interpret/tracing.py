@@ -1,0 +1,229 @@
+"""Trace, trace(): one forward and at most one backward pass, looked at through the taps."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from interpret import vit as vits
+from interpret.checkpoint import LoadedModel
+from interpret.data import preprocess
+from interpret.errors import InterpretError, MissingTensorError
+from interpret.tensors import Attention, Features, Images, Logits, Target, Tokens
+
+STAGES = ("scores", "probs", "weights", "gradient")
+IMAGES_PER_PASS = {"cpu": 2}
+"""Activations live for one pass only, so few images a pass bound the memory; a CPU loses no speed by it."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What was seen in one forward and one backward pass; every map and indicator is a pure function of it.
+
+    Attributes:
+        model: the model that was looked at, for what by nature needs more passes.
+        target: the class explained, one an image.
+        residual, normed: tokens entering the last block, and after its `norm1`.
+        scores, probs, weights: attention before the softmax, after it, and after selection (None where not kept;
+            `probs` and `weights` are one tensor where the mechanism selects nothing).
+        gradient: d logit[target] / d weights, None where not kept. It need not be 0 where a weight was cut to 0.
+    """
+
+    model: LoadedModel
+    images: Images
+    target: Target
+    logits: Logits
+    residual: Tokens
+    normed: Tokens
+    scores: Attention | None = None
+    probs: Attention | None = None
+    weights: Attention | None = None
+    gradient: Attention | None = None
+
+    def need(self, stage: str) -> Attention:
+        """The kept tensor of that name.
+
+        Raises:
+            MissingTensorError: `trace` was not asked to keep it.
+        """
+        kept = getattr(self, stage)
+        if kept is None:
+            have = [name for name in STAGES if getattr(self, name) is not None]
+            raise MissingTensorError(f"the trace holds no {stage!r}; call trace(..., keep={(*have, stage)!r})")
+        return kept
+
+    @property
+    def grid(self) -> vits.PatchGrid:
+        """Where the tokens lie."""
+        return self.model.grid
+
+    @property
+    def readout(self) -> Tensor:
+        """How much the classifier reads of each final token (token,)."""
+        return vits.readout(self.model.model).to(self.images.device)
+
+    @property
+    def features(self) -> Features:
+        """Output of the last block's `norm1` as a feature map, prefix tokens dropped."""
+        return self.grid.fold(self.normed.transpose(1, 2))
+
+    def tail(self) -> vits.Tail:
+        """The rest of the model as a function of `features`; use it inside `untouched`."""
+        return vits.Tail(self.model.model, self.residual, self.normed[:, : self.grid.prefix])
+
+
+def trace(
+    model: LoadedModel,
+    images: Images | Sequence[Image.Image],
+    target: int | Sequence[int] | Target | None = None,
+    *,
+    keep: Sequence[str] = ("probs", "weights"),
+) -> Trace:
+    """Look at `images` (as the model wants them, or PIL images) going through `model`, and leave no trace in it.
+
+    Args:
+        target: class to explain, one for all or one an image; None explains the predicted class of each image.
+        keep: which of "scores", "probs", "weights", "gradient" stay: each costs layers x heads x N x N floats an
+            image. A gradient costs one backward pass and is made only when it is named here.
+
+    Raises:
+        InterpretError: images of another size, a target that is no class, an unknown name in `keep`.
+    """
+    _check_keep(keep)
+    pixels = _as_pixels(model, images)
+    targets = _as_targets(target, len(pixels), model.model.num_classes)
+    step = IMAGES_PER_PASS.get(pixels.device.type, len(pixels))
+    with untouched(model.model):
+        record = _Record(model.model, len(pixels), keep)
+        for first in range(0, len(pixels), step):
+            part = slice(first, first + step)
+            record.look(pixels[part], None if targets is None else targets[part], part)
+    return Trace(model=model, images=pixels, **record.tensors())
+
+
+@contextmanager
+def untouched(model: nn.Module) -> Iterator[None]:
+    """Scope with the model frozen and in eval mode; afterwards, whatever happened, all is as it was before.
+
+    Restores the `training` flag of every module, `requires_grad` and `.grad` of every parameter, and the random state.
+    """
+    training = [(module, module.training) for module in model.modules()]
+    parameters = [(parameter, parameter.requires_grad, parameter.grad) for parameter in model.parameters()]
+    devices = {parameter.device for parameter, *_ in parameters if parameter.is_cuda}
+    model.eval().requires_grad_(False)
+    try:
+        with torch.random.fork_rng(devices=list(devices)), torch.inference_mode(False):
+            yield
+    finally:
+        for module, flag in training:
+            module.training = flag
+        for parameter, requires_grad, grad in parameters:
+            parameter.requires_grad_(requires_grad)
+            parameter.grad = grad
+
+
+class _Record:
+    """The kept tensors, filled pass by pass."""
+
+    def __init__(self, vit: Any, batch: int, keep: Sequence[str]) -> None:
+        self.vit = vit
+        self.backward = "gradient" in keep
+        selects = any(block.attn.mechanism.selects for block in vit.blocks)
+        self.aliased = not selects and {"probs", "weights"} <= set(keep)
+        self.stages = [stage for stage in STAGES if stage in keep and not (self.aliased and stage == "probs")]
+        tokens, attention = vits.patch_grid(vit).tokens, vit.blocks[0].attn
+        shape = (len(vit.blocks), batch, attention.num_heads, tokens, tokens)
+        like = attention.qkv.weight
+        dtype = torch.promote_types(like.dtype, torch.float32)
+        self.kept = {stage: torch.empty(shape, dtype=dtype, device=like.device) for stage in self.stages}
+        self.parts: dict[str, list[Tensor]] = {name: [] for name in ("logits", "target", "residual", "normed")}
+
+    def look(self, pixels: Images, target: Target | None, part: slice) -> None:
+        """One forward, and one backward where a gradient is kept, over the images of `part`."""
+        live: list[Tensor] = []
+        with ExitStack() as hooks, torch.set_grad_enabled(self.backward):
+            self._hook(hooks, part, live)
+            with torch.autocast(pixels.device.type, enabled=False):
+                logits = self.vit(pixels)
+        target = logits.argmax(dim=-1) if target is None else target.to(logits.device)
+        self._keep_part(logits=logits, target=target)
+        if self.backward:
+            score = logits.gather(1, target[:, None]).sum()
+            for layer, gradient in enumerate(torch.autograd.grad(score, live)):
+                self.kept["gradient"][layer, part] = gradient
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The tensors by name, whole."""
+        whole = {name: torch.cat(parts) for name, parts in self.parts.items()} | self.kept
+        return whole | ({"probs": whole["weights"]} if self.aliased else {})
+
+    def _hook(self, hooks: ExitStack, part: slice, live: list[Tensor]) -> None:
+        blocks = self.vit.blocks
+        for layer, block in enumerate(blocks):
+            for stage in self.stages:
+                if stage != "gradient":
+                    copy = partial(_copy_into, self.kept[stage][layer, part])
+                    hooks.callback(getattr(block.attn, stage).register_forward_hook(copy).remove)
+            if self.backward:
+                hold = partial(_hold, live)
+                hooks.callback(block.attn.weights.register_forward_hook(hold).remove)
+        if self.backward:
+            hooks.callback(blocks[0].register_forward_pre_hook(_start_graph).remove)
+        hooks.callback(blocks[-1].register_forward_pre_hook(self._keep_residual).remove)
+        hooks.callback(blocks[-1].norm1.register_forward_hook(self._keep_normed).remove)
+
+    def _keep_part(self, **tensors: Tensor) -> None:
+        for name, tensor in tensors.items():
+            self.parts[name].append(tensor.detach())
+
+    def _keep_residual(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        self._keep_part(residual=args[0])
+
+    def _keep_normed(self, module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
+        self._keep_part(normed=output)
+
+
+def _copy_into(place: Tensor, module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
+    place.copy_(output.detach())
+
+
+def _hold(live: list[Tensor], module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
+    live.append(output)
+
+
+def _start_graph(module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """With every parameter frozen the graph starts here, so nothing before the first block is differentiated."""
+    return (args[0].detach().requires_grad_(), *args[1:])
+
+
+def _check_keep(keep: Sequence[str]) -> None:
+    unknown = [stage for stage in keep if stage not in STAGES]
+    if unknown:
+        raise InterpretError(f"keep={tuple(keep)!r}: unknown {unknown[0]!r}; available: {', '.join(STAGES)}")
+
+
+def _as_pixels(model: LoadedModel, images: Images | Sequence[Image.Image]) -> Images:
+    if not isinstance(images, Tensor):
+        spec = model.spec
+        images = torch.stack([preprocess(image, model.img_size, spec.mean, spec.std) for image in images])
+    if tuple(images.shape[-2:]) != model.img_size:
+        raise InterpretError(
+            f"{model.name} takes images of {model.img_size} (height, width), got {tuple(images.shape[-2:])}; "
+            "resize them, or pass PIL images"
+        )
+    return images.to(model.device, next(model.model.parameters()).dtype)
+
+
+def _as_targets(target: int | Sequence[int] | Target | None, batch: int, classes: int) -> Target | None:
+    if target is None:
+        return None
+    targets = torch.as_tensor(target)
+    targets = targets.expand(batch) if targets.ndim == 0 else targets
+    if targets.shape != (batch,) or targets.min() < 0 or targets.max() >= classes:
+        raise InterpretError(f"target {target!r} is not one class in [0, {classes}) or one for each of {batch} images")
+    return targets
