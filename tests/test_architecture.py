@@ -73,7 +73,7 @@ def test_files_and_functions_are_small_and_quiet(path):
 
 @pytest.mark.parametrize("folder", sorted({path.parent for path in FILES}), ids=lambda folder: folder.name)
 def test_no_public_function_shares_its_name_with_a_module(folder):
-    modules = {path.name.removesuffix(".py") for path in folder.iterdir() if not path.name.startswith("__init__")}
+    modules = {path.name.removesuffix(".py") for path in folder.iterdir() if not path.name.startswith("_")}
     assert modules.isdisjoint(_names(folder / "__init__.py"))
     if folder == PACKAGE:
         assert modules.isdisjoint(interpret.__all__)
