@@ -1,0 +1,49 @@
+"""WHAT is shown. A figure is one file: a pure function of a `Study`, which draws one page or several.
+
+`tau_sweep.py` draws `tau_sweep.png`; several pages are called after their file and what differs: `overlay_grid_rollout.png`.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from interpret import plots
+from interpret.registry import Registry
+from interpret.study import Study
+
+Pages = dict[str, Figure]
+"""What tells a page from the others of its figure ("" where there is one page) -> the page."""
+
+
+@dataclass(frozen=True)
+class FigureEntry:
+    """A registered figure.
+
+    Attributes:
+        title: what the figure is about.
+        caption: how to read it.
+        applies: whether a study holds what the figure shows.
+    """
+
+    name: str
+    function: Callable[[Study], Pages]
+    title: str
+    caption: str
+    applies: Callable[[Study], bool]
+
+    def draw(self, study: Study) -> Pages:
+        """The pages in the style of the package, under the names of their files; none where it does not apply."""
+        if not self.applies(study):
+            return {}
+        with plots.style():
+            pages = self.function(study)
+        return {"_".join(filter(None, [self.name, _slug(suffix)])): figure for suffix, figure in pages.items()}
+
+
+FIGURES: Registry[FigureEntry] = Registry("figure", __name__, FigureEntry)
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", text)

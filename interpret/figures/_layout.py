@@ -1,0 +1,101 @@
+"""What several figures share: how models are called, coloured and listed, and how a grid of panels is laid out."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from interpret import plots
+from interpret.study import Study
+
+WIDTH = 7.2
+"""Width of a figure in inches: two columns of a paper."""
+
+
+def panels(rows: int, columns: int, width: float, height: float, **options: object) -> tuple[Figure, np.ndarray]:
+    """A figure of rows x columns axes, its size in inches; the axes come as a 2-D array."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def short(text: str, length: int = 24) -> str:
+    """Text of at most `length` signs; what is left out of its middle is shown as an ellipsis."""
+    half = (length - 1) // 2
+    return text if len(text) <= length else f"{text[:half]}\N{HORIZONTAL ELLIPSIS}{text[-half:]}"
+
+
+def title(model: dict) -> str:
+    """Name and rule of a model, one under the other."""
+    return f"{short(model['name'])}\n{short(model['rule'], 30)}"
+
+
+def model_legend(study: Study, figure: Figure, extra: Sequence[Line2D] = ()) -> None:
+    """A legend under the axes: each model in its colour with its rule, then what else the lines mean."""
+    handles = [
+        Line2D([], [], color=color, marker=plots.MARKERS[index], markerfacecolor="white", label=_entry(model))
+        for index, (model, color) in enumerate(zip(study.models, plots.colors(len(study.models)), strict=True))
+    ]
+    figure.legend(handles=[*handles, *extra], loc="outside lower center", ncols=2)
+
+
+def _entry(model: dict) -> str:
+    return f"{short(model['name'])}: {short(model['rule'], 30)}, N={model['tokens']}"
+
+
+def of_model(table: pd.DataFrame, model: dict) -> pd.DataFrame:
+    """The rows of one model."""
+    return table[table["model"] == model["name"]]
+
+
+def per_head(study: Study, indicator: str, kind: str = "") -> list[pd.DataFrame]:
+    """For each model the mean over the images: columns layer, head, value. Undefined values are left out."""
+    table = study.tables["indicators"]
+    chosen = table[(table["indicator"] == indicator) & (table["kind"].fillna("") == kind)]
+    return [
+        of_model(chosen, model).groupby(["layer", "head"], as_index=False)["value"].mean() for model in study.models
+    ]
+
+
+def kinds(study: Study, indicator: str) -> list[str]:
+    """The spectra an indicator was measured on, in the order of the table."""
+    table = study.tables["indicators"]
+    return list(dict.fromkeys(table.loc[table["indicator"] == indicator, "kind"].fillna("")))
+
+
+def measures(*indicators: str) -> Callable[[Study], bool]:
+    """Condition of a figure: the study holds one of these indicators."""
+
+    def applies(study: Study) -> bool:
+        return bool(study.tables["indicators"]["indicator"].isin(indicators).any())
+
+    return applies
+
+
+def unit(study: Study, indicator: str) -> str:
+    """The unit that the table gives an indicator."""
+    table = study.tables["indicators"]
+    return str(table.loc[table["indicator"] == indicator, "unit"].iloc[0])
+
+
+def draw_by_layer(study: Study, axes: Iterable[tuple[Axes, str, str]]) -> None:
+    """Into each (axes, indicator, kind): every model's heads as dots over the layers, their mean as a line."""
+    models = range(len(study.models))
+    palette = plots.colors(len(study.models))
+    for ax, indicator, kind in axes:
+        for index, table in zip(models, per_head(study, indicator, kind), strict=True):
+            plots.spread(table, ax, index, palette[index], shift=0.12 * (index - models[-1] / 2))
+
+
+def spectrum_panels(study: Study, indicator: str, subject: str) -> Figure:
+    """A panel for each kind of spectrum that `indicator` was measured on."""
+    found = kinds(study, indicator)
+    figure, axes = panels(1, len(found), min(WIDTH, 3.4 * len(found) + 0.4), 2.7)
+    draw_by_layer(study, [(ax, indicator, kind) for ax, kind in zip(axes[0], found, strict=True)])
+    for ax, kind in zip(axes[0], found, strict=True):
+        ax.set(title=f"spectrum: {kind}", ylabel=f"{subject.lower()} ({unit(study, indicator) or 'count'})")
+    model_legend(study, figure, [plots.head_dot()])
+    figure.suptitle(f"{subject}, mean over {len(study.image_ids)} images")
+    return figure

@@ -1,0 +1,57 @@
+"""What the readout token attends to after selection, head by head."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from interpret import plots
+from interpret.figures import FIGURES, Pages, _layout
+from interpret.study import Study
+
+QUANTILE = 0.995
+"""Where the colour scale ends, so that a few large weights do not darken all others."""
+
+
+@FIGURES.register(
+    title="Attention weights of the readout row, by layer and head",
+    caption="Post-threshold attention of the token that the classifier reads, over the patches of the first image. "
+    "Grey-blue patches are exactly zero: selection has cut them. All pages share one scale.",
+    applies=lambda study: len(study.image_ids) > 0,
+)
+def attention_heatmaps(study: Study) -> Pages:
+    """A page for each model: rows are layers, columns heads, for the first image."""
+    return dict(_pages(study))
+
+
+def _pages(study: Study) -> Iterator[tuple[str, Figure]]:
+    shown = [study.heatmap(index)[0] for index in range(len(study.models))]
+    scale = plots.shared_scale([np.quantile(weights, QUANTILE, keepdims=True) for weights in shown])
+    for model, weights in zip(study.models, shown, strict=True):
+        yield model["name"], _page(study, model, weights, scale)
+
+
+def _page(study: Study, model: dict, weights: np.ndarray, scale: plots.Scale) -> Figure:
+    layers, heads, rows, columns = weights.shape
+    width = min(_layout.WIDTH, 1.1 * (heads + 1) + 0.4)
+    height = (width - 0.6) / (heads + 1) * rows / columns * layers + 1.4
+    figure, axes = _layout.panels(layers, heads + 1, width, height)
+    _fill(axes, study.images[0], weights, scale)
+    label = f"attention weight; one scale for all models, ends at the {QUANTILE:.1%} quantile"
+    plots.color_bar(list(axes.flat), scale, label, location="bottom", extend="max")
+    cut = Patch(facecolor=plots.CUT, label=f"exactly 0 ({np.mean(weights == 0):.0%} of the weights shown)")
+    figure.legend(handles=[cut], loc="outside lower center")
+    figure.suptitle(f"{_layout.title(model)}, N={model['tokens']}: readout row of {_layout.short(study.image_ids[0])}")
+    return figure
+
+
+def _fill(axes: np.ndarray, image: np.ndarray, weights: np.ndarray, scale: plots.Scale) -> None:
+    for layer, row in enumerate(axes):
+        row[0].set_axis_off()
+        row[1].set_ylabel(f"layer {layer}")
+        for head, ax in enumerate(row[1:]):
+            plots.patch_heatmap(weights[layer, head], ax, scale)
+    for head, ax in enumerate(axes[0, 1:]):
+        ax.set_title(f"head {head}")
+    plots.picture(plots.enlarge(image), axes[0, 0]).set_title("input")

@@ -1,0 +1,86 @@
+"""The same images under every model, one page for each attribution."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from interpret import plots
+from interpret.figures import FIGURES, Pages, _layout
+from interpret.study import Study
+
+ROWS = 8
+"""Images on one page."""
+
+
+@FIGURES.register(
+    title="Where the evidence lies",
+    caption="One image a row, one model a column. The row's label names the class explained, the text under a panel what "
+    "the model says (red where that is not the label). All panels share the colour scale printed at the bar, in the raw "
+    "unit of the attribution; a red stamp marks a map that shows nothing.",
+    applies=lambda study: bool(study.maps),
+)
+def overlay_grid(study: Study) -> Pages:
+    """Overlays of each attribution: rows are images, columns the input and the models."""
+    return dict(_pages(study))
+
+
+def _pages(study: Study) -> Iterator[tuple[str, Figure]]:
+    count = len(study.image_ids)
+    for attribution in study.maps:
+        for start in range(0, count, ROWS):
+            suffix = attribution if count <= ROWS else f"{attribution}_{start // ROWS + 1}"
+            yield suffix, _page(study, attribution, range(start, min(start + ROWS, count)))
+
+
+def _page(study: Study, attribution: str, images: range) -> Figure:
+    columns = 1 + len(study.models)
+    width = min(_layout.WIDTH, 1.75 * columns)
+    height, breadth = study.images.shape[1:3]
+    panel = (width - 0.5) / columns * height / breadth + 0.2
+    figure, axes = _layout.panels(len(images), columns, width, panel * len(images) + 1.1)
+    scale = plots.shared_scale(study.map(index, attribution) for index in range(len(study.models)))
+    for row, image in zip(axes, images, strict=True):
+        _input(study, image, row[0])
+        for index, ax in enumerate(row[1:]):
+            _panel(study, index, attribution, image, scale, ax)
+    for ax, text in zip(axes[0], ["input", *map(_layout.title, study.models)], strict=True):
+        ax.set_title(text)
+    plots.color_bar(list(axes.flat), scale, f"{attribution}, raw values; one scale for all panels", location="bottom")
+    figure.suptitle(f"{attribution}: the same images under every model")
+    return figure
+
+
+def _input(study: Study, image: int, ax: Axes) -> None:
+    plots.picture(plots.enlarge(study.images[image]), ax)
+    if study.masks is not None:
+        plots.outline(study.masks[image], ax)
+    targets = _predictions(study, image)["target"].unique()
+    ax.set_ylabel(f"{_layout.short(study.image_ids[image])}\n{_layout.short(' / '.join(targets))}")
+
+
+def _panel(study: Study, index: int, attribution: str, image: int, scale: plots.Scale, ax: Axes) -> None:
+    status = _status(study, index, attribution, image)
+    if status == "ok":
+        plots.overlay(study.images[image], study.map(index, attribution)[image], ax, scale)
+    else:
+        plots.no_evidence(study.images[image], status, ax)
+    said = _predictions(study, image).iloc[index]
+    ax.set_xlabel(f"{_layout.short(said['predicted'])} {said['probability']:.2f}", color=_verdict(said["correct"]))
+
+
+def _predictions(study: Study, image: int) -> pd.DataFrame:
+    table = study.tables["predictions"]
+    names = [model["name"] for model in study.models]
+    return table[table["image"] == study.image_ids[image]].set_index("model").loc[names].reset_index()
+
+
+def _status(study: Study, index: int, attribution: str, image: int) -> str:
+    table = _layout.of_model(study.tables["maps"], study.models[index])
+    chosen = table[(table["attribution"] == attribution) & (table["image"] == study.image_ids[image])]
+    return str(chosen["status"].iloc[0]) if chosen["status"].iloc[0] == "ok" else f"{chosen['status'].iloc[0]} map"
+
+
+def _verdict(correct: object) -> str:
+    return plots.STAMP if correct is False or correct == 0 else "black"

@@ -1,0 +1,25 @@
+"""How much of the attention selection removes, layer by layer."""
+
+from interpret import plots
+from interpret.figures import FIGURES, Pages, _layout
+from interpret.study import Study
+
+SHOWN = {"sparsity": "weights that are zero", "retained_mass": "probability kept", "dead_rows": "queries that keep nothing"}
+
+
+@FIGURES.register(
+    title="What selection removes, by layer",
+    caption="Share of weights that are zero, share of the probability that survives, and queries all of whose weights "
+    "are zero: dots are heads, the line is their mean.",
+    applies=_layout.measures(*SHOWN),
+)
+def sparsity_by_layer(study: Study) -> Pages:
+    """One panel for each of sparsity, retained mass and dead rows, as far as they were measured."""
+    measured = [name for name in SHOWN if _layout.measures(name)(study)]
+    figure, axes = _layout.panels(1, len(measured), _layout.WIDTH, 2.6)
+    _layout.draw_by_layer(study, [(ax, name, "") for ax, name in zip(axes[0], measured, strict=True)])
+    for ax, name in zip(axes[0], measured, strict=True):
+        ax.set(title=SHOWN[name], ylabel=f"{name.replace('_', ' ')} ({_layout.unit(study, name)})")
+    _layout.model_legend(study, figure, [plots.head_dot()])
+    figure.suptitle(f"What selection removes, mean over {len(study.image_ids)} images")
+    return {"": figure}

@@ -1,0 +1,72 @@
+"""What a threshold costs: every model run again at each tau."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from interpret import plots
+from interpret.figures import FIGURES, Pages, _layout
+from interpret.study import Study
+
+LINES = {"hard": "-", "soft": ":"}
+
+
+@FIGURES.register(
+    title="Threshold sweep",
+    caption="Each model run again with the threshold applied inside its forward pass. A dashed vertical line marks the "
+    "tau a model was trained with; elsewhere the sweep is an intervention on a model that never saw this tau.",
+    applies=lambda study: len(study.tables["tau_sweep"]) > 0,
+)
+def tau_sweep(study: Study) -> Pages:
+    """Accuracy (confidence where labels are unknown), active tokens and retained mass against tau."""
+    table = study.tables["tau_sweep"]
+    shown = _shown(table)
+    figure, axes = _layout.panels(1, len(shown), _layout.WIDTH, 3.2)
+    for ax, (column, label) in zip(axes[0], shown.items(), strict=True):
+        _sweep(study, table, column, ax)
+        ax.set(ylabel=label, ylim=(0, None))
+        _tau_axis(study, sorted(table["tau"].unique()), ax)
+    _layout.model_legend(study, figure, _extra(table))
+    figure.suptitle(f"Threshold sweep over {int(table['n'].max())} images")
+    return {"": figure}
+
+
+def _shown(table: pd.DataFrame) -> dict[str, str]:
+    labelled = table["accuracy"].notna().any()
+    first = {"accuracy": "accuracy (share)"} if labelled else {"confidence": "confidence (mean top probability)"}
+    return first | {"active_tokens": "active tokens per query", "retained_mass": "retained mass (share)"}
+
+
+def _sweep(study: Study, table: pd.DataFrame, column: str, ax: Axes) -> None:
+    for index, (model, color) in enumerate(zip(study.models, plots.colors(len(study.models)), strict=True)):
+        mine = _layout.of_model(table, model)
+        for rule, rows in mine.groupby("rule"):
+            rows = rows.sort_values("tau")
+            plots.line(list(rows["tau"]), list(rows[column]), ax, index, color, linestyle=LINES[str(rule)])
+        for tau in mine.loc[mine["trained"].astype(bool), "tau"].unique():
+            plots.mark(tau, ax, color)
+
+
+def _tau_axis(study: Study, taus: list[float], ax: Axes) -> None:
+    """The taus of the sweep as ticks; above them tau N, where the models agree on the number of tokens N."""
+    _scale(taus, ax, [f"{tau:g}" for tau in taus])
+    ax.set_xlabel("threshold tau")
+    tokens = {model["tokens"] for model in study.models}
+    if len(tokens) == 1:
+        above = ax.twiny()
+        above.grid(False)
+        _scale(taus, above, [f"{tau * min(tokens):.2g}" for tau in taus])
+        above.set_xlabel(f"tau N (N={min(tokens)} tokens)")
+
+
+def _scale(taus: list[float], ax: Axes, labels: list[str]) -> None:
+    smallest = min([tau for tau in taus if tau > 0], default=1.0)
+    ax.set_xscale("symlog", linthresh=smallest, linscale=0.5)
+    ax.set_xlim(-0.4 * smallest, 1.4 * max(taus[-1], smallest))
+    ax.set_xticks(taus, labels=labels, rotation=60)
+    ax.minorticks_off()
+
+
+def _extra(table: pd.DataFrame) -> list[Line2D]:
+    rules = [Line2D([], [], color="0.3", linestyle=LINES[rule], label=f"{rule} threshold") for rule in table["rule"].unique()]
+    return [*rules, Line2D([], [], color="0.3", linestyle=(0, (4, 2)), linewidth=1.0, label="tau of the training")]

@@ -1,0 +1,40 @@
+"""How the models were trained."""
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from interpret import plots
+from interpret.figures import FIGURES, Pages, _layout
+from interpret.study import Study
+
+LINES = {"train": ":", "validation": "-"}
+
+
+@FIGURES.register(
+    title="Training curves",
+    caption="Loss and accuracy after each epoch as the checkpoints record them. The validation split chose the epoch "
+    "that was kept; it is not the test split.",
+    applies=lambda study: len(study.tables["history"]) > 0,
+)
+def training_curves(study: Study) -> Pages:
+    """Loss and accuracy against the epoch, training dotted and validation solid."""
+    figure, axes = _layout.panels(1, 2, _layout.WIDTH, 2.8)
+    for ax, (quantity, label) in zip(axes[0], {"loss": "loss (nats)", "accuracy": "accuracy (share)"}.items(), strict=True):
+        _curves(study, quantity, ax)
+        ax.set(xlabel="epoch", ylabel=label)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    splits = [Line2D([], [], color="0.3", linestyle=style, label=split) for split, style in LINES.items()]
+    _layout.model_legend(study, figure, splits)
+    figure.suptitle("Training curves")
+    return {"": figure}
+
+
+def _curves(study: Study, quantity: str, ax: Axes) -> None:
+    for index, (model, color) in enumerate(zip(study.models, plots.colors(len(study.models)), strict=True)):
+        rows = _layout.of_model(study.tables["history"], model)
+        for split, style in LINES.items():
+            column = f"{split}_{quantity}"
+            if column in rows:
+                options = {} if split == "validation" else {"marker": ""}
+                plots.line(list(rows["epoch"]), list(rows[column]), ax, index, color, linestyle=style, **options)

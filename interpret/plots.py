@@ -1,0 +1,244 @@
+"""Axes-level drawing: data in, `ax` in, `ax` out. No function here opens, shows or closes a figure.
+
+Maps are enlarged as scalars (bicubic) and coloured afterwards, on one scale that all compared panels share. The
+picture under a map is grey, so every colour in an overlay belongs to the map.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from jaxtyping import Float, UInt8
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from PIL import Image
+
+Picture = UInt8[np.ndarray, "height width 3"]
+Levels = UInt8[np.ndarray, "row col"]
+Map = Float[np.ndarray, "row col"]
+LayerHead = Float[np.ndarray, "layer head"]
+Color = tuple[float, float, float]
+
+PAPER: dict[str, Any] = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "figure.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "0.9",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4,
+    "image.interpolation": "nearest",
+    "legend.frameon": False,
+    "pdf.fonttype": 42,
+}
+NONNEGATIVE, SIGNED = "magma", "RdBu_r"
+CUT = "#9aa7b0"
+"""The grey-blue of a weight that selection has set to exactly zero; no colour of `NONNEGATIVE` is near it."""
+STAMP = "#d0021b"
+BLEND = 0.5
+"""Share of the map's colour in an overlay; the rest is the grey picture."""
+MARKERS = "osD^vPX*"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One colour scale for all panels that are compared.
+
+    Attributes:
+        low, high: the values at both ends of `cmap`, in the unit of the maps.
+    """
+
+    low: float
+    high: float
+    cmap: str
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Matplotlib's settings for a column of a paper, for as long as the block lasts."""
+    with mpl.rc_context(PAPER):
+        yield
+
+
+def colors(count: int) -> list[Color]:
+    """A colour for each of `count` models, told apart by colour-blind readers up to ten."""
+    return [tuple(color) for color in sns.color_palette("colorblind", count)]
+
+
+def shared_scale(maps: Iterable[np.ndarray]) -> Scale:
+    """0 to the maximum for maps without a negative value, symmetric about 0 for signed ones; NaN is left out."""
+    values = np.concatenate([[0.0], *(np.ravel(array[np.isfinite(array)]) for array in map(np.asarray, maps))])
+    high = float(np.abs(values).max()) or 1.0
+    return Scale(-high, high, SIGNED) if values.min() < 0 else Scale(0.0, high, NONNEGATIVE)
+
+
+def quantise(patch_map: np.ndarray, scale: Scale) -> UInt8[np.ndarray, "..."]:
+    """Values as steps 0 to 255 of the scale; what lies outside is clipped to its ends."""
+    share = (np.asarray(patch_map, dtype=np.float64) - scale.low) / (scale.high - scale.low)
+    return np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
+
+
+def lookup(cmap: str) -> UInt8[np.ndarray, "256 3"]:
+    """The 256 colours of a colour map."""
+    return np.rint(mpl.colormaps[cmap](np.arange(256))[:, :3] * 255).astype(np.uint8)
+
+
+def grey(image: Picture) -> UInt8[np.ndarray, "height width"]:
+    """Luminance of a picture."""
+    return np.asarray(Image.fromarray(image).convert("L"))
+
+
+def overlay_pixels(image: Picture, levels: Levels, cmap: str) -> Picture:
+    """Map over picture: bicubic enlargement of the scalar levels, then colour, then blend with the grey picture."""
+    height, width = image.shape[:2]
+    enlarged = np.asarray(Image.fromarray(levels).resize((width, height), Image.Resampling.BICUBIC))
+    blended = grey(image)[..., None] * (1 - BLEND) + lookup(cmap)[enlarged] * BLEND
+    return np.rint(blended).astype(np.uint8)
+
+
+def enlarge(image: Picture, side: int = 192) -> Picture:
+    """The picture with every pixel repeated until its shorter side has at least `side`; the pixels stay visible."""
+    factor = -(-side // min(image.shape[:2]))
+    return np.ascontiguousarray(image.repeat(factor, axis=0).repeat(factor, axis=1))
+
+
+def picture(image: np.ndarray, ax: Axes, cmap: str | None = None) -> Axes:
+    """An image without ticks and frame."""
+    ax.imshow(image, cmap=cmap, vmin=0, vmax=255)
+    ax.grid(False)
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def overlay(image: Picture, patch_map: Map, ax: Axes, scale: Scale) -> Axes:
+    """A patch map over its image, in the colours of `scale`."""
+    return picture(overlay_pixels(enlarge(image), quantise(patch_map, scale), scale.cmap), ax)
+
+
+def no_evidence(image: Picture, reason: str, ax: Axes) -> Axes:
+    """The grey image under a red stamp: a map that shows nothing is not drawn as if it did."""
+    picture(grey(image), ax, cmap="gray")
+    ax.text(
+        0.5,
+        0.5,
+        f"NO EVIDENCE\n{reason}",
+        transform=ax.transAxes,
+        ha="center",
+        va="center",
+        color=STAMP,
+        weight="bold",
+        size=7,
+        bbox={"facecolor": "white", "edgecolor": STAMP, "boxstyle": "round"},
+    )
+    return ax
+
+
+def patch_heatmap(patch_map: Map, ax: Axes, scale: Scale) -> Axes:
+    """A patch map cell by cell; cells that are exactly zero are drawn in `CUT`."""
+    cmap = mpl.colormaps[scale.cmap].with_extremes(bad=CUT)
+    ax.imshow(np.ma.masked_equal(patch_map, 0), cmap=cmap, vmin=scale.low, vmax=scale.high)
+    ax.grid(False)
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def head_grid(values: LayerHead, ax: Axes, scale: Scale, form: str = ".3g") -> Axes:
+    """One number for each layer and head, written in its cell; layers and heads are counted from 0."""
+    sns.heatmap(
+        pd.DataFrame(values),
+        ax=ax,
+        vmin=scale.low,
+        vmax=scale.high,
+        cmap=scale.cmap,
+        annot=True,
+        fmt=form,
+        annot_kws={"size": 6},
+        cbar=False,
+        linewidths=0.5,
+        linecolor="white",
+    )
+    ax.grid(False)
+    ax.tick_params(length=0)
+    ax.tick_params(axis="y", rotation=0)
+    ax.set(xlabel="head", ylabel="layer")
+    return ax
+
+
+def line(x: Sequence[float], y: Sequence[float], ax: Axes, index: int, color: Color, **options: Any) -> Axes:
+    """A line with the marker that belongs to model `index`; a hollow marker shows what lies under it."""
+    marker = {"marker": MARKERS[index % len(MARKERS)], "markerfacecolor": "white", "markeredgecolor": color}
+    ax.plot(x, y, color=color, **(marker | options))
+    return ax
+
+
+def spread(table: pd.DataFrame, ax: Axes, index: int, color: Color, shift: float = 0.0) -> Axes:
+    """Heads as faint dots over their layer, the mean of the heads as a line.
+
+    Args:
+        table: columns layer, head, value; one row for each layer and head.
+        shift: sideways displacement of the dots, in layers, so that models do not hide one another.
+    """
+    ax.scatter(table["layer"] + shift, table["value"], s=7, color=color, alpha=0.45, linewidths=0)
+    mean = table.groupby("layer")["value"].mean()
+    line(list(mean.index), list(mean), ax, index, color)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    ax.set_xlabel("layer")
+    return ax
+
+
+def head_dot() -> Line2D:
+    """The legend's entry for the dots of `spread`."""
+    return Line2D([], [], color="0.4", marker="o", markersize=2.5, linestyle="", label="one head")
+
+
+def outline(mask: np.ndarray, ax: Axes) -> Axes:
+    """The border of an object mask (row, col), over a picture of the mask's shape enlarged to fill `ax`."""
+    left, right, bottom, top = ax.get_images()[0].get_extent()
+    ax.contour(mask, levels=[0.5], colors=["white"], linewidths=0.8, extent=(left, right, top, bottom))
+    return ax
+
+
+def mark(x: float, ax: Axes, color: Color) -> Axes:
+    """A dashed vertical line, for the value a model was trained with."""
+    ax.axvline(x, color=color, linestyle=(0, (4, 2)), linewidth=1.0, zorder=1)
+    return ax
+
+
+def color_bar(axes: Sequence[Axes], scale: Scale, label: str, location: str = "right", extend: str = "neither") -> Colorbar:
+    """The colour bar of all `axes`, with both ends of the scale printed; `extend` draws a tip where values exceed them."""
+    colored = ScalarMappable(Normalize(scale.low, scale.high), scale.cmap)
+    placing = {"location": location, "shrink": 0.6, "aspect": 40, "pad": 0.02, "extend": extend}
+    bar = axes[0].figure.colorbar(colored, ax=list(axes), **placing)
+    ticks = np.linspace(scale.low, scale.high, 5)
+    bar.set_ticks(list(ticks), labels=[f"{tick:.3g}" for tick in ticks])
+    bar.set_label(label)
+    return bar
+
+
+def save(figure: Figure, stem: Path) -> list[Path]:
+    """`stem`.png (150 dots per inch) and `stem`.pdf, without a date: the same figure gives the same bytes."""
+    paths = [stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")]
+    figure.savefig(paths[0], dpi=150)
+    figure.savefig(paths[1], dpi=150, metadata={"CreationDate": None})
+    return paths

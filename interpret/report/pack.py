@@ -1,0 +1,111 @@
+"""A figure pack on disk: written whole or not at all, with a manifest that lets someone else check every file."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from interpret import plots
+from interpret.errors import InterpretError
+from interpret.figures import FIGURES
+from interpret.report import page
+from interpret.study import Study
+
+FORMAT = "interpret-pack/1"
+MANIFEST = "manifest.json"
+
+
+def write_pack(study: Study, out: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+    """Figures, tables, the study itself, `report.html` and last `manifest.json`, in the folder `out`.
+
+    Everything is written beside `out` first and renamed when it is complete: after a failure nothing is left, and a
+    pack that was there before is still there.
+
+    Returns:
+        The path of `report.html`.
+
+    Raises:
+        InterpretError: `out` exists and `overwrite` is not set, or `out` holds something other than a pack.
+    """
+    out = Path(out)
+    check_free(out, overwrite)
+    with _whole_or_nothing(out) as folder:
+        study.save(folder / "study")
+        _write_tables(study, folder / "tables")
+        shown = _draw(study, folder / "figures")
+        (folder / "report.html").write_text(page.render(study, shown), encoding="utf-8")
+        (folder / MANIFEST).write_text(_json(manifest(study, folder)), encoding="utf-8")
+    return out / "report.html"
+
+
+def check_free(out: Path, overwrite: bool) -> None:
+    """Refuse a folder that must not be written to, before any work is done for it.
+
+    Raises:
+        InterpretError: as `write_pack`.
+    """
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not overwrite:
+        raise InterpretError(f"{out} already exists; choose another folder (--out) or replace it (--overwrite)")
+    if not (out / MANIFEST).is_file():
+        raise InterpretError(
+            f"{out} is not a figure pack (it has no {MANIFEST}) and is not overwritten; choose another folder (--out)"
+        )
+
+
+def manifest(study: Study, folder: Path) -> dict[str, Any]:
+    """What made the pack, and the SHA-256 of every file under `folder`."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        "format": FORMAT,
+        "settings": study.settings,
+        "models": list(study.models),
+        "images": list(study.image_ids),
+        "files": {path.relative_to(folder).as_posix(): _sha256(path) for path in files},
+    }
+
+
+@contextmanager
+def _whole_or_nothing(out: Path) -> Iterator[Path]:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    holder = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    try:
+        folder = holder / "new"
+        folder.mkdir()
+        yield folder
+        if out.exists():
+            out.rename(holder / "old")
+        folder.rename(out)
+    finally:
+        shutil.rmtree(holder)
+
+
+def _write_tables(study: Study, folder: Path) -> None:
+    folder.mkdir()
+    for name, table in study.tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+
+
+def _draw(study: Study, folder: Path) -> list[page.Shown]:
+    folder.mkdir()
+    shown = []
+    for entry in FIGURES.values():
+        for name, figure in entry.draw(study).items():
+            png = plots.save(figure, folder / name)[0]
+            shown.append(page.Shown(name, entry.name, entry.title, entry.caption, png))
+    return shown
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

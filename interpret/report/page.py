@@ -1,0 +1,70 @@
+"""`report.html`: one self-contained page. It asks no network and works from a folder on disk."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
+
+from interpret.report import summary
+from interpret.report.explorer import data_url, explorer
+from interpret.study import Study
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A page of a figure that was written to the pack.
+
+    Attributes:
+        name: of the files, without suffix.
+        figure: the registered figure it belongs to.
+        title, caption: what it shows and how to read it.
+        png: the picture.
+    """
+
+    name: str
+    figure: str
+    title: str
+    caption: str
+    png: Path
+
+
+def render(study: Study, shown: Sequence[Shown]) -> str:
+    """The page as text. Names of classes, models and files are escaped, whatever they contain."""
+    environment = Environment(
+        loader=PackageLoader("interpret.report", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters["data_url"] = _picture
+    environment.globals["asset"] = _asset
+    return environment.get_template("report.html.j2").render(
+        study=study,
+        sections=_sections(shown),
+        explorer=explorer(study),
+        models=summary.models(study),
+        verdicts=summary.verdicts(study),
+        tables=summary.tables(study),
+    )
+
+
+def _sections(shown: Sequence[Shown]) -> dict[str, list[Shown]]:
+    sections: dict[str, list[Shown]] = {}
+    for page in shown:
+        sections.setdefault(page.figure, []).append(page)
+    return {name: sections[name] for name in sorted(sections, key=_place)}
+
+
+def _place(figure: str) -> tuple[int, str]:
+    """Overlays first, training last, what is between in the order of its name."""
+    return ({"overlay_grid": 0, "attention_heatmaps": 1, "training_curves": 3}.get(figure, 2), figure)
+
+
+def _picture(png: Path) -> str:
+    with Image.open(png) as image:
+        return data_url(image.convert("RGB"))
+
+
+def _asset(name: str) -> str:
+    return files("interpret.report").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,187 @@
+"""What the page says in words and short tables. Every number carries its unit, every tau its rule and tau N."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from interpret.study import Study
+
+LONGEST = 40
+"""Rows of a table in the page; the CSV holds all of them."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the page: cells are text already; `csv` names the file that holds every row."""
+
+    title: str
+    note: str
+    columns: list[str]
+    rows: list[list[str]]
+    csv: str
+
+
+def models(study: Study) -> list[dict[str, str]]:
+    """One row a model: what it is and how good it is."""
+    return [_model(study, model) for model in study.models]
+
+
+def _model(study: Study, model: dict[str, Any]) -> dict[str, str]:
+    rows, cols = model["grid"]
+    mine = study.tables["predictions"].loc[lambda table: table["model"] == model["name"]]
+    tau = model["tau"]
+    return {
+        "model": model["name"],
+        "rule": model["rule"],
+        "tau": "none" if tau is None else f"{tau:g}",
+        "tau N": "none" if tau is None else f"{tau * model['tokens']:.3g}",
+        "tokens N": f"{model['tokens']} ({rows} x {cols} patches + {model['prefix']} prefix)",
+        "layers x heads": f"{model['layers']} x {model['heads']}",
+        "parameters": f"{model['parameters']:,}",
+        "test accuracy": _recorded(model["record"]),
+        "on these images": _score(mine),
+    }
+
+
+def _recorded(record: dict[str, Any]) -> str:
+    if "test_accuracy" not in record:
+        return "not recorded"
+    images = f" (n = {record['test_images']:,})" if "test_images" in record else ""
+    return f"{record['test_accuracy']:.2%}{images}"
+
+
+def _score(predictions: pd.DataFrame) -> str:
+    known = predictions["correct"].dropna()
+    if known.empty:
+        return f"unlabelled; mean confidence {predictions['probability'].mean():.2f}"
+    return f"{int(known.astype(bool).sum())} of {len(known)} right"
+
+
+def verdicts(study: Study) -> list[str]:
+    """What a reader must know before believing a picture."""
+    return [*_silent_maps(study), *_dead_rows(study), *_wrong(study), *_undefined(study), *_unequal(study)]
+
+
+def _silent_maps(study: Study) -> Iterator[str]:
+    table = study.tables["maps"]
+    silent = table[table["status"] != "ok"]
+    for (model, attribution, status), rows in silent.groupby(["model", "attribution", "status"], sort=False):
+        yield (
+            f"{model}: {attribution} shows nothing on {len(rows)} of {len(study.image_ids)} images ({status}): "
+            f"{rows['message'].iloc[0]}"
+        )
+
+
+def _dead_rows(study: Study) -> Iterator[str]:
+    table = study.tables["indicators"]
+    dead = table[(table["indicator"] == "dead_rows") & (table["value"] > 0)]
+    for (model, unit), rows in dead.groupby(["model", "unit"], sort=False):
+        worst = rows.loc[rows["value"].idxmax()]
+        yield (
+            f"{model}: some queries keep no token at all and attend to nothing, at most {worst['value']:.3g} ({unit}) in "
+            f"layer {worst['layer']}, head {worst['head']}, image {worst['image']}."
+        )
+
+
+def _wrong(study: Study) -> Iterator[str]:
+    table = study.tables["predictions"]
+    wrong = table[table["correct"].notna() & (table["predicted"] != table["label"])]
+    for model, rows in wrong.groupby("model", sort=False):
+        names = ", ".join(rows["image"].head(5)) + (", ..." if len(rows) > 5 else "")
+        yield f"{model} misclassifies {len(rows)} of these images ({names}); its maps explain the class in the row's label."
+
+
+def _undefined(study: Study) -> Iterator[str]:
+    table = study.tables["indicators"]
+    for (model, indicator), rows in table[table["value"].isna()].groupby(["model", "indicator"], sort=False):
+        yield f"{model}: {indicator} is undefined in {len(rows)} cases, which are left out of means and plots."
+
+
+def _unequal(study: Study) -> Iterator[str]:
+    if len({model["tokens"] for model in study.models}) > 1:
+        tokens = ", ".join(f"{model['name']} {model['tokens']}" for model in study.models)
+        yield f"The models see different numbers of tokens ({tokens}): compare thresholds by tau N, not by tau."
+
+
+def tables(study: Study) -> list[Table]:
+    """The short tables of the page, without those that would be empty."""
+    made = [_predictions(study), _indicators(study), _sweep(study), _training(study)]
+    return [table for table in made if table.rows]
+
+
+def _predictions(study: Study) -> Table:
+    table = study.tables["predictions"]
+    names = [model["name"] for model in study.models]
+    rows = [
+        [image, str(seen["label"].iloc[0]) or "unknown", *(_said(seen[seen["model"] == name]) for name in names)]
+        for image, seen in table.groupby("image", sort=False)
+    ]
+    note = "What each model says and how probable it finds it (softmax probability of the predicted class)."
+    return Table("Predictions", note, ["image", "label", *names], rows[:LONGEST], "predictions.csv")
+
+
+def _said(rows: pd.DataFrame) -> str:
+    return f"{rows['predicted'].iloc[0]} {rows['probability'].iloc[0]:.2f}"
+
+
+def _indicators(study: Study) -> Table:
+    table = study.tables["indicators"].fillna({"kind": ""})
+    names = [model["name"] for model in study.models]
+    rows = []
+    for (indicator, kind, unit), values in table.groupby(["indicator", "kind", "unit"], sort=False, dropna=False):
+        per_model = [values.loc[values["model"] == name, "value"] for name in names]
+        rows.append([str(indicator), str(kind) or "-", str(unit) or "-", *map(_spread, per_model)])
+    note = "Mean over images, layers and heads, and in brackets the lowest and highest single value."
+    return Table("Indicators", note, ["indicator", "spectrum", "unit", *names], rows, "indicators.csv")
+
+
+def _spread(values: pd.Series) -> str:
+    known = values.dropna()
+    return f"{known.mean():.3g} ({known.min():.3g} to {known.max():.3g})" if len(known) else "undefined"
+
+
+SWEPT = {
+    "accuracy": "accuracy (share)",
+    "confidence": "confidence (probability)",
+    "agreement": "same prediction as trained (share)",
+    "active_tokens": "active tokens (per query)",
+    "retained_mass": "retained mass (share)",
+    "dead_rows": "dead rows",
+}
+
+
+def _sweep(study: Study) -> Table:
+    table = study.tables["tau_sweep"]
+    rows = [
+        [row["model"], f"{row['rule']}{' (as trained)' if row['trained'] else ''}", f"{row['tau']:g}", f"{row['tau_n']:.3g}"]
+        + [_number(row[column]) for column in SWEPT]
+        for row in table.to_dict("records")
+    ]
+    note = "Every model run again with the threshold inside its forward pass. N counts all tokens, prefix tokens included."
+    return Table("Threshold sweep", note, ["model", "rule", "tau", "tau N", *SWEPT.values()], rows, "tau_sweep.csv")
+
+
+def _number(value: float) -> str:
+    return "unknown" if pd.isna(value) else f"{value:.3g}"
+
+
+def _training(study: Study) -> Table:
+    history = study.tables["history"]
+    rows = [
+        [str(model), str(int(epochs["epoch"].count())), *(_number(epochs[column].iloc[-1]) for column in TRAINED if column in epochs)]
+        for model, epochs in (history.groupby("model", sort=False) if len(history) else ())
+    ]
+    columns = [label for column, label in TRAINED.items() if column in history]
+    note = "The last epoch that each checkpoint records."
+    return Table("Training", note, ["model", "epochs", *columns], rows, "history.csv")
+
+
+TRAINED = {
+    "train_loss": "training loss (nats)",
+    "validation_loss": "validation loss (nats)",
+    "train_accuracy": "training accuracy (share)",
+    "validation_accuracy": "validation accuracy (share)",
+    "images_per_second": "images per second",
+}
