@@ -1,0 +1,58 @@
+"""What a data set is made of."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import overload
+
+import numpy as np
+from jaxtyping import Bool
+from PIL import Image
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One image with what is known about it.
+
+    Attributes:
+        image: RGB, at its own size.
+        label: index into the data set's `classes`; None where there is none.
+        mask: exactly the pixels that the labelled object covers; None where that is not known.
+        id: names the image in tables and manifests, the same in every run.
+    """
+
+    image: Image.Image
+    label: int | None
+    mask: Bool[np.ndarray, "height width"] | None
+    id: str
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset(Sequence[Example]):
+    """Examples that are decoded, or drawn, when they are asked for. A slice is again a data set.
+
+    Attributes:
+        name: as registered.
+        classes: class names in the order of the labels; empty where the images carry no labels.
+        length: number of examples.
+        read: the example at a position in [0, length).
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    length: int
+    read: Callable[[int], Example]
+
+    def __len__(self) -> int:
+        return self.length
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Dataset": ...
+    def __getitem__(self, index: int | slice) -> "Example | Dataset":
+        positions = range(self.length)[index]
+        return self.subset(positions) if isinstance(positions, range) else self.read(positions)
+
+    def subset(self, positions: Sequence[int]) -> "Dataset":
+        """The examples at these positions, in this order."""
+        return replace(self, length=len(positions), read=lambda index: self.read(positions[index]))

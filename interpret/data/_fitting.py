@@ -1,0 +1,73 @@
+"""From an image of any size to what a model sees, and the same cut for its mask."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from interpret.data._examples import Dataset
+from interpret.errors import ImageError
+
+
+def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The image exactly as the model sees it: the largest centred crop of the right aspect ratio, resized (bicubic).
+
+    This is "resize the shorter side, then centre crop" in one step. An image of that size already stays as it is.
+
+    Args:
+        size: (height, width) of the model's input, pixels.
+    """
+    return ImageOps.fit(image, size[::-1], Image.Resampling.BICUBIC)
+
+
+def fit_mask(mask: Bool[np.ndarray, "height width"], size: tuple[int, int]) -> Bool[np.ndarray, "rows cols"]:
+    """The mask after the same crop as `fit`; each pixel takes the value of the nearest one."""
+    return np.asarray(ImageOps.fit(Image.fromarray(mask), size[::-1], Image.Resampling.NEAREST))
+
+
+def preprocess(
+    image: Image.Image, size: tuple[int, int], mean: Sequence[float], std: Sequence[float]
+) -> Float[Tensor, "channel height width"]:
+    """`fit`, then `normalise`: what goes into the model.
+
+    Args:
+        size: (height, width) of the model's input, pixels.
+        mean, std: of each channel, on the scale where white is 1.
+    """
+    return normalise(_pixels([fit(image, size)]), mean, std)[0]
+
+
+def normalise(
+    images: UInt8[Tensor, "batch channel height width"], mean: Sequence[float], std: Sequence[float]
+) -> Float[Tensor, "batch channel height width"]:
+    """(value / 255 - mean) / std, channel by channel, on the images' device."""
+    centre, spread = (torch.tensor(values, device=images.device).view(-1, 1, 1) for values in (mean, std))
+    return (images / 255 - centre) / spread
+
+
+def as_tensors(
+    dataset: Dataset, size: tuple[int, int]
+) -> tuple[UInt8[Tensor, "batch channel height width"], Int[Tensor, "batch"]]:
+    """A whole labelled data set in memory, after `fit`; `normalise` makes a batch of it fit for the model.
+
+    Returns:
+        Images as bytes (3 height width bytes each) and their labels.
+
+    Raises:
+        ImageError: the data set carries no labels.
+    """
+    if not dataset.classes:
+        raise ImageError(f"data set {dataset.name!r} carries no labels; use one with classes, such as 'shapes'")
+    pixels = np.empty((len(dataset), 3, *size), dtype=np.uint8)
+    labels = np.empty(len(dataset), dtype=np.int64)
+    for position, example in enumerate(dataset):
+        pixels[position] = np.asarray(fit(example.image, size)).transpose(2, 0, 1)
+        labels[position] = example.label
+    return torch.from_numpy(pixels), torch.from_numpy(labels)
+
+
+def _pixels(images: Sequence[Image.Image]) -> UInt8[Tensor, "batch channel height width"]:
+    return torch.from_numpy(np.stack([np.asarray(image).transpose(2, 0, 1) for image in images]))
