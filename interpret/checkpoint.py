@@ -2,95 +2,36 @@
 
 import dataclasses
 import hashlib
+import json
+import logging
 import os
+import pickle
+import re
 import tempfile
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import safetensors
+import safetensors.torch
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from interpret import vit as vits
+from interpret import state_dict as state_dicts
 from interpret.errors import CheckpointError
+from interpret.loaded_model import LoadedModel, ModelSpec, from_memory
+
+__all__ = ["LoadedModel", "ModelSpec", "from_memory", "load", "read", "save", "sha256", "write_atomically"]
 
 FORMAT = "interpret-vit/1"
-StateDict = dict[str, Tensor]
+WRAPPERS = ("state_dict", "model", "model_state_dict", "state_dict_ema", "model_ema")
+FOLDER_FILES = ("model.safetensors", "pytorch_model.bin")
 
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """What the weights do not say: how to build the model and how to feed it.
-
-    Attributes:
-        backbone: timm's name of the architecture.
-        architecture: arguments of timm's `VisionTransformer` that differ from the backbone's own.
-        mechanism: registered name of how attention is formed.
-        options: the mechanism's arguments, for example {"tau": 0.01}.
-        classes: names of the classes, in the order of the logits.
-        mean, std: of the input's three channels, on the scale 0 to 1.
-    """
-
-    backbone: str
-    architecture: dict[str, Any] = field(default_factory=dict)
-    mechanism: str = "softmax"
-    options: dict[str, Any] = field(default_factory=dict)
-    classes: tuple[str, ...] = ()
-    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
-    std: tuple[float, ...] = (0.5, 0.5, 0.5)
-
-    def build(self) -> nn.Module:
-        """The untrained model."""
-        return vits.make_attention_explicit(
-            vits.create_vit(self.backbone, **self.architecture), self.mechanism, self.options
-        )
-
-    @property
-    def rule(self) -> str:
-        """The mechanism with its options, as figures print it, for example "hard_threshold tau=0.01"."""
-        return " ".join([self.mechanism, *(f"{name}={value}" for name, value in self.options.items())])
-
-
-@dataclass(frozen=True)
-class LoadedModel:
-    """A model ready to be looked at, in eval mode.
-
-    Attributes:
-        name: what tables and figures call it.
-        history: one record an epoch of its training, empty where the file has none.
-        record: how it was made (command, data, seed, accuracy), as far as the file says.
-        sha256: of the file it came from, "" for a model that came from memory.
-    """
-
-    model: Any
-    spec: ModelSpec
-    name: str
-    history: list[dict[str, Any]] = field(default_factory=list)
-    record: dict[str, Any] = field(default_factory=dict)
-    sha256: str = ""
-
-    @property
-    def grid(self) -> vits.PatchGrid:
-        """Where its tokens lie."""
-        return vits.patch_grid(self.model)
-
-    @property
-    def img_size(self) -> tuple[int, int]:
-        """(height, width) of the input."""
-        return tuple(self.model.patch_embed.img_size)
-
-    @property
-    def device(self) -> torch.device:
-        """Where its parameters lie."""
-        return next(self.model.parameters()).device
-
-    def class_name(self, index: int) -> str:
-        """Name of a class, its number where the names are not known."""
-        return self.spec.classes[index] if index < len(self.spec.classes) else f"class {index}"
+logger = logging.getLogger(__name__)
 
 
 def save(path: str | os.PathLike[str], loaded: LoadedModel, dtype: torch.dtype | None = None) -> None:
-    """Write weights and spec to one file, whole or not at all; `dtype` converts floating tensors, for example to fp16."""
+    """Write weights and spec to one file, whole or not at all; `dtype` converts the weights, for example to fp16."""
     weights = {key: _as(tensor, dtype).cpu().contiguous() for key, tensor in loaded.model.state_dict().items()}
     payload = {
         "format": FORMAT,
@@ -121,9 +62,189 @@ def _as(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
     return tensor.detach().to(dtype) if dtype and tensor.is_floating_point() else tensor.detach()
 
 
-def from_memory(model: nn.Module, spec: ModelSpec, name: str) -> LoadedModel:
-    """A model that is already built, as `load` would return it."""
-    return LoadedModel(model=model.eval(), spec=spec, name=name)
+def load(
+    path: str | os.PathLike[str],
+    *,
+    mechanism: str | None = None,
+    tau: float | None = None,
+    backbone: str | None = None,
+    heads: int | None = None,
+    classes: Sequence[str] | None = None,
+    img_size: tuple[int, int] | None = None,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
+    device: str = "cpu",
+) -> LoadedModel:
+    """Load a checkpoint of this project, or a ViT's state dict in any of the usual wrappings.
+
+    Foreign files: raw, or under "state_dict", "model", "model_ema" ...; Lightning, DDP, compiled; the SelectiveViT
+    notebook's `vit.` and `model.` prefixes; safetensors; a timm folder. The architecture comes from the tensors, the
+    heads from timm's known widths. Every tensor must match; what was matched and what was assumed is logged. Nothing
+    in a file marks a fixed threshold, so a foreign SelectiveViT needs `mechanism` and `tau`.
+
+    Args:
+        mechanism, tau: how attention is formed, where the file does not say or to override what it says.
+        backbone: timm's name, where the tensors cannot tell the architecture.
+        heads: number of heads, where the width is not one of timm's.
+        classes: names in the order of the logits.
+        img_size: (height, width), where the patch grid is not square.
+        mean, std: of the input; (0.5, 0.5, 0.5) for a foreign file unless given.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, holds code, or does not match.
+    """
+    file = _weight_file(Path(path))
+    payload = read(file)
+    if payload.get("format") == FORMAT:
+        spec, tensors, notes = _own_spec(payload, file), payload["state_dict"], ()
+        if backbone or heads or img_size:
+            notes = ("backbone=, heads= and img_size= ignored, the file records them",)
+    else:
+        spec, tensors, notes = _foreign(payload, file, backbone or _folder_backbone(Path(path)), heads, img_size)
+        if mechanism is None and spec.mechanism == "softmax":
+            notes = (*notes, "mechanism softmax assumed (a threshold leaves no trace; see mechanism= and tau=)")
+        if mean is None or std is None:
+            notes = (*notes, f"mean {mean or spec.mean} and std {std or spec.std} assumed")
+    given = {"classes": tuple(classes or ()), "mean": mean, "std": std}
+    spec = dataclasses.replace(spec, **{name: value for name, value in given.items() if value})
+    spec = _with_mechanism(spec, mechanism, tau, file)
+    model = _fill(spec, tensors, file)
+    _check_classes(spec, model, file)
+    logger.log(
+        logging.WARNING if notes else logging.INFO, "%s: matched %d of %d tensors; %s; %s",
+        file.name, len(tensors), len(tensors), spec.rule, "; ".join(notes) or "nothing assumed",
+    )  # fmt: skip
+    return LoadedModel(
+        model=model.to(device).eval(),
+        spec=spec,
+        name=payload.get("name") if payload.get("format") == FORMAT else file.stem,
+        history=payload.get("history", []) if payload.get("format") == FORMAT else [],
+        record=payload.get("record", {}) if payload.get("format") == FORMAT else {},
+        sha256=sha256(file),
+    )
+
+
+def read(file: Path) -> dict[str, Any]:
+    """The content of a weight file; code in it is never run.
+
+    Raises:
+        CheckpointError: missing, damaged, holding pickled code, or not a dictionary.
+    """
+    try:
+        if file.suffix == ".safetensors":
+            return dict(safetensors.torch.load_file(file))
+        payload = torch.load(file, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"{file}: no such file; expected a checkpoint (.pt, .pth, .bin, .safetensors)") from None
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(f"{file}: {_why_refused(str(error))}") from None
+    except (RuntimeError, EOFError, ValueError, OSError, LookupError, safetensors.SafetensorError):
+        raise CheckpointError(
+            f"{file}: not a readable checkpoint; it is damaged, cut short, or no weight file"
+        ) from None
+    if not isinstance(payload, Mapping):
+        raise CheckpointError(f"{file}: expected a dictionary of tensors, found {type(payload).__name__}")
+    return dict(payload)
+
+
+def _why_refused(reason: str) -> str:
+    code = re.search(r"GLOBAL ([\w.]+)", reason)
+    if code is None:
+        return "not a readable checkpoint; it is damaged, cut short, or no weight file"
+    return (
+        f"holds pickled code ({code.group(1)}), which is never run; save its state_dict() with torch.save or as "
+        "safetensors, and load that"
+    )
+
+
+def _weight_file(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    for name in FOLDER_FILES:
+        if (path / name).is_file():
+            return path / name
+    raise CheckpointError(f"{path}: a folder without {' or '.join(FOLDER_FILES)}; name the weight file itself")
+
+
+def _folder_backbone(path: Path) -> str | None:
+    """timm's name from the config.json beside the weights."""
+    config = path / "config.json"
+    return json.loads(config.read_text()).get("architecture") if config.is_file() else None
+
+
+def _own_spec(payload: Mapping[str, Any], file: Path) -> ModelSpec:
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in payload["spec"].items()}
+    try:
+        return ModelSpec(**fields)
+    except TypeError as error:
+        raise CheckpointError(f"{file}: its spec is of another version of this format: {error}") from None
+
+
+def _foreign(
+    payload: dict[str, Any], file: Path, backbone: str | None, heads: int | None, img_size: tuple[int, int] | None
+) -> tuple[ModelSpec, dict[str, Tensor], tuple[str, ...]]:
+    tensors, notes = _unwrap(payload)
+    found = state_dicts.recognise(tensors, str(file))
+    mechanism = state_dicts.mechanism_of(found.tensors) or "softmax"
+    if backbone:
+        name, arguments = backbone, {"num_classes": state_dicts.num_classes(found.tensors)}
+        arguments |= ({"img_size": img_size} if img_size else {}) | ({"num_heads": heads} if heads else {})
+    else:
+        name, arguments = state_dicts.architecture(found.tensors, str(file), heads, img_size)
+        notes = (*notes, f"{arguments['num_heads']} heads and img_size {arguments['img_size']} assumed")
+    return ModelSpec(name, arguments, mechanism), found.tensors, (*notes, *found.notes)
+
+
+def _unwrap(payload: dict[str, Any]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    for wrapper in WRAPPERS:
+        if isinstance(payload.get(wrapper), Mapping):
+            tensors, _ = _unwrap(dict(payload[wrapper]))
+            return tensors, (f"read from {wrapper!r}",)
+    return {str(key): value for key, value in payload.items() if isinstance(value, Tensor)}, ()
+
+
+def _with_mechanism(spec: ModelSpec, mechanism: str | None, tau: float | None, file: Path) -> ModelSpec:
+    name = mechanism or spec.mechanism
+    options = dict(spec.options) if name == spec.mechanism else {}
+    if name in ("hard_threshold", "soft_threshold"):
+        if tau is None and "tau" not in options:
+            raise CheckpointError(f"{file}: {name} needs its threshold, which no file records; pass tau= (--tau)")
+        options |= {} if tau is None else {"tau": tau}
+    elif tau is not None:
+        raise CheckpointError(
+            f"{file}: tau={tau} has no meaning for {name}; pass mechanism= (--mechanism), or leave tau out"
+        )
+    return dataclasses.replace(spec, mechanism=name, options=options)
+
+
+def _fill(spec: ModelSpec, tensors: Mapping[str, Tensor], file: Path) -> Any:
+    model = spec.build()
+    want, have = {k: v.shape for k, v in model.state_dict().items()}, {k: v.shape for k, v in tensors.items()}
+    wrong = {
+        "missing": sorted(want.keys() - have.keys()),
+        "unexpected": sorted(have.keys() - want.keys()),
+        "of another shape": sorted(key for key in want.keys() & have.keys() if want[key] != have[key]),
+    }
+    if any(wrong.values()):
+        parts = [f"{len(keys)} {what} ({', '.join(keys[:3])})" for what, keys in wrong.items() if keys]
+        raise CheckpointError(
+            f"{file}: does not match {spec.backbone} with {spec.mechanism}: {'; '.join(parts)}; "
+            "check backbone=, mechanism=, img_size="
+        )
+    damaged = [key for key, tensor in tensors.items() if not tensor.isfinite().all()]
+    if damaged:
+        raise CheckpointError(
+            f"{file}: {len(damaged)} tensors hold NaN or infinity, such as {damaged[0]}; the training diverged"
+        )
+    model.load_state_dict(tensors)
+    return model
+
+
+def _check_classes(spec: ModelSpec, model: Any, file: Path) -> None:
+    if spec.classes and len(spec.classes) != model.num_classes:
+        raise CheckpointError(
+            f"{file}: {len(spec.classes)} class names given, the head has {model.num_classes} classes"
+        )
 
 
 def sha256(path: Path) -> str:

@@ -41,7 +41,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             name = file if folder == self._package else function.__name__
             if name in self._entries:
                 raise InterpretError(
-                    f"{self.kind} {name!r} of {function.__module__} is already registered; give one of them another name"
+                    f"{self.kind} {name!r} of {function.__module__} is already registered; rename one of them"
                 )
             self._entries[name] = self._entry_type(name=name, function=function, **fields)
             return function

@@ -18,7 +18,9 @@ def spectrum(trace: Trace, kind: str) -> Spectrum:
     if kind not in KINDS:
         raise InterpretError(f"unknown spectrum kind {kind!r}; available: {', '.join(KINDS)}")
     if kind not in available(trace):
-        raise InterpretError(f"spectrum kind {kind!r} is not defined for {trace.model.name} or was not kept by its trace")
+        raise InterpretError(
+            f"spectrum kind {kind!r} is not defined for {trace.model.name} or was not kept by its trace"
+        )
     return KINDS[kind](trace)
 
 

@@ -14,5 +14,5 @@ from interpret.tracing import Trace
     needs=("probs", "weights"),
 )
 def retained_mass(trace: Trace) -> PerHead:
-    """Probability on the keys that were kept, sum_j p_ij 1[weight_ij > 0], mean over all queries; 1 without threshold."""
+    """Probability on the keys kept, sum_j p_ij 1[weight_ij > 0], mean over all queries; 1 without threshold."""
     return (trace.need("probs").double() * (trace.need("weights") > 0)).sum(dim=-1).mean(dim=-1)

@@ -14,7 +14,7 @@ from interpret.tensors import LayerAttention
 
 
 class Mechanism(nn.Module):
-    """Plain scaled dot product; a mechanism overrides `project` (before the scores), `select` (after the softmax), or both.
+    """Plain scaled dot product; a mechanism overrides `project` (before the scores) or `select` (after the softmax).
 
     Args:
         num_heads: heads of the layer.

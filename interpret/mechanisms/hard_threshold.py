@@ -4,7 +4,9 @@ from interpret.mechanisms import MECHANISMS, Mechanism, _thresholding
 from interpret.tensors import LayerAttention
 
 
-@MECHANISMS.register(label="hard threshold (SelectiveViT)", reference="SelectiveViT paper, tau 0.005; authors' code, tau 0.01")
+@MECHANISMS.register(
+    label="hard threshold (SelectiveViT)", reference="SelectiveViT paper, tau 0.005; authors' code, tau 0.01"
+)
 class HardThreshold(Mechanism):
     """Probabilities at or below tau are cut, the rest divided by the kept sum + 1e-6.
 

@@ -13,7 +13,9 @@ CEILING = 1 - 1e-6
 """Keeps tau below one where the sigmoid rounds to one."""
 
 
-@MECHANISMS.register(label="learned threshold", reference="this toolkit; the soft rule of SelectiveViT with one tau per head")
+@MECHANISMS.register(
+    label="learned threshold", reference="this toolkit; the soft rule of SelectiveViT with one tau per head"
+)
 class LearnedThreshold(Mechanism):
     """The soft rule with one tau per head, tau = sigmoid(tau_logit) (1 - 1e-6): in [0, 1) for any parameter value.
 

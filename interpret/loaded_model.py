@@ -1,0 +1,85 @@
+"""A model that is loaded, and the specification that its weights do not carry."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from interpret import vit as vits
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What the weights do not say: how to build the model and how to feed it.
+
+    Attributes:
+        backbone: timm's name of the architecture.
+        architecture: arguments of timm's `VisionTransformer` that differ from the backbone's own.
+        mechanism: registered name of how attention is formed.
+        options: the mechanism's arguments, for example {"tau": 0.01}.
+        classes: names of the classes, in the order of the logits.
+        mean, std: of the input's three channels, on the scale 0 to 1.
+    """
+
+    backbone: str
+    architecture: dict[str, Any] = field(default_factory=dict)
+    mechanism: str = "softmax"
+    options: dict[str, Any] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    std: tuple[float, ...] = (0.5, 0.5, 0.5)
+
+    def build(self) -> nn.Module:
+        """The untrained model."""
+        return vits.make_attention_explicit(
+            vits.create_vit(self.backbone, **self.architecture), self.mechanism, self.options
+        )
+
+    @property
+    def rule(self) -> str:
+        """The mechanism with its options, as figures print it, for example "hard_threshold tau=0.01"."""
+        return " ".join([self.mechanism, *(f"{name}={value}" for name, value in self.options.items())])
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model ready to be looked at, in eval mode.
+
+    Attributes:
+        name: what tables and figures call it.
+        history: one record an epoch of its training, empty where the file has none.
+        record: how it was made (command, data, seed, accuracy), as far as the file says.
+        sha256: of the file it came from, "" for a model that came from memory.
+    """
+
+    model: Any
+    spec: ModelSpec
+    name: str
+    history: list[dict[str, Any]] = field(default_factory=list)
+    record: dict[str, Any] = field(default_factory=dict)
+    sha256: str = ""
+
+    @property
+    def grid(self) -> vits.PatchGrid:
+        """Where its tokens lie."""
+        return vits.patch_grid(self.model)
+
+    @property
+    def img_size(self) -> tuple[int, int]:
+        """(height, width) of the input."""
+        return tuple(self.model.patch_embed.img_size)
+
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters lie."""
+        return next(self.model.parameters()).device
+
+    def class_name(self, index: int) -> str:
+        """Name of a class, its number where the names are not known."""
+        return self.spec.classes[index] if index < len(self.spec.classes) else f"class {index}"
+
+
+def from_memory(model: nn.Module, spec: ModelSpec, name: str) -> LoadedModel:
+    """A model that is already built, as `load` would return it."""
+    return LoadedModel(model=model.eval(), spec=spec, name=name)
