@@ -81,7 +81,7 @@ def style() -> Iterator[None]:
 
 def colors(count: int) -> list[Color]:
     """A colour for each of `count` models, told apart by colour-blind readers up to ten."""
-    return [tuple(color) for color in sns.color_palette("colorblind", count)]
+    return [(red, green, blue) for red, green, blue in sns.color_palette("colorblind", count)]
 
 
 def shared_scale(maps: Iterable[np.ndarray]) -> Scale:
@@ -225,8 +225,10 @@ def mark(x: float, ax: Axes, color: Color) -> Axes:
     return ax
 
 
-def color_bar(axes: Sequence[Axes], scale: Scale, label: str, location: str = "right", extend: str = "neither") -> Colorbar:
-    """The colour bar of all `axes`, with both ends of the scale printed; `extend` draws a tip where values exceed them."""
+def color_bar(
+    axes: Sequence[Axes], scale: Scale, label: str, location: str = "right", extend: str = "neither"
+) -> Colorbar:
+    """The colour bar of all `axes`, both ends of the scale printed; `extend` adds a tip where values exceed them."""
     colored = ScalarMappable(Normalize(scale.low, scale.high), scale.cmap)
     placing = {"location": location, "shrink": 0.6, "aspect": 40, "pad": 0.02, "extend": extend}
     bar = axes[0].figure.colorbar(colored, ax=list(axes), **placing)

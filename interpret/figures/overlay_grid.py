@@ -16,9 +16,9 @@ ROWS = 8
 
 @FIGURES.register(
     title="Where the evidence lies",
-    caption="One image a row, one model a column. The row's label names the class explained, the text under a panel what "
-    "the model says (red where that is not the label). All panels share the colour scale printed at the bar, in the raw "
-    "unit of the attribution; a red stamp marks a map that shows nothing.",
+    caption="One image a row, one model a column. The row's label names the class explained, the text under a panel "
+    "what the model says (red where that is not the label). All panels share the colour scale printed at the bar, in "
+    "the raw unit of the attribution; a red stamp marks a map that shows nothing.",
     applies=lambda study: bool(study.maps),
 )
 def overlay_grid(study: Study) -> Pages:

@@ -4,7 +4,11 @@ from interpret import plots
 from interpret.figures import FIGURES, Pages, _layout
 from interpret.study import Study
 
-SHOWN = {"sparsity": "weights that are zero", "retained_mass": "probability kept", "dead_rows": "queries that keep nothing"}
+SHOWN = {
+    "sparsity": "weights that are zero",
+    "retained_mass": "probability kept",
+    "dead_rows": "queries that keep nothing",
+}
 
 
 @FIGURES.register(

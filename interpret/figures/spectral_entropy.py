@@ -6,7 +6,7 @@ from interpret.study import Study
 
 @FIGURES.register(
     title="Spectral entropy by layer and head",
-    caption="Entropy of the normalised spectrum named in each title: dots are heads, the line is their mean. High means "
+    caption="Entropy of the normalised spectrum named in each title: dots are heads, lines their mean. High means "
     "spread over many directions. Spectra of different kinds are not comparable and never share an axis.",
     applies=_layout.measures("spectral_entropy"),
 )

@@ -40,8 +40,7 @@ def _shown(table: pd.DataFrame) -> dict[str, str]:
 def _sweep(study: Study, table: pd.DataFrame, column: str, ax: Axes) -> None:
     for index, (model, color) in enumerate(zip(study.models, plots.colors(len(study.models)), strict=True)):
         mine = _layout.of_model(table, model)
-        for rule, rows in mine.groupby("rule"):
-            rows = rows.sort_values("tau")
+        for rule, rows in mine.sort_values("tau").groupby("rule"):
             plots.line(list(rows["tau"]), list(rows[column]), ax, index, color, linestyle=LINES[str(rule)])
         for tau in mine.loc[mine["trained"].astype(bool), "tau"].unique():
             plots.mark(tau, ax, color)
@@ -68,5 +67,7 @@ def _scale(taus: list[float], ax: Axes, labels: list[str]) -> None:
 
 
 def _extra(table: pd.DataFrame) -> list[Line2D]:
-    rules = [Line2D([], [], color="0.3", linestyle=LINES[rule], label=f"{rule} threshold") for rule in table["rule"].unique()]
+    rules = [
+        Line2D([], [], color="0.3", linestyle=LINES[rule], label=f"{rule} threshold") for rule in table["rule"].unique()
+    ]
     return [*rules, Line2D([], [], color="0.3", linestyle=(0, (4, 2)), linewidth=1.0, label="tau of the training")]

@@ -20,7 +20,9 @@ LINES = {"train": ":", "validation": "-"}
 def training_curves(study: Study) -> Pages:
     """Loss and accuracy against the epoch, training dotted and validation solid."""
     figure, axes = _layout.panels(1, 2, _layout.WIDTH, 2.8)
-    for ax, (quantity, label) in zip(axes[0], {"loss": "loss (nats)", "accuracy": "accuracy (share)"}.items(), strict=True):
+    for ax, (quantity, label) in zip(
+        axes[0], {"loss": "loss (nats)", "accuracy": "accuracy (share)"}.items(), strict=True
+    ):
         _curves(study, quantity, ax)
         ax.set(xlabel="epoch", ylabel=label)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

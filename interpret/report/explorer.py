@@ -3,6 +3,7 @@
 import base64
 import io
 import zlib
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ IMAGES = 8
 """Images in the explorer: three models of these are redrawn within one frame of the screen."""
 
 
-def explorer(study: Study) -> dict[str, Any] | None:
+def slider(study: Study) -> dict[str, Any] | None:
     """Everything the template shows: payload of the script, default step, stills; None where nothing was swept.
 
     The maps are steps 0 to 255 of one scale for all images, models and taus; `plots.overlay_pixels` and the script
@@ -64,14 +65,16 @@ def _model(study: Study, index: int, levels: np.ndarray) -> dict[str, Any]:
 def notes(study: Study, model: dict[str, Any]) -> list[str]:
     """For each tau of the sweep what the model does there, in the words of its table."""
     sweep = study.tables["tau_sweep"]
-    mine = sweep[sweep["model"] == model["name"]].drop_duplicates("tau").set_index("tau")
-    return [_note(mine.loc[tau]) if tau in mine.index else "" for tau in study.settings["taus"]]
+    mine = {row["tau"]: row for row in sweep[sweep["model"] == model["name"]].to_dict("records")}
+    return [_note(mine[tau]) if tau in mine else "" for tau in study.settings["taus"]]
 
 
-def _note(row: pd.Series) -> str:
+def _note(row: dict[Hashable, Any]) -> str:
     quality = f"confidence {row['confidence']:.2f}" if pd.isna(row["accuracy"]) else f"accuracy {row['accuracy']:.2f}"
     trained = ", as trained" if row["trained"] else ""
-    return f"{row['rule']} rule{trained}, tau N = {row['tau_n']:.3g}: {row['active_tokens']:.1f} active tokens, {quality}"
+    return (
+        f"{row['rule']} rule{trained}, tau N = {row['tau_n']:.3g}: {row['active_tokens']:.1f} active tokens, {quality}"
+    )
 
 
 def _default(study: Study, taus: list[float]) -> int:

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from interpret.report import summary
-from interpret.report.explorer import data_url, explorer
+from interpret.report.explorer import data_url, slider
 from interpret.study import Study
 
 
@@ -39,10 +38,10 @@ def render(study: Study, shown: Sequence[Shown]) -> str:
     )
     environment.filters["data_url"] = _picture
     environment.globals["asset"] = _asset
-    return environment.get_template("report.html.j2").render(
+    return environment.get_template("report.html").render(
         study=study,
         sections=_sections(shown),
-        explorer=explorer(study),
+        explorer=slider(study),
         models=summary.models(study),
         verdicts=summary.verdicts(study),
         tables=summary.tables(study),

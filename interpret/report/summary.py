@@ -80,8 +80,8 @@ def _dead_rows(study: Study) -> Iterator[str]:
     for (model, unit), rows in dead.groupby(["model", "unit"], sort=False):
         worst = rows.loc[rows["value"].idxmax()]
         yield (
-            f"{model}: some queries keep no token at all and attend to nothing, at most {worst['value']:.3g} ({unit}) in "
-            f"layer {worst['layer']}, head {worst['head']}, image {worst['image']}."
+            f"{model}: some queries keep no token at all and attend to nothing, at most {worst['value']:.3g} ({unit}) "
+            f"in layer {worst['layer']}, head {worst['head']}, image {worst['image']}."
         )
 
 
@@ -90,7 +90,7 @@ def _wrong(study: Study) -> Iterator[str]:
     wrong = table[table["correct"].notna() & (table["predicted"] != table["label"])]
     for model, rows in wrong.groupby("model", sort=False):
         names = ", ".join(rows["image"].head(5)) + (", ..." if len(rows) > 5 else "")
-        yield f"{model} misclassifies {len(rows)} of these images ({names}); its maps explain the class in the row's label."
+        yield f"{model} misclassifies {len(rows)} of these images ({names}); its maps explain the class named at the row."
 
 
 def _undefined(study: Study) -> Iterator[str]:
@@ -155,11 +155,18 @@ SWEPT = {
 def _sweep(study: Study) -> Table:
     table = study.tables["tau_sweep"]
     rows = [
-        [row["model"], f"{row['rule']}{' (as trained)' if row['trained'] else ''}", f"{row['tau']:g}", f"{row['tau_n']:.3g}"]
+        [
+            row["model"],
+            f"{row['rule']}{' (as trained)' if row['trained'] else ''}",
+            f"{row['tau']:g}",
+            f"{row['tau_n']:.3g}",
+        ]
         + [_number(row[column]) for column in SWEPT]
         for row in table.to_dict("records")
     ]
-    note = "Every model run again with the threshold inside its forward pass. N counts all tokens, prefix tokens included."
+    note = (
+        "Every model run again with the threshold inside its forward pass. N counts all tokens, prefix tokens included."
+    )
     return Table("Threshold sweep", note, ["model", "rule", "tau", "tau N", *SWEPT.values()], rows, "tau_sweep.csv")
 
 
@@ -170,7 +177,11 @@ def _number(value: float) -> str:
 def _training(study: Study) -> Table:
     history = study.tables["history"]
     rows = [
-        [str(model), str(int(epochs["epoch"].count())), *(_number(epochs[column].iloc[-1]) for column in TRAINED if column in epochs)]
+        [
+            str(model),
+            str(int(epochs["epoch"].count())),
+            *(_number(epochs[column].iloc[-1]) for column in TRAINED if column in epochs),
+        ]
         for model, epochs in (history.groupby("model", sort=False) if len(history) else ())
     ]
     columns = [label for column, label in TRAINED.items() if column in history]

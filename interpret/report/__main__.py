@@ -1,0 +1,7 @@
+"""`python -m interpret.report`."""
+
+import sys
+
+from interpret.report.command import main
+
+sys.exit(main())

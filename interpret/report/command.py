@@ -1,0 +1,140 @@
+"""The command line: checkpoints in, the path of a report out. What it needs to explain itself imports nothing heavy."""
+
+import argparse
+import logging
+import pkgutil
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from interpret.errors import InterpretError
+
+PROGRAM = "python -m interpret.report"
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with code 2."""
+        self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Look at checkpoints and write a figure pack; the only line on stdout is the path of its `report.html`.
+
+    Returns:
+        0, or 2 after one line on stderr that says what the user can mend.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    arguments = parser().parse_args(argv)
+    arguments.command = shlex.join([*PROGRAM.split(), *argv])
+    _log(arguments.verbose - arguments.quiet)
+    try:
+        from interpret.report.job import report
+
+        path = report(arguments)
+    except InterpretError as error:
+        return _refuse(" ".join(str(error).split()))
+    except OSError as error:
+        return _refuse(f"{error.filename or 'file'}: {error.strerror or error}")
+    sys.stdout.write(f"{path}\n")
+    return 0
+
+
+def _refuse(reason: str) -> int:
+    sys.stderr.write(f"{PROGRAM}: error: {reason}\n")
+    return 2
+
+
+def _log(verbosity: int) -> None:
+    logging.basicConfig(format="%(message)s")
+    logging.captureWarnings(True)
+    logging.getLogger("interpret").setLevel(logging.INFO - 10 * verbosity)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments, under timm's names."""
+    result = OneLineParser(prog=PROGRAM, description="Look at Vision Transformers and write a figure pack.")
+    result.add_argument("checkpoints", nargs="+", type=Path, metavar="CKPT", help="checkpoint files, one or several")
+    _add_data(result.add_argument_group("what is looked at"))
+    _add_study(result.add_argument_group("how"))
+    _add_output(result.add_argument_group("output"))
+    _add_model(result.add_argument_group("models, where a file does not say it, or to override what it says"))
+    return result
+
+
+def _add_data(group: argparse._ArgumentGroup) -> None:
+    source = group.add_mutually_exclusive_group()
+    source.add_argument("--images", nargs="+", type=Path, metavar="PATH", help="image files, or a folder of them")
+    source.add_argument("--data", metavar="NAME[:ROOT]", help=f"a data set: {', '.join(entries('data'))}")
+    group.add_argument("--limit", type=positive, default=8, metavar="N", help="at most so many images (%(default)s)")
+
+
+def _add_study(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--tau",
+        type=thresholds,
+        default=(),
+        metavar="T[,T...]",
+        help="thresholds of the sweep, in [0, 1); after --mechanism with a threshold the first is the models' own",
+    )
+    for room in ("attributions", "indicators"):
+        names = entries(room)
+        group.add_argument(f"--{room}", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
+    group.add_argument("--batch-size", type=positive, default=8, metavar="N", help="images a pass (%(default)s)")
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 ... (%(default)s)")
+    group.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+
+
+def _add_output(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder of the pack (figures/<names of the checkpoints>)"
+    )
+    group.add_argument("--overwrite", action="store_true", help="replace a pack that is already there")
+    group.add_argument("-v", "--verbose", action="count", default=0, help="more on stderr")
+    group.add_argument("-q", "--quiet", action="count", default=0, help="less on stderr")
+
+
+def _add_model(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--mechanism", choices=entries("mechanisms"), metavar="NAME", help=", ".join(entries("mechanisms"))
+    )
+    group.add_argument("--backbone", metavar="NAME", help="timm's name")
+    group.add_argument("--heads", type=positive, metavar="N")
+    group.add_argument("--classes", type=names_of, metavar="NAME,NAME...", help="in the order of the logits")
+    group.add_argument("--img-size", type=positive, nargs="+", metavar="N", help="height and width, or one for both")
+    group.add_argument("--mean", type=float, nargs=3, metavar="M", help="of the input's channels")
+    group.add_argument("--std", type=float, nargs=3, metavar="S", help="of the input's channels")
+
+
+def entries(room: str) -> list[str]:
+    """Names registered in a folder, read from its files: importing the registry would import PyTorch."""
+    folder = Path(__file__).parents[1] / room
+    return [module.name for module in pkgutil.iter_modules([str(folder)]) if not module.name.startswith("_")]
+
+
+def positive(text: str) -> int:
+    """A whole number above zero."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return number
+
+
+def thresholds(text: str) -> tuple[float, ...]:
+    """Numbers in [0, 1), separated by commas."""
+    try:
+        taus = tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as 0,0.005,0.01") from error
+    if not all(0 <= tau < 1 for tau in taus):
+        raise argparse.ArgumentTypeError(f"{text} is not within [0, 1), the range of a threshold on probabilities")
+    return taus
+
+
+def names_of(text: str) -> tuple[str, ...]:
+    """Names separated by commas."""
+    return tuple(name.strip() for name in text.split(","))

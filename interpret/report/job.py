@@ -1,0 +1,110 @@
+"""What the command does: load, look, write."""
+
+import argparse
+import inspect
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from interpret.checkpoint import LoadedModel, load
+from interpret.data import Dataset, load_data
+from interpret.errors import InterpretError
+from interpret.mechanisms import MECHANISMS
+from interpret.report.pack import check_free, write_pack
+from interpret.study import run_study
+
+SWEEP = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
+"""The thresholds that are swept where none are asked for."""
+
+
+def report(arguments: argparse.Namespace) -> Path:
+    """Do what the command's arguments ask for; the path of the page that was written.
+
+    Raises:
+        InterpretError: for anything the user can mend.
+    """
+    out = arguments.out or Path("figures", "_".join(path.stem for path in arguments.checkpoints))
+    check_free(out, arguments.overwrite)
+    models = load_all(arguments)
+    study = run_study(
+        models,
+        choose_data(arguments, models),
+        attributions=arguments.attributions,
+        indicators=arguments.indicators,
+        taus=taus(arguments, models),
+        limit=arguments.limit,
+        batch_size=arguments.batch_size,
+        seed=arguments.seed,
+    )
+    study = replace(study, settings=study.settings | {"command": arguments.command})
+    return write_pack(study, out, overwrite=arguments.overwrite)
+
+
+def load_all(arguments: argparse.Namespace) -> list[LoadedModel]:
+    """The checkpoints in the order given, under names that tell them apart."""
+    paths = arguments.checkpoints
+    twice = [str(path) for path, count in Counter(path.resolve() for path in paths).items() if count > 1]
+    if twice:
+        raise InterpretError(f"{twice[0]} is given twice; name every checkpoint once")
+    models = [_load(path, arguments) for path in paths]
+    count = Counter(model.name for model in models)
+    return [
+        model if count[model.name] == 1 else replace(model, name=f"{model.name} ({path.parent.name}/{path.name})")
+        for model, path in zip(models, paths, strict=True)
+    ]
+
+
+def _load(path: Path, arguments: argparse.Namespace) -> LoadedModel:
+    sizes = arguments.img_size
+    return load(
+        path,
+        mechanism=arguments.mechanism,
+        tau=split_taus(arguments)[0],
+        backbone=arguments.backbone,
+        heads=arguments.heads,
+        classes=arguments.classes,
+        img_size=(sizes[0], sizes[-1]) if sizes else None,
+        mean=tuple(arguments.mean) if arguments.mean else None,
+        std=tuple(arguments.std) if arguments.std else None,
+        device=device(arguments.device),
+    )
+
+
+def device(name: str) -> str:
+    """The device asked for; "auto" is a GPU where there is one.
+
+    Raises:
+        InterpretError: there is no such device here.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise InterpretError(f"device {name!r} cannot be used here; give cpu, cuda, or auto") from error
+    return name
+
+
+def choose_data(arguments: argparse.Namespace, models: Sequence[LoadedModel]) -> Dataset:
+    """The images asked for; else `shapes` where the first model was trained on them; else `photos`."""
+    if arguments.images:
+        return from_paths(arguments.images)
+    learned = str(models[0].record.get("data", ""))
+    return load_data(arguments.data or (learned if learned == "shapes" else "photos"))
+
+
+def split_taus(arguments: argparse.Namespace) -> tuple[float | None, tuple[float, ...]]:
+    """The threshold of the models, if one is asked for, and those of the sweep."""
+    mechanism = arguments.mechanism and MECHANISMS[arguments.mechanism].function
+    if mechanism and arguments.tau and "tau" in inspect.signature(mechanism).parameters:
+        return arguments.tau[0], arguments.tau[1:]
+    return None, arguments.tau
+
+
+def taus(arguments: argparse.Namespace, models: Sequence[LoadedModel]) -> list[float]:
+    """The sweep, with 0 and every tau that a model was trained with."""
+    trained = [model.spec.options["tau"] for model in models if "tau" in model.spec.options]
+    return sorted({0.0, *(split_taus(arguments)[1] or SWEEP), *trained})
