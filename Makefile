@@ -15,7 +15,7 @@ setup: $(STAMP)
 $(STAMP): requirements.lock pyproject.toml
 	@if [ -z "$(BASE)" ]; then \
 		echo "setup: no Python 3.11 or newer found on PATH; install one or name it: make BASE=/path/to/python3.11" >&2; exit 1; fi
-	@echo "setup: making .venv with $(BASE); PyTorch with CUDA is several GB" >&2
+	@echo "setup: bringing .venv up to date with $(BASE); the first time downloads PyTorch with CUDA, several GB" >&2
 	@$(BASE) -m venv .venv >&2
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check "uv>=0.5" >&2
 	@$(PYTHON) -m uv pip install --quiet --python $(PYTHON) -r requirements.lock >&2
