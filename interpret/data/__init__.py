@@ -6,7 +6,9 @@ from pathlib import Path
 
 from interpret.data._examples import Dataset, Example
 from interpret.data._fitting import as_tensors, fit, fit_mask, normalise, preprocess
+from interpret.data._opening import open_image
 from interpret.data._splits import check_split
+from interpret.data._trees import open_images
 from interpret.registry import Registry
 
 __all__ = [
@@ -19,6 +21,8 @@ __all__ = [
     "fit_mask",
     "load_data",
     "normalise",
+    "open_image",
+    "open_images",
     "preprocess",
 ]
 

@@ -40,8 +40,8 @@ def _heart() -> Outline:
     """Two half-circles on two sides of a square that stands on a corner."""
     half = 0.7
     lobe = half / np.sqrt(2)
-    right = _arc(-0.125, 0.375, lobe) + [half / 2, half / 2]
-    left = _arc(0.125, 0.625, lobe) + [-half / 2, half / 2]
+    right = np.add(_arc(-0.125, 0.375, lobe), [half / 2, half / 2])
+    left = np.add(_arc(0.125, 0.625, lobe), [-half / 2, half / 2])
     return np.concatenate([right, left, [[0, -half]]])
 
 

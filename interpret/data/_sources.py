@@ -4,24 +4,28 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from interpret.data._opening import reason
 from interpret.errors import ImageError
 
 ENVIRONMENT = "INTERPRET_DATA"
 CACHE = Path("~/.cache/interpret")
 
 
-def locate(name: str, root: Path | None, candidates: Sequence[str], download: Callable[[str], object]) -> Path:
+def locate(
+    name: str, root: Path | None, candidates: Sequence[str], download: Callable[[str], object], here: str
+) -> Path:
     """The first of `candidates` below `root`; without a root below $INTERPRET_DATA, then in the cache, else downloaded.
 
     Args:
-        candidates: relative paths, any of which holds the data set; "." stands for the root itself.
+        candidates: relative paths, any of which holds the data set.
         download: fills the folder it is given.
+        here: one more, for a root that the user named.
 
     Raises:
         ImageError: nothing is there, or the download failed.
     """
     if root is not None:
-        return _first(root.expanduser(), candidates) or _refuse(name, root, candidates)
+        return _first(root.expanduser(), [*candidates, here]) or _refuse(name, root, candidates)
     cache = CACHE.expanduser()
     folders = [Path(os.environ[ENVIRONMENT]).expanduser(), cache] if os.environ.get(ENVIRONMENT) else [cache]
     for folder in folders:
@@ -44,5 +48,6 @@ def _fetch(name: str, folder: Path, download: Callable[[str], object]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         download(str(folder))
     except (OSError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise ImageError(f"data set {name!r} could not be downloaded ({reason}); pass {name}:ROOT or set {ENVIRONMENT}") from error
+        raise ImageError(
+            f"data set {name!r} could not be downloaded ({reason(error)}); pass {name}:ROOT or set {ENVIRONMENT}"
+        ) from error

@@ -9,6 +9,7 @@ from PIL import Image
 
 from interpret.data import DATASETS
 from interpret.data._examples import Dataset, Example
+from interpret.data._opening import reason
 from interpret.data._sources import locate
 from interpret.data._splits import members
 from interpret.errors import ImageError
@@ -24,8 +25,8 @@ def fashionmnist(root: Path | None, split: str) -> Dataset:
     Args:
         root: a folder in torchvision's layout, or the folder of the .gz files itself. Nothing is written to it.
     """
-    folders = (".", "FashionMNIST/raw", "fashionmnist/FashionMNIST/raw")
-    found = locate("fashionmnist", root, [f"{folder}/{FILE}" for folder in folders], _download)
+    candidates = [f"{folder}/{FILE}" for folder in ("FashionMNIST/raw", "fashionmnist/FashionMNIST/raw")]
+    found = locate("fashionmnist", root, candidates, _download, here=FILE)
     part = "t10k" if split == "test" else "train"
     images = _read(found.with_name(f"{part}-images-idx3-ubyte.gz"), header=16).reshape(-1, 28, 28)
     labels = _read(found.with_name(f"{part}-labels-idx1-ubyte.gz"), header=8)
@@ -41,7 +42,7 @@ def _read(path: Path, header: int) -> UInt8[np.ndarray, "byte"]:
     try:
         return np.frombuffer(gzip.decompress(path.read_bytes()), dtype=np.uint8, offset=header)
     except (OSError, EOFError, ValueError) as error:
-        raise ImageError(f"{path} cannot be read as a FashionMNIST file ({error}); fetch it again") from error
+        raise ImageError(f"{path} cannot be read as a FashionMNIST file ({reason(error)}); fetch it again") from error
 
 
 def _download(folder: str) -> None:

@@ -35,8 +35,8 @@ def shapes(root: Path | None, split: str, seed: int = 0) -> Dataset:
     """Ten classes of objects over textures, 64 x 64, with the exact mask; 20,000 / 1,000 / 2,000 images.
 
     Place, size, turn and colour of the object are random; so are the texture (noise, blobs, stripes, checks, gradient)
-    and the clutter of strokes, dots and specks behind the object. Example i is a function of (split, seed, i) alone, and
-    its label is i modulo 10.
+    and the clutter of strokes and specks behind the object. Example i is a function of (split, seed, i) alone, and its
+    label is i modulo 10.
 
     Args:
         root: must be None; nothing is read.

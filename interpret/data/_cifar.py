@@ -1,0 +1,75 @@
+"""CIFAR-10 and CIFAR-100: torchvision's files, or JPEG images in class folders."""
+
+import functools
+import os
+import tarfile
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+from torchvision import datasets
+from torchvision.datasets import CIFAR10
+
+from interpret.data._examples import Dataset, Example
+from interpret.data._opening import decode, open_image, reason
+from interpret.data._sources import locate
+from interpret.data._splits import members
+from interpret.data._trees import files_below, read_tree
+from interpret.errors import ImageError
+
+
+def open_cifar(name: str, batches: str, root: Path | None, split: str) -> Dataset:
+    """One split, from the first of these: an archive of class folders, class folders, torchvision's files.
+
+    Args:
+        batches: the folder that torchvision makes.
+        root: one of the three, or a folder that holds one.
+    """
+    if root is not None and root.is_file():
+        return _from_archive(name, root, split)
+    found = locate(name, root, [f"{name}.tar.xz", name, batches], functools.partial(_torchvision, name), here="test")
+    if found.is_file():
+        return _from_archive(name, found, split)
+    if found.name == batches:
+        return _from_batches(name, found.parent, split)
+    folder = found.parent if found.name == "test" else found
+    return read_tree(name, files_below(folder), split, lambda path: open_image(folder / path))
+
+
+def _from_archive(name: str, archive: Path, split: str) -> Dataset:
+    images = _archive(archive)
+    return read_tree(name, list(images), split, lambda path: decode(BytesIO(images[path]), f"{archive}:{path}"))
+
+
+@functools.lru_cache(maxsize=1)
+def _archive(path: Path) -> dict[str, bytes]:
+    """Path below the folder that all files share -> the file's bytes, still compressed as an image."""
+    try:
+        with tarfile.open(path) as archive:
+            files = {member.name: file.read() for member in archive if (file := archive.extractfile(member))}
+    except (OSError, EOFError, tarfile.TarError) as error:
+        raise ImageError(
+            f"archive {path} cannot be read ({reason(error)}); expected a tar of CLASS/IMAGE folders"
+        ) from error
+    above = os.path.commonpath(files)
+    return {os.path.relpath(name, above): data for name, data in files.items()}
+
+
+def _from_batches(name: str, folder: Path, split: str) -> Dataset:
+    try:
+        source = _torchvision(name, str(folder), train=split != "test", download=False)
+    except RuntimeError as error:
+        raise ImageError(
+            f"data set {name!r} in {folder} is damaged ({reason(error)}); remove it and fetch it again"
+        ) from error
+    part = "test" if split == "test" else "train"
+
+    def read(position: int) -> Example:
+        image = Image.fromarray(source.data[position])
+        return Example(image, source.targets[position], None, f"{name}/{part}/{position:05d}")
+
+    return Dataset(name, tuple(source.classes), len(source.targets), read).subset(members(source.targets, split))
+
+
+def _torchvision(name: str, folder: str, *, train: bool = True, download: bool = True) -> CIFAR10:
+    return getattr(datasets, name.upper())(folder, train=train, download=download)

@@ -1,0 +1,95 @@
+"""Images in folders, on disk or in an archive, and images listed one by one."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+
+from PIL import Image
+
+from interpret.data._examples import Dataset, Example
+from interpret.data._opening import open_image
+from interpret.data._splits import SPLITS, members
+from interpret.errors import ImageError
+
+SUFFIXES = {".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+
+
+def read_tree(name: str, paths: Sequence[str], split: str, opener: Callable[[str], Image.Image]) -> Dataset:
+    """The images of one split, in alphabetical order; a folder is a class, an image outside all folders makes none.
+
+    Where folders named after the splits stand above the classes, each is its split, and without a validation folder
+    `validation` is held out of `train`. Without such folders everything is `test`.
+
+    Args:
+        paths: of all files, relative, with forward slashes; what does not end like an image is passed over.
+        opener: the image at one of these paths.
+
+    Raises:
+        ImageError: there is no image, or none of that split.
+    """
+    part, images = _part(sorted(path for path in paths if _is_image(path)), split)
+    if not images:
+        raise ImageError(
+            f"data set {name!r} has no {split} images; expected {split}/CLASS/IMAGE or, for test, CLASS/IMAGE"
+        )
+    classes, labels = _labels([path.removeprefix(part) for path in images])
+
+    def read(position: int) -> Example:
+        return Example(opener(images[position]), labels[position], None, f"{name}/{images[position]}")
+
+    whole = Dataset(name, classes, len(images), read)
+    shared = part == "train/" and not any(path.startswith("validation/") for path in paths)
+    return whole.subset(members(labels, split)) if shared else whole
+
+
+def open_images(paths: Sequence[str | Path]) -> Dataset:
+    """Listed files, and all images in listed folders, without labels, in the order given.
+
+    Raises:
+        ImageError: a path that does not exist, or no image at all.
+    """
+    files = [file for path in paths for file in _expand(Path(path))]
+    if not files:
+        raise ImageError(
+            f"no image in {', '.join(map(str, paths))}; expected files ending in {' '.join(sorted(SUFFIXES))}"
+        )
+    above = os.path.commonpath([file.absolute().parent for file in files])
+
+    def read(position: int) -> Example:
+        file = files[position]
+        return Example(open_image(file), None, None, file.absolute().relative_to(above).as_posix())
+
+    return Dataset("images", (), len(files), read)
+
+
+def files_below(folder: Path) -> list[str]:
+    """All files below a folder, as relative paths."""
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+
+
+def _expand(path: Path) -> list[Path]:
+    if not path.exists():
+        raise ImageError(f"image {path} does not exist; check the path")
+    return [path / file for file in sorted(files_below(path)) if _is_image(file)] if path.is_dir() else [path]
+
+
+def _is_image(path: str) -> bool:
+    name = PurePosixPath(path)
+    return name.suffix.lower() in SUFFIXES and not name.name.startswith(".")
+
+
+def _part(images: list[str], split: str) -> tuple[str, list[str]]:
+    """The folder of a split, and the images in it."""
+    parts = {path.split("/")[0] for path in images} & set(SPLITS)
+    if not parts:
+        return "", images if split == "test" else []
+    part = "train/" if split == "validation" and split not in parts else f"{split}/"
+    return part, [path for path in images if path.startswith(part)]
+
+
+def _labels(images: list[str]) -> tuple[tuple[str, ...], list[int | None]]:
+    """Classes, and the label of each image; no classes where an image lies in no folder."""
+    if not all("/" in path for path in images):
+        return (), [None] * len(images)
+    classes = sorted({path.split("/")[0] for path in images})
+    return tuple(classes), [classes.index(path.split("/")[0]) for path in images]
