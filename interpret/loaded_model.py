@@ -1,5 +1,6 @@
 """A model that is loaded, and the specification that its weights do not carry."""
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,6 +8,7 @@ import torch
 from torch import nn
 
 from interpret import vit as vits
+from interpret.mechanisms import MECHANISMS
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,27 @@ class LoadedModel:
     def class_name(self, index: int) -> str:
         """Name of a class, its number where the names are not known."""
         return self.spec.classes[index] if index < len(self.spec.classes) else f"class {index}"
+
+    def describe(self) -> dict[str, Any]:
+        """What figures and manifests say of it, JSON-able."""
+        return {
+            "name": self.name,
+            "mechanism": self.spec.mechanism,
+            "label": MECHANISMS[self.spec.mechanism].label,
+            "rule": self.spec.rule,
+            "tau": self.spec.options.get("tau"),
+            "tokens": self.grid.tokens,
+            "grid": [self.grid.rows, self.grid.cols],
+            "prefix": self.grid.prefix,
+            "layers": len(self.model.blocks),
+            "heads": self.model.blocks[0].attn.num_heads,
+            "img_size": list(self.img_size),
+            "classes": [self.class_name(index) for index in range(self.model.num_classes)],
+            "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
+            "sha256": self.sha256,
+            "record": self.record,
+            "spec": dataclasses.asdict(self.spec),
+        }
 
 
 def from_memory(model: nn.Module, spec: ModelSpec, name: str) -> LoadedModel:

@@ -1,0 +1,171 @@
+"""What one model showed on a few images: predictions, maps, heatmaps, indicators."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interpret.attributions import ATTRIBUTIONS, without_evidence
+from interpret.data import Example, preprocess
+from interpret.errors import UnsupportedModelError
+from interpret.indicators import INDICATORS, measure
+from interpret.loaded_model import LoadedModel
+from interpret.tensors import Images
+from interpret.tracing import STAGES, Trace, trace
+
+EMPTY = {"image": [], "attribution": [], "min": [], "max": [], "status": [], "message": []}
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """One model on some images, on the CPU.
+
+    Attributes:
+        targets: the class explained of each image.
+        maps: attribution -> raw maps, NaN where undefined.
+        heatmaps: `weights` from the classifier's token to each patch.
+        predictions, status, indicators: tidy tables, with the columns model and image.
+    """
+
+    targets: tuple[int, ...]
+    maps: dict[str, Float[np.ndarray, "image row col"]]
+    heatmaps: Float[np.ndarray, "image layer head row col"]
+    predictions: pd.DataFrame
+    status: pd.DataFrame
+    indicators: pd.DataFrame
+
+
+def observe(
+    model: LoadedModel,
+    examples: Sequence[Example],
+    classes: Sequence[str],
+    targets: Sequence[int] | None,
+    attributions: Sequence[str],
+    indicators: Sequence[str],
+    batch_size: int,
+) -> Observation:
+    """Trace the examples batch by batch and keep what figures need.
+
+    Args:
+        classes: of the data set; labels count only where the model has the same ones.
+        targets: class to explain of each image; None takes the label where the model knows it, else its prediction.
+    """
+    needed = {need for name in attributions for need in ATTRIBUTIONS[name].needs}
+    needed |= {need for name in indicators for need in INDICATORS[name].needs} | {"weights"}
+    keep = tuple(stage for stage in STAGES if stage in needed)
+    labels = labels_of(model, examples, classes)
+    parts = []
+    for first in range(0, len(examples), batch_size):
+        part = slice(first, first + batch_size)
+        chosen = labels if targets is None else targets
+        seen = trace(model, pixels_of(model, examples[part]), None if chosen is None else chosen[part], keep=keep)
+        parts.append(_observe_batch(seen, examples[part], labels and labels[part], attributions, indicators))
+    return _joined(parts)
+
+
+def labels_of(model: LoadedModel, examples: Sequence[Example], classes: Sequence[str]) -> list[int] | None:
+    """Labels as this model's classes, None where it does not have the data set's classes or an image has no label."""
+    known = bool(classes) and (tuple(classes) == model.spec.classes or _unnamed(model, classes))
+    labels = [example.label for example in examples]
+    return [label for label in labels if label is not None] if known and None not in labels else None
+
+
+def pixels_of(model: LoadedModel, examples: Sequence[Example]) -> Images:
+    """The examples as the model's input."""
+    spec = model.spec
+    return torch.stack([preprocess(example.image, model.img_size, spec.mean, spec.std) for example in examples])
+
+
+def _unnamed(model: LoadedModel, classes: Sequence[str]) -> bool:
+    return not model.spec.classes and model.model.num_classes == len(classes)
+
+
+def _observe_batch(
+    seen: Trace,
+    examples: Sequence[Example],
+    labels: Sequence[int] | None,
+    attributions: Sequence[str],
+    indicators: Sequence[str],
+) -> Observation:
+    ids = [example.id for example in examples]
+    maps, rows = {}, [pd.DataFrame(EMPTY)]
+    for name in attributions:
+        maps[name], status = _map(seen, name)
+        rows.append(status.assign(image=ids))
+    measured = measure(seen, list(indicators)) if indicators else pd.DataFrame({"image": []})
+    return Observation(
+        targets=tuple(seen.target.tolist()),
+        maps=maps,
+        heatmaps=_heatmaps(seen),
+        predictions=_predictions(seen, labels).assign(image=ids),
+        status=pd.concat(rows[1:], ignore_index=True) if attributions else rows[0],
+        indicators=measured.assign(image=measured["image"].map(dict(enumerate(ids)))),
+    )
+
+
+def _map(seen: Trace, name: str) -> tuple[Float[np.ndarray, "image row col"], pd.DataFrame]:
+    """The maps of one attribution, and per image whether they show evidence."""
+    entry = ATTRIBUTIONS[name]
+    message = ""
+    try:
+        maps = entry.function(seen).float().cpu()
+    except UnsupportedModelError as error:
+        grid = seen.grid
+        maps, message = torch.full((len(seen.images), grid.rows, grid.cols), torch.nan), str(error)
+    empty = without_evidence(maps)
+    constant = "dead gradient" if entry.class_specific else "constant"
+    status = [_status(patch_map, constant) if flag else "ok" for patch_map, flag in zip(maps, empty, strict=True)]
+    flat = maps.flatten(1)
+    columns = {"min": flat.amin(dim=1), "max": flat.amax(dim=1), "status": status}
+    return maps.numpy(), pd.DataFrame(columns).assign(attribution=name, message=message)
+
+
+def _status(patch_map: Tensor, constant: str) -> str:
+    if not patch_map.isfinite().all():
+        return "undefined"
+    return constant if (patch_map == 0).all() else "constant"
+
+
+def _heatmaps(seen: Trace) -> Float[np.ndarray, "image layer head row col"]:
+    weights = seen.need("weights")
+    try:
+        rows = torch.einsum("q,lbhqk->blhk", seen.readout.to(weights.dtype), weights)
+    except UnsupportedModelError:
+        rows = torch.full_like(weights[..., 0, :], torch.nan).transpose(0, 1)
+    return seen.grid.fold(rows).float().numpy(force=True)
+
+
+def _predictions(seen: Trace, labels: Sequence[int] | None) -> pd.DataFrame:
+    probabilities = seen.logits.double().softmax(dim=-1).cpu()
+    probability, predicted = probabilities.max(dim=-1)
+    name = seen.model.class_name
+    truth = np.full(len(predicted), np.nan) if labels is None else (predicted.numpy() == labels).astype(float)
+    return pd.DataFrame(
+        {
+            "label": [""] * len(predicted) if labels is None else [name(label) for label in labels],
+            "target": [name(target) for target in seen.target.tolist()],
+            "predicted": [name(index) for index in predicted.tolist()],
+            "probability": probability.numpy(),
+            "target_probability": probabilities.gather(1, seen.target.cpu()[:, None])[:, 0].numpy(),
+            "correct": truth,
+        }
+    )
+
+
+def _joined(parts: Sequence[Observation]) -> Observation:
+    def tables(field: str) -> pd.DataFrame:
+        return pd.concat([getattr(part, field) for part in parts], ignore_index=True)
+
+    return replace(
+        parts[0],
+        targets=tuple(target for part in parts for target in part.targets),
+        maps={name: np.concatenate([part.maps[name] for part in parts]) for name in parts[0].maps},
+        heatmaps=np.concatenate([part.heatmaps for part in parts]),
+        predictions=tables("predictions"),
+        status=tables("status"),
+        indicators=tables("indicators"),
+    )

@@ -1,0 +1,238 @@
+"""run_study(): models x data -> Study, the numbers that stand between computing and drawing."""
+
+import dataclasses
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Bool, Float, UInt8
+from tqdm import tqdm
+
+from interpret.data import Dataset, Example, fit, fit_mask
+from interpret.errors import InterpretError
+from interpret.loaded_model import LoadedModel
+from interpret.observation import Observation, labels_of, observe, pixels_of
+from interpret.sweep import default_taus, tau_maps, tau_sweep
+
+SWEEP_IMAGES = 128
+"""A sweep looks at this many images at most: enough for an accuracy, quick on two cores."""
+VERSIONED = ("torch", "timm", "captum", "grad-cam", "numpy", "pandas")
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What was found: tidy tables and raw maps, on the CPU, savable; figures are drawn from it alone.
+
+    Attributes:
+        models: what is known of each model, JSON-able.
+        settings: what was asked: data, seed, taus, device, versions ...
+        tables: "predictions", "maps", "indicators", "tau_sweep", "history", each tidy.
+        images: what the models saw, one size for all.
+        maps: attribution -> raw signed maps per model; heatmaps: post-threshold attention of the classifier's token;
+            tau_maps: the same for the last layer, heads fused, at each of settings["taus"].
+        masks: exact object masks where the data set has them.
+    """
+
+    models: tuple[dict[str, Any], ...]
+    settings: dict[str, Any]
+    tables: dict[str, pd.DataFrame]
+    images: UInt8[np.ndarray, "image height width rgb"]
+    image_ids: tuple[str, ...]
+    arrays: dict[str, np.ndarray]
+    masks: Bool[np.ndarray, "image height width"] | None = None
+
+    def map(self, model: int, attribution: str) -> Float[np.ndarray, "image row col"]:
+        """Raw maps of one attribution; NaN where it is undefined."""
+        return self.arrays[f"map/{model}/{attribution}"]
+
+    def heatmap(self, model: int) -> Float[np.ndarray, "image layer head row col"]:
+        """Attention of the classifier's token after any threshold."""
+        return self.arrays[f"heatmap/{model}"]
+
+    def tau_map(self, model: int) -> Float[np.ndarray, "tau image row col"]:
+        """Last layer's attention of the classifier's token, heads fused, at each tau."""
+        return self.arrays[f"tau_map/{model}"]
+
+    def save(self, folder: str | Path) -> None:
+        """Write the study into a folder that is made for it: study.json, arrays.npz and one CSV a table."""
+        folder = Path(folder)
+        folder.mkdir(parents=True)
+        masks = {} if self.masks is None else {"masks": self.masks}
+        np.savez_compressed(folder / "arrays.npz", images=self.images, **masks, **self.arrays)
+        for name, table in self.tables.items():
+            table.to_csv(folder / f"{name}.csv", index=False)
+        text = {
+            "models": self.models,
+            "settings": self.settings,
+            "image_ids": self.image_ids,
+            "dtypes": {name: table.dtypes.astype(str).to_dict() for name, table in self.tables.items()},
+        }
+        (folder / "study.json").write_text(json.dumps(text, indent=1, sort_keys=True), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Study":
+        """Read what `save` wrote; neither a checkpoint nor a GPU is needed.
+
+        Raises:
+            InterpretError: the folder holds no study.
+        """
+        folder = Path(folder)
+        if not (folder / "study.json").is_file():
+            raise InterpretError(f"{folder}: no study.json in it; expected the study/ folder of a pack")
+        text = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+        with np.load(folder / "arrays.npz") as file:
+            arrays = dict(file)
+        return cls(
+            models=tuple(text["models"]),
+            settings=text["settings"],
+            tables={name: _read_table(folder / f"{name}.csv", types) for name, types in text["dtypes"].items()},
+            images=arrays.pop("images"),
+            image_ids=tuple(text["image_ids"]),
+            masks=arrays.pop("masks", None),
+            arrays=arrays,
+        )
+
+
+def _read_table(path: Path, types: dict[str, str]) -> pd.DataFrame:
+    numbers = {column: [""] for column, dtype in types.items() if dtype.startswith("float")}
+    table = pd.read_csv(path, keep_default_na=False, na_values=numbers, float_precision="round_trip")
+    return table.astype(types)
+
+
+def run_study(
+    models: Sequence[LoadedModel],
+    data: Dataset,
+    *,
+    attributions: Sequence[str],
+    indicators: Sequence[str],
+    taus: Sequence[float] | None = None,
+    limit: int = 8,
+    batch_size: int = 16,
+    seed: int = 0,
+) -> Study:
+    """Look at the same images, explaining the same class of each, through every model.
+
+    The class is the label where the first model knows it, else the first model's prediction; a model with other
+    classes explains its own prediction. Of a labelled set larger than `limit` a seeded sample is drawn, and the tau
+    sweep looks at up to 128 images of it.
+
+    Raises:
+        InterpretError: no model, no image, or models whose inputs have different aspect ratios.
+    """
+    models = _named_apart(models)
+    _check(models, data, limit)
+    order = np.random.default_rng(seed).permutation(len(data)) if data.classes else np.arange(len(data))
+    drawn = [data[int(position)] for position in order[:limit]]
+    swept = [data[int(position)] for position in order[:SWEEP_IMAGES]]
+    taus = default_taus(models) if taus is None else tuple(sorted({0.0, *taus}))
+    seen: list[Observation] = []
+    for model in tqdm(models, "look", disable=None):
+        shared = seen[0].targets if seen and _same_classes(model, models[0]) else None
+        seen.append(observe(model, drawn, data.classes, shared, attributions, indicators, batch_size))
+    sweeps = [_sweep(model, swept, data.classes, taus, batch_size) for model in tqdm(models, "sweep", disable=None)]
+    return Study(
+        models=tuple(model.describe() for model in models),
+        settings=_settings(models[0], data, attributions, indicators, taus, seed),
+        tables={
+            "predictions": _stacked(models, [one.predictions for one in seen]),
+            "maps": _stacked(models, [one.status for one in seen]),
+            "indicators": _stacked(models, [one.indicators for one in seen]),
+            "tau_sweep": pd.concat(sweeps, ignore_index=True),
+            "history": _stacked(models, [pd.DataFrame(model.history) for model in models]),
+        },
+        images=np.stack([np.asarray(fit(example.image, _frame(models))) for example in drawn]),
+        image_ids=tuple(example.id for example in drawn),
+        arrays=_arrays(models, seen, drawn, taus),
+        masks=_masks(drawn, _frame(models)),
+    )
+
+
+def _sweep(
+    model: LoadedModel, examples: Sequence[Example], classes: Sequence[str], taus: Sequence[float], batch_size: int
+) -> pd.DataFrame:
+    labels = labels_of(model, examples, classes)
+    known = None if labels is None else torch.tensor(labels)
+    return tau_sweep(model, pixels_of(model, examples), known, taus, batch_size)
+
+
+def _arrays(
+    models: Sequence[LoadedModel], seen: Sequence[Observation], drawn: Sequence[Example], taus: Sequence[float]
+) -> dict[str, np.ndarray]:
+    arrays = {}
+    for index, (model, one) in enumerate(zip(models, seen, strict=True)):
+        arrays |= {f"map/{index}/{name}": maps for name, maps in one.maps.items()}
+        arrays[f"heatmap/{index}"] = one.heatmaps
+        arrays[f"tau_map/{index}"] = tau_maps(model, pixels_of(model, drawn), taus).numpy(force=True)
+    return arrays
+
+
+def _settings(
+    model: LoadedModel,
+    data: Dataset,
+    attributions: Sequence[str],
+    indicators: Sequence[str],
+    taus: Sequence[float],
+    seed: int,
+) -> dict[str, Any]:
+    return {
+        "data": data.name,
+        "attributions": list(attributions),
+        "indicators": list(indicators),
+        "taus": list(taus),
+        "seed": seed,
+        "device": str(model.device),
+        "dtype": str(next(model.model.parameters()).dtype).removeprefix("torch."),
+        "versions": {name: version(name) for name in VERSIONED} | {"python": platform.python_version()},
+    }
+
+
+def _stacked(models: Sequence[LoadedModel], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    named = [table.assign(model=model.name) for model, table in zip(models, tables, strict=True) if len(table)]
+    table = pd.concat(named, ignore_index=True) if named else pd.DataFrame({"model": []})
+    first = [column for column in ("model", "image", "epoch") if column in table]
+    return table[first + [column for column in table if column not in first]]
+
+
+def _masks(drawn: Sequence[Example], frame: tuple[int, int]) -> Bool[np.ndarray, "image height width"] | None:
+    masks = [fit_mask(example.mask, frame) for example in drawn if example.mask is not None]
+    return np.stack(masks) if len(masks) == len(drawn) else None
+
+
+def _frame(models: Sequence[LoadedModel]) -> tuple[int, int]:
+    """The largest input size: the size of the pictures under the maps."""
+    return max(model.img_size for model in models)
+
+
+def _same_classes(model: LoadedModel, first: LoadedModel) -> bool:
+    return model.spec.classes == first.spec.classes and model.model.num_classes == first.model.num_classes
+
+
+def _named_apart(models: Sequence[LoadedModel]) -> list[LoadedModel]:
+    """Models of one name get a number, so that rows of tables stay apart."""
+    names = [model.name for model in models]
+    return [
+        dataclasses.replace(model, name=f"{model.name}-{names[:index].count(model.name) + 1}")
+        if names.count(model.name) > 1
+        else model
+        for index, model in enumerate(models)
+    ]
+
+
+def _check(models: Sequence[LoadedModel], data: Dataset, limit: int) -> None:
+    if not models or not len(data) or limit < 1:
+        raise InterpretError(
+            f"a study needs a model and an image; got {len(models)} models, {len(data)} images, limit {limit}"
+        )
+    ratios = {model.img_size[0] / model.img_size[1] for model in models}
+    if len(ratios) > 1:
+        sizes = ", ".join(f"{model.name} {model.img_size}" for model in models)
+        raise InterpretError(
+            f"models whose inputs differ in aspect ratio cannot share pictures: {sizes}; report them apart"
+        )
