@@ -24,7 +24,7 @@ FLOORS = [
     ["data"],
     ["tracing"],
     ["attributions", "indicators", "interventions", "metrics", "statistics"],
-    ["looking", "sweep"],
+    ["observation", "sweep"],
     ["study"],
     ["plots"],
     ["figures"],
