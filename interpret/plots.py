@@ -115,7 +115,7 @@ def overlay_pixels(image: Picture, levels: Levels, cmap: str) -> Picture:
     return np.rint(blended).astype(np.uint8)
 
 
-def enlarge(image: Picture, side: int = 192) -> Picture:
+def enlarge(image: Picture, side: int = 192) -> UInt8[np.ndarray, "tall broad 3"]:
     """The picture with every pixel repeated until its shorter side has at least `side`; the pixels stay visible."""
     factor = -(-side // min(image.shape[:2]))
     return np.ascontiguousarray(image.repeat(factor, axis=0).repeat(factor, axis=1))
@@ -185,7 +185,7 @@ def head_grid(values: LayerHead, ax: Axes, scale: Scale, form: str = ".3g") -> A
     return ax
 
 
-def line(x: Sequence[float], y: Sequence[float], ax: Axes, index: int, color: Color, **options: Any) -> Axes:
+def line(x: pd.Series, y: pd.Series, ax: Axes, index: int, color: Color, **options: Any) -> Axes:
     """A line with the marker that belongs to model `index`; a hollow marker shows what lies under it."""
     marker = {"marker": MARKERS[index % len(MARKERS)], "markerfacecolor": "white", "markeredgecolor": color}
     ax.plot(x, y, color=color, **(marker | options))
@@ -201,7 +201,7 @@ def spread(table: pd.DataFrame, ax: Axes, index: int, color: Color, shift: float
     """
     ax.scatter(table["layer"] + shift, table["value"], s=7, color=color, alpha=0.45, linewidths=0)
     mean = table.groupby("layer")["value"].mean()
-    line(list(mean.index), list(mean), ax, index, color)
+    line(mean.index.to_series(), mean, ax, index, color)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.set_xlabel("layer")
     return ax

@@ -47,16 +47,14 @@ def _entry(model: dict) -> str:
 
 def of_model(table: pd.DataFrame, model: dict) -> pd.DataFrame:
     """The rows of one model."""
-    return table[table["model"] == model["name"]]
+    return table.loc[table["model"] == model["name"]]
 
 
 def per_head(study: Study, indicator: str, kind: str = "") -> list[pd.DataFrame]:
     """For each model the mean over the images: columns layer, head, value. Undefined values are left out."""
     table = study.tables["indicators"]
-    chosen = table[(table["indicator"] == indicator) & (table["kind"].fillna("") == kind)]
-    return [
-        of_model(chosen, model).groupby(["layer", "head"], as_index=False)["value"].mean() for model in study.models
-    ]
+    chosen = table.loc[(table["indicator"] == indicator) & (table["kind"].fillna("") == kind)]
+    return [of_model(chosen, model).groupby(["layer", "head"])["value"].mean().reset_index() for model in study.models]
 
 
 def kinds(study: Study, indicator: str) -> list[str]:

@@ -19,7 +19,7 @@ ROWS = 8
     caption="One image a row, one model a column. The row's label names the class explained, the text under a panel "
     "what the model says (red where that is not the label). All panels share the colour scale printed at the bar, in "
     "the raw unit of the attribution; a red stamp marks a map that shows nothing.",
-    applies=lambda study: bool(study.maps),
+    applies=lambda study: bool(study.settings["attributions"]),
 )
 def overlay_grid(study: Study) -> Pages:
     """Overlays of each attribution: rows are images, columns the input and the models."""
@@ -28,7 +28,7 @@ def overlay_grid(study: Study) -> Pages:
 
 def _pages(study: Study) -> Iterator[tuple[str, Figure]]:
     count = len(study.image_ids)
-    for attribution in study.maps:
+    for attribution in study.settings["attributions"]:
         for start in range(0, count, ROWS):
             suffix = attribution if count <= ROWS else f"{attribution}_{start // ROWS + 1}"
             yield suffix, _page(study, attribution, range(start, min(start + ROWS, count)))

@@ -32,7 +32,7 @@ def tau_sweep(study: Study) -> Pages:
 
 
 def _shown(table: pd.DataFrame) -> dict[str, str]:
-    labelled = table["accuracy"].notna().any()
+    labelled = bool(table["accuracy"].notna().any())
     first = {"accuracy": "accuracy (share)"} if labelled else {"confidence": "confidence (mean top probability)"}
     return first | {"active_tokens": "active tokens per query", "retained_mass": "retained mass (share)"}
 
@@ -41,7 +41,7 @@ def _sweep(study: Study, table: pd.DataFrame, column: str, ax: Axes) -> None:
     for index, (model, color) in enumerate(zip(study.models, plots.colors(len(study.models)), strict=True)):
         mine = _layout.of_model(table, model)
         for rule, rows in mine.sort_values("tau").groupby("rule"):
-            plots.line(list(rows["tau"]), list(rows[column]), ax, index, color, linestyle=LINES[str(rule)])
+            plots.line(rows["tau"], rows[column], ax, index, color, linestyle=LINES[str(rule)])
         for tau in mine.loc[mine["trained"].astype(bool), "tau"].unique():
             plots.mark(tau, ax, color)
 

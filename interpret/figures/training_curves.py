@@ -39,4 +39,4 @@ def _curves(study: Study, quantity: str, ax: Axes) -> None:
             column = f"{split}_{quantity}"
             if column in rows:
                 options = {} if split == "validation" else {"marker": ""}
-                plots.line(list(rows["epoch"]), list(rows[column]), ax, index, color, linestyle=style, **options)
+                plots.line(rows["epoch"], rows[column], ax, index, color, linestyle=style, **options)

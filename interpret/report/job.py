@@ -9,15 +9,13 @@ from pathlib import Path
 
 import torch
 
-from interpret.checkpoint import LoadedModel, load
+from interpret.checkpoint import load
 from interpret.data import Dataset, load_data
 from interpret.errors import InterpretError
+from interpret.loaded_model import LoadedModel
 from interpret.mechanisms import MECHANISMS
 from interpret.report.pack import check_free, write_pack
 from interpret.study import run_study
-
-SWEEP = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
-"""The thresholds that are swept where none are asked for."""
 
 
 def report(arguments: argparse.Namespace) -> Path:
@@ -104,7 +102,7 @@ def split_taus(arguments: argparse.Namespace) -> tuple[float | None, tuple[float
     return None, arguments.tau
 
 
-def taus(arguments: argparse.Namespace, models: Sequence[LoadedModel]) -> list[float]:
-    """The sweep, with 0 and every tau that a model was trained with."""
-    trained = [model.spec.options["tau"] for model in models if "tau" in model.spec.options]
-    return sorted({0.0, *(split_taus(arguments)[1] or SWEEP), *trained})
+def taus(arguments: argparse.Namespace, models: Sequence[LoadedModel]) -> list[float] | None:
+    """The sweep that is asked for, with every tau that a model was trained with; None asks for the usual one."""
+    asked = split_taus(arguments)[1]
+    return [*asked, *(model.spec.options["tau"] for model in models if "tau" in model.spec.options)] if asked else None

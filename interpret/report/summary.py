@@ -67,7 +67,7 @@ def verdicts(study: Study) -> list[str]:
 def _silent_maps(study: Study) -> Iterator[str]:
     table = study.tables["maps"]
     silent = table[table["status"] != "ok"]
-    for (model, attribution, status), rows in silent.groupby(["model", "attribution", "status"], sort=False):
+    for (model, attribution, status), rows in _groups(silent, "model", "attribution", "status"):
         yield (
             f"{model}: {attribution} shows nothing on {len(rows)} of {len(study.image_ids)} images ({status}): "
             f"{rows['message'].iloc[0]}"
@@ -77,7 +77,7 @@ def _silent_maps(study: Study) -> Iterator[str]:
 def _dead_rows(study: Study) -> Iterator[str]:
     table = study.tables["indicators"]
     dead = table[(table["indicator"] == "dead_rows") & (table["value"] > 0)]
-    for (model, unit), rows in dead.groupby(["model", "unit"], sort=False):
+    for (model, unit), rows in _groups(dead, "model", "unit"):
         worst = rows.loc[rows["value"].idxmax()]
         yield (
             f"{model}: some queries keep no token at all and attend to nothing, at most {worst['value']:.3g} ({unit}) "
@@ -88,14 +88,14 @@ def _dead_rows(study: Study) -> Iterator[str]:
 def _wrong(study: Study) -> Iterator[str]:
     table = study.tables["predictions"]
     wrong = table[table["correct"].notna() & (table["predicted"] != table["label"])]
-    for model, rows in wrong.groupby("model", sort=False):
+    for (model,), rows in _groups(wrong, "model"):
         names = ", ".join(rows["image"].head(5)) + (", ..." if len(rows) > 5 else "")
-        yield f"{model} misclassifies {len(rows)} of these images ({names}); its maps explain the class named at the row."
+        yield f"{model} misclassifies {len(rows)} of these images ({names}); its maps explain the class at the row."
 
 
 def _undefined(study: Study) -> Iterator[str]:
     table = study.tables["indicators"]
-    for (model, indicator), rows in table[table["value"].isna()].groupby(["model", "indicator"], sort=False):
+    for (model, indicator), rows in _groups(table[table["value"].isna()], "model", "indicator"):
         yield f"{model}: {indicator} is undefined in {len(rows)} cases, which are left out of means and plots."
 
 
@@ -103,6 +103,12 @@ def _unequal(study: Study) -> Iterator[str]:
     if len({model["tokens"] for model in study.models}) > 1:
         tokens = ", ".join(f"{model['name']} {model['tokens']}" for model in study.models)
         yield f"The models see different numbers of tokens ({tokens}): compare thresholds by tau N, not by tau."
+
+
+def _groups(table: pd.DataFrame, *columns: str) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
+    """Parts of a table that agree in `columns`, in the order of the table, under what they agree on."""
+    for _, rows in table.groupby(list(columns), sort=False, dropna=False):
+        yield tuple(str(rows[column].iloc[0]) for column in columns), rows
 
 
 def tables(study: Study) -> list[Table]:
@@ -116,7 +122,7 @@ def _predictions(study: Study) -> Table:
     names = [model["name"] for model in study.models]
     rows = [
         [image, str(seen["label"].iloc[0]) or "unknown", *(_said(seen[seen["model"] == name]) for name in names)]
-        for image, seen in table.groupby("image", sort=False)
+        for (image,), seen in _groups(table, "image")
     ]
     note = "What each model says and how probable it finds it (softmax probability of the predicted class)."
     return Table("Predictions", note, ["image", "label", *names], rows[:LONGEST], "predictions.csv")
@@ -130,9 +136,9 @@ def _indicators(study: Study) -> Table:
     table = study.tables["indicators"].fillna({"kind": ""})
     names = [model["name"] for model in study.models]
     rows = []
-    for (indicator, kind, unit), values in table.groupby(["indicator", "kind", "unit"], sort=False, dropna=False):
+    for (indicator, kind, unit), values in _groups(table, "indicator", "kind", "unit"):
         per_model = [values.loc[values["model"] == name, "value"] for name in names]
-        rows.append([str(indicator), str(kind) or "-", str(unit) or "-", *map(_spread, per_model)])
+        rows.append([indicator, kind or "-", unit or "-", *map(_spread, per_model)])
     note = "Mean over images, layers and heads, and in brackets the lowest and highest single value."
     return Table("Indicators", note, ["indicator", "spectrum", "unit", *names], rows, "indicators.csv")
 
@@ -174,21 +180,6 @@ def _number(value: float) -> str:
     return "unknown" if pd.isna(value) else f"{value:.3g}"
 
 
-def _training(study: Study) -> Table:
-    history = study.tables["history"]
-    rows = [
-        [
-            str(model),
-            str(int(epochs["epoch"].count())),
-            *(_number(epochs[column].iloc[-1]) for column in TRAINED if column in epochs),
-        ]
-        for model, epochs in (history.groupby("model", sort=False) if len(history) else ())
-    ]
-    columns = [label for column, label in TRAINED.items() if column in history]
-    note = "The last epoch that each checkpoint records."
-    return Table("Training", note, ["model", "epochs", *columns], rows, "history.csv")
-
-
 TRAINED = {
     "train_loss": "training loss (nats)",
     "validation_loss": "validation loss (nats)",
@@ -196,3 +187,15 @@ TRAINED = {
     "validation_accuracy": "validation accuracy (share)",
     "images_per_second": "images per second",
 }
+
+
+def _training(study: Study) -> Table:
+    history = study.tables["history"]
+    measured = [column for column in TRAINED if column in history]
+    rows = [
+        [model, str(len(epochs)), *(_number(epochs[column].iloc[-1]) for column in measured)]
+        for (model,), epochs in (_groups(history, "model") if len(history) else ())
+    ]
+    note = "The last epoch that each checkpoint records."
+    columns = ["model", "epochs", *(TRAINED[column] for column in measured)]
+    return Table("Training", note, columns, rows, "history.csv")

@@ -1,0 +1,132 @@
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
+
+from interpret import plots
+
+
+@pytest.fixture
+def ax():
+    return Figure().subplots()
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).integers(0, 256, (32, 48, 3), dtype=np.uint8)
+
+
+def patch_map(seed=1):
+    return np.random.default_rng(seed).random((4, 6), dtype=np.float32)
+
+
+def test_a_scale_starts_at_zero_for_maps_without_negative_values():
+    scale = plots.shared_scale([np.array([[0.2, 0.5]]), np.array([[0.1, np.nan]])])
+    assert (scale.low, scale.high, scale.cmap) == (0.0, 0.5, plots.NONNEGATIVE)
+
+
+def test_a_scale_is_symmetric_for_signed_maps():
+    scale = plots.shared_scale([np.array([[0.2, -0.7]]), np.array([[0.5, 0.0]])])
+    assert (scale.low, scale.high, scale.cmap) == (-0.7, 0.7, plots.SIGNED)
+
+
+def test_a_scale_of_zeros_is_not_empty():
+    assert plots.shared_scale([np.zeros((2, 3))]) == plots.Scale(0.0, 1.0, plots.NONNEGATIVE)
+
+
+def test_levels_are_steps_of_the_scale_and_clipped_to_it():
+    levels = plots.quantise(np.array([[-3.0, -1.0, 0.0, 1.0, 9.0]]), plots.Scale(-1.0, 1.0, plots.SIGNED))
+    assert_array_equal(levels, [[0, 0, 128, 255, 255]])
+
+
+def test_an_overlay_is_enlarged_before_it_is_coloured(image):
+    levels = plots.quantise(patch_map(), plots.Scale(0.0, 1.0, "magma"))
+    enlarged = np.asarray(Image.fromarray(levels).resize((48, 32), Image.Resampling.BICUBIC))
+    colored = mpl.colormaps["magma"](enlarged)[..., :3] * 255
+    grey = np.asarray(Image.fromarray(image).convert("L"))[..., None]
+    assert_allclose(plots.overlay_pixels(image, levels, "magma"), (grey + colored) / 2, atol=1)
+
+
+def test_an_enlarged_picture_repeats_its_pixels(image):
+    large = plots.enlarge(image, side=96)
+    assert large.shape == (96, 144, 3)
+    assert_array_equal(large[::3, ::3], image)
+    assert_array_equal(large[2::3, 2::3], image)
+
+
+def test_an_overlay_is_drawn_on_the_axes_that_are_given(image, ax):
+    scale = plots.Scale(0.0, 1.0, "magma")
+    assert plots.overlay(image, patch_map(), ax, scale) is ax
+    drawn = ax.get_images()[0].get_array()
+    assert_array_equal(drawn, plots.overlay_pixels(plots.enlarge(image), plots.quantise(patch_map(), scale), "magma"))
+
+
+def test_a_map_without_evidence_shows_its_stamp_and_no_colour(image, ax):
+    assert plots.no_evidence(image, "constant map", ax) is ax
+    assert ax.texts[0].get_text() == "NO EVIDENCE\nconstant map"
+    assert ax.texts[0].get_color() == plots.STAMP
+    assert ax.get_images()[0].get_array().ndim == 2
+
+
+def test_cells_that_are_exactly_zero_have_the_colour_of_a_cut(ax):
+    values = np.array([[0.0, 0.5, 1e-9]])
+    plots.patch_heatmap(values, ax, plots.Scale(0.0, 1.0, plots.NONNEGATIVE))
+    drawn = ax.get_images()[0]
+    colors = drawn.cmap(drawn.norm(drawn.get_array()))
+    assert_allclose(colors[0, 0], to_rgba(plots.CUT))
+    assert_allclose(colors[0, 1:], mpl.colormaps[plots.NONNEGATIVE]([0.5, 0.0]), atol=1 / 255)
+
+
+def test_a_head_grid_writes_every_number_in_its_cell(ax):
+    values = np.arange(6.0).reshape(2, 3)
+    assert plots.head_grid(values, ax, plots.Scale(0.0, 6.0, "viridis"), form=".1f") is ax
+    assert [text.get_text() for text in ax.texts] == ["0.0", "1.0", "2.0", "3.0", "4.0", "5.0"]
+    assert_array_equal(ax.collections[0].get_array(), values)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("head", "layer")
+
+
+def test_a_spread_shows_every_head_and_the_mean_as_a_line(ax):
+    table = pd.DataFrame({"layer": [0, 0, 1, 1], "head": [0, 1, 0, 1], "value": [1.0, 3.0, 2.0, 6.0]})
+    assert plots.spread(table, ax, 0, plots.colors(1)[0], shift=0.1) is ax
+    assert_allclose(ax.collections[0].get_offsets(), [[0.1, 1], [0.1, 3], [1.1, 2], [1.1, 6]])
+    assert_allclose(ax.lines[0].get_xydata(), [[0, 2], [1, 4]])
+
+
+def test_the_colours_of_models_differ_in_brightness_or_hue():
+    assert len(set(plots.colors(10))) == 10
+
+
+def test_a_colour_bar_prints_both_ends_of_the_scale():
+    figure = Figure(layout="constrained")
+    bar = plots.color_bar(list(figure.subplots(1, 2)), plots.Scale(-0.25, 0.25, plots.SIGNED), "rollout")
+    labels = [text.get_text() for text in bar.ax.get_yticklabels()]
+    assert (labels[0], labels[-1], bar.ax.get_ylabel()) == ("-0.25", "0.25", "rollout")
+
+
+def test_an_outline_lies_on_the_border_of_the_mask(ax):
+    mask = np.zeros((32, 48), bool)
+    mask[8:16, 12:24] = True
+    plots.outline(mask, plots.picture(plots.enlarge(np.zeros((32, 48, 3), np.uint8), 64), ax))
+    points = np.concatenate([path.vertices for path in ax.collections[0].get_paths()])
+    assert_allclose([points.min(0), points.max(0)], [[23.5, 15.5], [47.5, 31.5]], atol=1.1)
+
+
+def test_a_figure_is_saved_without_a_date_and_twice_the_same(tmp_path):
+    files = []
+    for name in ("first", "second"):
+        figure = Figure()
+        figure.subplots().plot([0, 1], [2, 3], label="a line")
+        files.append([path.read_bytes() for path in plots.save(figure, tmp_path / name)])
+    assert files[0] == files[1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first.pdf", "first.png", "second.pdf", "second.png"]
+
+
+def test_the_style_ends_with_its_block():
+    before = mpl.rcParams["font.size"]
+    with plots.style():
+        assert mpl.rcParams["font.size"] == 8
+    assert mpl.rcParams["font.size"] == before
