@@ -17,6 +17,9 @@ FUSIONS: dict[str, Callable[[Float[Tensor, "batch head query key"]], Fused]] = {
     "min": lambda heads: heads.amin(dim=1),
 }
 
+EVERY = slice(None)
+PROTECTED = {"none": (EVERY, 0, 0), "cls_row": (EVERY, 0), "cls_col": (EVERY, EVERY, 0)}
+
 
 def fuse(heads: Float[Tensor, "batch head query key"], fusion: str) -> Fused:
     """One matrix a layer from its heads."""
@@ -25,21 +28,24 @@ def fuse(heads: Float[Tensor, "batch head query key"], fusion: str) -> Fused:
     return FUSIONS[fusion](heads)
 
 
-def discard(fused: Fused, ratio: float) -> Fused:
-    """Set the floor(N^2 ratio) lowest entries of each whole matrix to zero, never the entry [0, 0].
+def discard(fused: Fused, ratio: float, protect: str = "none") -> Fused:
+    """Set the floor(N^2 ratio) lowest entries of each whole matrix to zero, ties by the lower flat index first.
 
-    Ties fall to the lower flat index. Deviation from vit-explain: every image of the batch is treated.
+    The entry [0, 0] and what `protect` names are counted among the lowest but keep their value. Deviation from
+    vit-explain: every image of the batch is treated.
     """
     if not 0 <= ratio < 1:
         raise InterpretError(f"discard_ratio {ratio} is outside [0, 1)")
-    flat = fused.flatten(1)
-    count = int(flat.shape[1] * ratio)
-    if count == 0:
+    if protect not in PROTECTED:
+        raise InterpretError(f"protect {protect!r} is not one of {', '.join(PROTECTED)}")
+    if ratio == 0:
         return fused
-    lowest = flat.argsort(dim=1, stable=True)[:, :count]
-    dropped = torch.zeros_like(flat, dtype=torch.bool).scatter_(1, lowest, True)
-    dropped[:, 0] = False
-    return flat.masked_fill(dropped, 0.0).view_as(fused)
+    flat = fused.flatten(1)
+    lowest = flat.argsort(dim=1, stable=True)[:, : int(flat.shape[1] * ratio)]
+    dropped = torch.zeros_like(flat, dtype=torch.bool).scatter_(1, lowest, True).view_as(fused)
+    dropped[PROTECTED[protect]] = False
+    dropped[:, 0, 0] = False
+    return fused.masked_fill(dropped, 0.0)
 
 
 def with_residual(row: Row, fused: Fused) -> Row:

@@ -12,7 +12,9 @@ from interpret.tracing import Trace
     class_specific=False,
     needs=("weights",),
 )
-def rollout(trace: Trace, *, fusion: str = "mean", discard_ratio: float = 0.0, start_layer: int = 0) -> PatchMap:
+def rollout(
+    trace: Trace, *, fusion: str = "mean", discard_ratio: float = 0.0, protect: str = "none", start_layer: int = 0
+) -> PatchMap:
     """Row of the classifier's token in R = A_L ... A_s with A = rownorm(fuse(weights) + I); values in [0, 1].
 
     Later layers multiply on the left. Only the row that is read is computed, vector times matrix. The map does not
@@ -22,8 +24,9 @@ def rollout(trace: Trace, *, fusion: str = "mean", discard_ratio: float = 0.0, s
         fusion: "mean", "max" or "min" over heads; after max and min rows no longer sum to one, hence the row norm.
         discard_ratio: share of the entries of each fused matrix, the lowest ones, that is dropped before the identity
             is added (vit-explain's, with its row sums and its batch corrected).
+        protect: what is never dropped besides entry [0, 0]: "none", "cls_row" or "cls_col".
         start_layer: first layer of the product.
     """
     layers = reversed(trace.need("weights")[start_layer:])
-    fused = (_products.discard(_products.fuse(heads, fusion), discard_ratio) for heads in layers)
+    fused = (_products.discard(_products.fuse(heads, fusion), discard_ratio, protect) for heads in layers)
     return trace.grid.fold(_products.accumulate(trace.readout, fused, _products.with_residual))
