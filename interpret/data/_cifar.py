@@ -1,8 +1,10 @@
 """CIFAR-10 and CIFAR-100: torchvision's files, or JPEG images in class folders."""
 
 import functools
-import os
+import lzma
+import posixpath
 import tarfile
+import zlib
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from torchvision.datasets import CIFAR10
 from interpret.data._examples import Dataset, Example
 from interpret.data._opening import decode, open_image, reason
 from interpret.data._sources import locate
-from interpret.data._splits import members
+from interpret.data._splits import SPLITS, members
 from interpret.data._trees import files_below, read_tree
 from interpret.errors import ImageError
 
@@ -43,16 +45,21 @@ def _from_archive(name: str, archive: Path, split: str) -> Dataset:
 
 @functools.lru_cache(maxsize=1)
 def _archive(path: Path) -> dict[str, bytes]:
-    """Path below the folder that all files share -> the file's bytes, still compressed as an image."""
+    """Path, without the one folder that all files may lie in -> the file's bytes, still compressed as an image."""
     try:
         with tarfile.open(path) as archive:
-            files = {member.name: file.read() for member in archive if (file := archive.extractfile(member))}
-    except (OSError, EOFError, tarfile.TarError) as error:
+            files = {
+                posixpath.normpath(member.name): file.read()
+                for member in archive
+                if (file := archive.extractfile(member))
+            }
+    except (OSError, EOFError, lzma.LZMAError, zlib.error, tarfile.TarError) as error:
         raise ImageError(
             f"archive {path} cannot be read ({reason(error)}); expected a tar of CLASS/IMAGE folders"
         ) from error
-    above = os.path.commonpath(files)
-    return {os.path.relpath(name, above): data for name, data in files.items()}
+    tops = {name.split("/")[0] for name in files} - set(SPLITS)
+    top = f"{tops.pop()}/" if len(tops) == 1 else ""
+    return {name.removeprefix(top): data for name, data in files.items()}
 
 
 def _from_batches(name: str, folder: Path, split: str) -> Dataset:

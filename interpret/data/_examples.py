@@ -1,6 +1,6 @@
 """What a data set is made of."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import overload
 
@@ -27,7 +27,7 @@ class Example:
 
 
 @dataclass(frozen=True, eq=False)
-class Dataset(Sequence[Example]):
+class Dataset(Sequence):  # were it Sequence[Example], beartype would decode an image at every call that takes one
     """Examples that are decoded, or drawn, when they are asked for. A slice is again a data set.
 
     Attributes:
@@ -44,6 +44,9 @@ class Dataset(Sequence[Example]):
 
     def __len__(self) -> int:
         return self.length
+
+    def __iter__(self) -> Iterator[Example]:
+        return map(self.read, range(self.length))
 
     @overload
     def __getitem__(self, index: int) -> Example: ...

@@ -1,8 +1,8 @@
 """Images from files that nobody vouches for."""
 
 import warnings
+from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -26,7 +26,7 @@ def open_image(path: str | Path) -> Image.Image:
     return decode(Path(path), str(path))
 
 
-def decode(file: Path | BinaryIO, name: str) -> Image.Image:
+def decode(file: Path | BytesIO, name: str) -> Image.Image:
     """`open_image` for a file that is open already; `name` is how errors call it."""
     try:
         with warnings.catch_warnings():

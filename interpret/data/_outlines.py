@@ -1,7 +1,5 @@
 """The ten outlines of `shapes`: closed polygons around the origin whose farthest point has distance 1."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from jaxtyping import Float
 
@@ -15,7 +13,7 @@ def _arc(start: float, stop: float, radius: float = 1.0, centre: float = 0.0, po
 
 
 def _regular(corners: int) -> Outline:
-    return _arc(0, 1, points=corners + 1)[:-1]
+    return _arc(0.0, 1.0, points=corners + 1)[:-1]
 
 
 def _star(points: int, inner: float) -> Outline:
@@ -25,7 +23,7 @@ def _star(points: int, inner: float) -> Outline:
 
 def _ring(inner: float) -> Outline:
     """The outer circle, then the inner one backwards: the seam between them has no area."""
-    return np.concatenate([_arc(0, 1), _arc(1, 0, inner)])
+    return np.concatenate([_arc(0.0, 1.0), _arc(1.0, 0.0, inner)])
 
 
 def _crescent(cut: float, centre: float) -> Outline:
@@ -45,32 +43,27 @@ def _heart() -> Outline:
     return np.concatenate([right, left, [[0, -half]]])
 
 
-def _polygon(*points: tuple[float, float]) -> Outline:
-    return np.array(points, dtype=float)
-
-
 def _centred(outline: Outline) -> Outline:
     """Moved and scaled so that its bounding box is around the origin and its farthest point has distance 1."""
     moved = outline - (outline.min(axis=0) + outline.max(axis=0)) / 2
     return moved / np.linalg.norm(moved, axis=1).max()
 
 
-def _turned(quarter: Sequence[tuple[float, float]]) -> Outline:
+def _four_times(quarter: Float[np.ndarray, "corner xy"]) -> Outline:
     """A polygon of four-fold symmetry from its first quarter."""
-    points = np.array(quarter, dtype=complex)[:, 0] + 1j * np.array(quarter)[:, 1]
-    whole = np.concatenate([points * 1j**turn for turn in range(4)])
-    return np.stack([whole.real, whole.imag], axis=1)
+    turn = np.array([[0, 1], [-1, 0]])
+    return np.concatenate([quarter @ np.linalg.matrix_power(turn, times) for times in range(4)])
 
 
 OUTLINES: dict[str, Outline] = {
     name: _centred(outline)
     for name, outline in {
-        "arrow": _polygon((-1, 0.22), (0.05, 0.22), (0.05, 0.7), (1, 0), (0.05, -0.7), (0.05, -0.22), (-1, -0.22)),
+        "arrow": np.array([(-1, 0.22), (0.05, 0.22), (0.05, 0.7), (1, 0), (0.05, -0.7), (0.05, -0.22), (-1, -0.22)]),
         "circle": _regular(96),
         "crescent": _crescent(cut=0.8, centre=0.55),
-        "cross": _turned([(1, -0.32), (1, 0.32), (0.32, 0.32)]),
+        "cross": _four_times(np.array([(1, -0.32), (1, 0.32), (0.32, 0.32)])),
         "heart": _heart(),
-        "hourglass": _polygon((-0.72, 1), (0.72, 1), (0.14, 0), (0.72, -1), (-0.72, -1), (-0.14, 0)),
+        "hourglass": np.array([(-0.72, 1), (0.72, 1), (0.14, 0), (0.72, -1), (-0.72, -1), (-0.14, 0)]),
         "ring": _ring(inner=0.55),
         "square": _regular(4),
         "star": _star(points=5, inner=0.45),

@@ -29,11 +29,11 @@ def fashionmnist(root: Path | None, split: str) -> Dataset:
     found = locate("fashionmnist", root, candidates, _download, here=FILE)
     part = "t10k" if split == "test" else "train"
     images = _read(found.with_name(f"{part}-images-idx3-ubyte.gz"), header=16).reshape(-1, 28, 28)
-    labels = _read(found.with_name(f"{part}-labels-idx1-ubyte.gz"), header=8)
+    labels = _read(found.with_name(f"{part}-labels-idx1-ubyte.gz"), header=8).tolist()
 
     def read(position: int) -> Example:
         image = Image.fromarray(images[position]).convert("RGB")
-        return Example(image, int(labels[position]), None, f"fashionmnist/{part}/{position:05d}")
+        return Example(image, labels[position], None, f"fashionmnist/{part}/{position:05d}")
 
     return Dataset("fashionmnist", CLASSES, len(labels), read).subset(members(labels, split))
 

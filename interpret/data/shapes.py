@@ -55,10 +55,10 @@ def draw(split: str, seed: int, index: int) -> Example:
     rng = np.random.default_rng([seed, SPLITS.index(split), index])
     label = index % len(OUTLINES)
     ground = int(rng.choice(muted()))
-    background = [ground, colour_between(rng, [ground], 10, 35)]
+    background = [ground, colour_between(rng, [ground], 10.0, 35.0)]
     canvas = _mix(rng.choice(TEXTURES)(rng, SIZE), *palette()[background])
     for clutter in (_strokes, _specks):
-        canvas = _mix(clutter(rng), canvas, palette()[colour_between(rng, background, 15, 60)])
+        canvas = _mix(clutter(rng), canvas, palette()[colour_between(rng, background, 15.0, 60.0)])
     coverage = _object(rng, list(OUTLINES.values())[label])
     canvas = _mix(coverage, canvas, palette()[colour_between(rng, background, CONTRAST, np.inf)])
     canvas = canvas + rng.normal(0, GRAIN, (SIZE, SIZE, 1))
