@@ -1,0 +1,7 @@
+"""`python -m interpret.train`."""
+
+import sys
+
+from interpret.train.command import main
+
+sys.exit(main())

@@ -1,0 +1,67 @@
+"""What is trained, on what, and how."""
+
+import inspect
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from interpret.checkpoint import ModelSpec
+from interpret.mechanisms import MECHANISMS
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything a run depends on; saved with the checkpoint.
+
+    Attributes:
+        data: "NAME" or "NAME:ROOT".
+        architecture: arguments of timm's `VisionTransformer` that differ from the backbone's own.
+        options: the mechanism's arguments.
+        epochs: at most; the cosine reaches zero after the last.
+        warmup_epochs: the learning rate rises linearly to `lr` over so many epochs.
+        patience: training stops after so many epochs without a better validation accuracy.
+        shift: training images are moved by up to so many pixels.
+        limit: at most so many images of each split, the first ones.
+        amp: bfloat16 autocast.
+        save_dtype: of the weights in the file; the test accuracy is that of the rounded weights.
+    """
+
+    data: str
+    mechanism: str = "softmax"
+    options: dict[str, Any] = field(default_factory=dict)
+    backbone: str = "vit_tiny_patch16_224"
+    architecture: dict[str, Any] = field(default_factory=dict)
+    epochs: int = 10
+    batch_size: int = 128
+    lr: float = 1e-3
+    weight_decay: float = 0.05
+    warmup_epochs: float = 1.0
+    patience: int = 5
+    seed: int = 0
+    shift: int = 0
+    limit: int | None = None
+    device: str = "auto"
+    amp: bool = False
+    save_dtype: str = "float32"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """`save_dtype` as torch names it."""
+        return getattr(torch, self.save_dtype)
+
+    def spec(self, classes: tuple[str, ...]) -> ModelSpec:
+        """The model that this recipe trains to tell `classes` apart."""
+        return ModelSpec(
+            backbone=self.backbone,
+            architecture={**self.architecture, "num_classes": len(classes)},
+            mechanism=self.mechanism,
+            options=defaults(self.mechanism) | self.options,
+            classes=classes,
+        )
+
+
+def defaults(mechanism: str) -> dict[str, Any]:
+    """The options of a mechanism that are not given: a file says its tau or its sigma_init even then."""
+    arguments = inspect.signature(MECHANISMS[mechanism].function).parameters.values()
+    return {argument.name: argument.default for argument in arguments if argument.default is not argument.empty}

@@ -1,0 +1,36 @@
+"""How a model was made, in plain words and numbers."""
+
+import dataclasses
+import os
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from interpret.train.recipe import Recipe
+from interpret.vit import VisionTransformer, patch_grid
+
+PACKAGES = ("interpret-vit", "torch", "timm", "accelerate")
+
+
+def describe(recipe: Recipe, command: str, vit: VisionTransformer, images: dict[str, int]) -> dict[str, Any]:
+    """What is known of a run beside its result.
+
+    Args:
+        images: number of images in each split.
+    """
+    return {
+        "command": command,
+        "recipe": dataclasses.asdict(recipe),
+        "images": images,
+        "parameters": sum(parameter.numel() for parameter in vit.parameters()),
+        "tokens": patch_grid(vit).tokens,
+        "machine": machine(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+    }
+
+
+def machine() -> str:
+    """The kind of machine, without its name: what bounds the time of a run."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
