@@ -32,7 +32,7 @@ def synthetic_study(*, labelled: bool = True, history: bool = True, dead: tuple[
         arrays[f"map/{dead[0]}/rollout"][dead[1]] = 0.25
     return Study(
         models=tuple(_model(name) for name in NAMES),
-        settings={"data": "shapes", "seed": 0, "device": "cpu", "attributions": ATTRIBUTIONS, "taus": TAUS},
+        settings={"data": "shapes", "seed": 0, "device": "cpu", "attributions": list(ATTRIBUTIONS), "taus": list(TAUS)},
         tables={
             "predictions": _predictions(labelled, dead),
             "maps": _maps(dead, arrays),

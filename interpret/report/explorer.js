@@ -1,8 +1,9 @@
 "use strict";
 
-// Weights of Keys' cubic (a = -0.5) that enlarge `cells` values to `pixels`: four sources and four weights a pixel.
+// Weights of Keys' cubic (a = -0.5) that enlarge `cells` values to `pixels`: four sources and four weights a pixel. The
+// weights are whole multiples of 2^-22, as in Pillow, so that both round alike.
 function cubicTable(cells, pixels) {
-  const index = new Int32Array(4 * pixels), weight = new Float32Array(4 * pixels);
+  const index = new Int32Array(4 * pixels), weight = new Float64Array(4 * pixels);
   for (let x = 0; x < pixels; x++) {
     const center = (x + 0.5) * cells / pixels;
     const end = Math.min(cells, Math.ceil(center + 2) + 1);
@@ -15,19 +16,20 @@ function cubicTable(cells, pixels) {
       weight[4 * x + kept++] = w;
       sum += w;
     }
-    for (let k = 0; k < kept; k++) weight[4 * x + k] /= sum;
+    for (let k = 0; k < kept; k++) weight[4 * x + k] = Math.round(weight[4 * x + k] / sum * 4194304);
   }
   return { index, weight };
 }
 
-function toLevel(value) {
-  return value < 0 ? 0 : value > 255 ? 255 : (value + 0.5) | 0;
+function toLevel(sum) {
+  const level = (sum + 2097152) >> 22;
+  return level < 0 ? 0 : level > 255 ? 255 : level;
 }
 
 // Bicubic enlargement of a map of levels, along the columns first and rounded between the passes, as Pillow does it.
 function enlarge(levels, rows, cols, height, width) {
   const across = cubicTable(cols, width), down = cubicTable(rows, height);
-  const wide = new Float32Array(rows * width), out = new Uint8Array(height * width);
+  const wide = new Uint8Array(rows * width), out = new Uint8Array(height * width);
   for (let r = 0; r < rows; r++) {
     for (let x = 0, k = 0; x < width; x++, k += 4) {
       let sum = 0;
@@ -106,12 +108,7 @@ async function explore(data, root) {
     }
   }
 
-  let asked = false;
-  slider.addEventListener("input", () => {
-    if (asked) return;
-    asked = true;
-    requestAnimationFrame(() => { asked = false; draw(); });
-  });
+  slider.addEventListener("input", draw);
   slider.disabled = false;
   draw();
 }

@@ -3,7 +3,7 @@
 import base64
 import io
 import zlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,7 @@ def _note(row: dict[Hashable, Any]) -> str:
     )
 
 
-def _default(study: Study, taus: list[float]) -> int:
+def _default(study: Study, taus: Sequence[float]) -> int:
     trained = [model["tau"] for model in study.models if model["tau"] in taus]
     return taus.index(trained[0]) if trained else 0
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from interpret.checkpoint import load
-from interpret.data import Dataset, load_data
+from interpret.data import Dataset, load_data, open_images
 from interpret.errors import InterpretError
 from interpret.loaded_model import LoadedModel
 from interpret.mechanisms import MECHANISMS
@@ -87,9 +87,13 @@ def device(name: str) -> str:
 
 
 def choose_data(arguments: argparse.Namespace, models: Sequence[LoadedModel]) -> Dataset:
-    """The images asked for; else `shapes` where the first model was trained on them; else `photos`."""
-    if arguments.images:
-        return from_paths(arguments.images)
+    """The images asked for; else `shapes` where the first model was trained on them; else `photos`.
+
+    One folder keeps the labels that its class folders give; listed files have none.
+    """
+    paths = arguments.images
+    if paths:
+        return load_data(f"imagefolder:{paths[0]}") if paths[0].is_dir() and len(paths) == 1 else open_images(paths)
     learned = str(models[0].record.get("data", ""))
     return load_data(arguments.data or (learned if learned == "shapes" else "photos"))
 

@@ -68,10 +68,8 @@ def _silent_maps(study: Study) -> Iterator[str]:
     table = study.tables["maps"]
     silent = table[table["status"] != "ok"]
     for (model, attribution, status), rows in _groups(silent, "model", "attribution", "status"):
-        yield (
-            f"{model}: {attribution} shows nothing on {len(rows)} of {len(study.image_ids)} images ({status}): "
-            f"{rows['message'].iloc[0]}"
-        )
+        reason = ": ".join(filter(None, [status, rows["message"].iloc[0]]))
+        yield f"{model}: {attribution} shows nothing on {len(rows)} of {len(study.image_ids)} images ({reason})."
 
 
 def _dead_rows(study: Study) -> Iterator[str]:

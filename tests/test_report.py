@@ -1,0 +1,358 @@
+import base64
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from PIL import Image
+
+from interpret import checkpoint, plots
+from interpret.errors import InterpretError
+from interpret.figures import FIGURES
+from interpret.loaded_model import LoadedModel, ModelSpec
+from interpret.report import write_pack
+from interpret.report.command import main, parser
+from interpret.report.job import split_taus
+from interpret.study import Study
+from tests.synthetic import ATTRIBUTIONS, IMAGES, NAMES, TAUS, synthetic_study
+
+CHECKOUT = Path(__file__).parents[1]
+HOSTILE = '</script><b onclick="x">&'
+TABLES = {"predictions", "maps", "indicators", "tau_sweep", "history"}
+PAGES = {f"overlay_grid_{name}" for name in ATTRIBUTIONS} | {f"attention_heatmaps_{name}" for name in NAMES}
+PAGES |= set(FIGURES) - {"overlay_grid", "attention_heatmaps"}
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+
+
+class Page(HTMLParser):
+    """The text, the tags with their attributes, and the content of scripts of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.words, self.tags, self.scripts = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        (self.scripts if self.tags and self.cdata_elem == "script" else self.words).append(data)
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory):
+    return write_pack(synthetic_study(), tmp_path_factory.mktemp("packs") / "pack").parent
+
+
+def quick_study(**options):
+    """A study of which few figures can be drawn, so that a pack is written quickly."""
+    study = synthetic_study(history=False, **options)
+    none = study.tables["indicators"].head(0)
+    settings = study.settings | {"attributions": ["rollout"]}
+    return replace(study, settings=settings, tables=study.tables | {"indicators": none})
+
+
+@pytest.fixture(scope="module")
+def page(pack):
+    return Page((pack / "report.html").read_text())
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """Two checkpoints of a tiny model over `shapes`, as this project saves them."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    classes = tuple(f"class-{index}" for index in range(3))
+    sizes = {"img_size": (32, 48), "patch_size": 8, "embed_dim": 32, "depth": 2, "num_heads": 2, "num_classes": 3}
+    for mechanism, options in (("softmax", {}), ("hard_threshold", {"tau": 0.03})):
+        torch.manual_seed(0)
+        spec = ModelSpec("vit_tiny_patch16_224", sizes, mechanism, options, classes)
+        checkpoint.save(folder / f"{mechanism}.pt", LoadedModel(spec.build().eval(), spec, mechanism))
+    return folder
+
+
+def files(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_pack_holds_exactly_these_files(pack):
+    expected = {"report.html", "manifest.json", "study/study.json", "study/arrays.npz"}
+    expected |= {f"{folder}/{name}.csv" for folder in ("tables", "study") for name in TABLES}
+    expected |= {f"figures/{name}.{suffix}" for name in PAGES for suffix in ("png", "pdf")}
+    assert files(pack) == expected
+    assert [path.name for path in pack.parent.iterdir()] == ["pack"]
+
+
+def test_the_manifest_is_true_of_every_file(pack):
+    manifest = json.loads((pack / "manifest.json").read_text())
+    assert set(manifest["files"]) == files(pack) - {"manifest.json"}
+    for name, digest in manifest["files"].items():
+        assert hashlib.sha256((pack / name).read_bytes()).hexdigest() == digest
+    assert manifest["images"] == list(IMAGES)
+    assert [model["sha256"] for model in manifest["models"]] == ["0" * 64] * 3
+    assert manifest["settings"]["seed"] == 0
+
+
+def test_a_pack_is_the_same_byte_for_byte_when_written_again(pack, tmp_path):
+    again = write_pack(synthetic_study(), tmp_path / "again").parent
+    assert {name for name in files(pack) if (pack / name).read_bytes() != (again / name).read_bytes()} == set()
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_pack_can_be_drawn_again_from_its_study(labelled, tmp_path):
+    first = write_pack(quick_study(labelled=labelled), tmp_path / "first").parent
+    again = write_pack(Study.load(first / "study"), tmp_path / "again").parent
+    assert {name for name in files(first) if (first / name).read_bytes() != (again / name).read_bytes()} == set()
+
+
+def test_a_failing_figure_leaves_nothing_and_keeps_the_old_pack(tmp_path, monkeypatch):
+    def fail(study):
+        raise RuntimeError("no ink")
+
+    old = write_pack(quick_study(), tmp_path / "old").parent
+    before = (old / "manifest.json").read_bytes()
+    monkeypatch.setitem(FIGURES._entries, "tau_sweep", replace(FIGURES["tau_sweep"], function=fail))
+    for name in ("old", "new"):
+        with pytest.raises(RuntimeError, match="no ink"):
+            write_pack(quick_study(), tmp_path / name, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+    assert (old / "manifest.json").read_bytes() == before
+
+
+def test_a_pack_is_replaced_only_when_asked(tmp_path):
+    out = tmp_path / "pack"
+    write_pack(quick_study(), out)
+    (out / "stale").touch()
+    with pytest.raises(InterpretError, match=r"pack already exists; choose another folder \(--out\) or replace it"):
+        write_pack(quick_study(), out)
+    write_pack(quick_study(), out, overwrite=True)
+    assert "stale" not in files(out)
+
+
+def test_a_folder_that_is_no_pack_is_never_replaced(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(InterpretError, match=r"is not a figure pack \(it has no manifest.json\)"):
+        write_pack(quick_study(), tmp_path, overwrite=True)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_tables_hold_the_numbers_of_the_study(pack):
+    for name, table in synthetic_study().tables.items():
+        read = pd.read_csv(pack / "tables" / f"{name}.csv", keep_default_na=False, na_values={"value": [""]})
+        assert list(read.columns) == list(table.columns)
+        assert len(read) == len(table)
+
+
+def test_the_page_stands_alone(page):
+    links = [attributes.get("src") or attributes.get("href") for _, attributes in page.tags]
+    assert [link for link in links if link and re.match(r"\w+:", link) and not link.startswith("data:image/")] == []
+    assert not any("http:" in text or "https:" in text for text in (*page.scripts, *page.words))
+
+
+def test_the_page_links_files_that_exist(page, pack):
+    links = {attributes["href"] for tag, attributes in page.tags if tag == "a"}
+    ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+    assert {link for link in links if not link.startswith("#")} <= files(pack)
+    assert {link[1:] for link in links if link.startswith("#")} <= ids
+    assert {f"tables/{name}.csv" for name in TABLES} <= links
+
+
+def test_the_page_says_first_what_must_be_known(page):
+    text = " ".join(" ".join(page.words).split())
+    assert "svda: rollout shows nothing on 1 of 4 images (constant: every patch has 0.25)." in text
+    assert "selective: some queries keep no token at all" in text
+    assert "svda misclassifies 1 of these images (image-1)" in text
+    assert "3 of 4 right" in text
+    assert "25 (4 x 6 patches + 1 prefix)" in text
+    assert text.index("Before you read the pictures") < text.index("What is left of the attention")
+
+
+def test_a_study_in_which_nothing_is_amiss_says_so(tmp_path):
+    assert "Nothing is amiss" in write_pack(quick_study(dead=None), tmp_path / "pack").read_text()
+
+
+def test_hostile_names_are_escaped(tmp_path):
+    study = quick_study()
+    tables = {name: table.replace({"plain": HOSTILE, "circle": HOSTILE}) for name, table in study.tables.items()}
+    models = ({**study.models[0], "name": HOSTILE}, *study.models[1:])
+    hostile = replace(study, models=models, tables=tables, image_ids=(HOSTILE, *IMAGES[1:]))
+    for table in tables.values():
+        if "image" in table:
+            table["image"] = table["image"].replace(IMAGES[0], HOSTILE)
+    text = write_pack(hostile, tmp_path / "pack").read_text()
+    assert "<b onclick" not in text
+    read = Page(text)
+    assert {tag for tag, _ in read.tags}.isdisjoint({"b"})
+    assert any(HOSTILE in words for words in read.words)
+
+
+def test_every_panel_has_a_picture_before_any_script_runs(page):
+    stills = [attributes for tag, attributes in page.tags if tag == "img" and "data-panel" in attributes]
+    assert len(stills) == len(NAMES) * len(IMAGES)
+    assert all(still["src"].startswith("data:image/webp;base64,") and still["alt"] for still in stills)
+    (slider,) = [attributes for tag, attributes in page.tags if tag == "input"]
+    assert (slider["value"], slider["max"]) == (str(TAUS.index(0.05)), str(len(TAUS) - 1))
+    assert {("label", "tau"), ("output", "tau")} <= {(tag, attributes.get("for")) for tag, attributes in page.tags}
+
+
+def browse(url, folder, size="1280,900"):
+    quiet = "--disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update"
+    command = [CHROMIUM, "--headless", "--no-sandbox", *quiet.split(), "--disable-sync", f"--user-data-dir={folder}"]
+    command += [f"--window-size={size}", "--virtual-time-budget=10000", "--dump-dom", url]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+@needs_browser
+@pytest.mark.browser
+def test_the_script_draws_what_python_draws(tmp_path):
+    generator = np.random.default_rng(0)
+    image = generator.integers(0, 256, (60, 100, 3), dtype=np.uint8)
+    levels = generator.integers(0, 256, (4, 6), dtype=np.uint8)
+    arguments = [plots.grey(image), 60, 100, levels, 4, 6, plots.lookup("magma"), plots.BLEND]
+    text = ", ".join(json.dumps(item.ravel().tolist() if isinstance(item, np.ndarray) else item) for item in arguments)
+    script = (CHECKOUT / "interpret/report/explorer.js").read_text()
+    code = f"document.body.textContent = btoa(String.fromCharCode(...overlayPixels({text})));"
+    (tmp_path / "test.html").write_text(f"<body></body><script>{script}</script><script>{code}</script>")
+    body = re.search(r"<body>([^<]+)", browse((tmp_path / "test.html").as_uri(), tmp_path / "profile"))[1]
+    drawn = np.frombuffer(base64.b64decode(body), np.uint8).reshape(60, 100, 4)
+    expected = plots.overlay_pixels(image, levels, "magma")
+    assert np.abs(drawn[..., :3].astype(int) - expected).max() <= 1
+    assert_array_equal(drawn[..., 3], 255)
+
+
+PROBE = """<script>setTimeout(() => {
+const slider = document.querySelector("input"); slider.value = 0; slider.dispatchEvent(new Event("input"));
+setTimeout(() => {
+  const canvas = document.querySelector("canvas");
+  document.body.innerHTML = `<pre>${document.querySelectorAll("canvas").length}|${slider.disabled}|`
+    + `${document.querySelector("output").textContent}|${canvas.getAttribute("aria-label")}|`
+    + `${document.querySelector("[data-note]").textContent}|${canvas.toDataURL()}</pre>`;
+}, 500); }, 1000);</script>"""
+
+
+@needs_browser
+@pytest.mark.browser
+def test_the_slider_redraws_every_panel(pack, tmp_path):
+    (tmp_path / "report.html").write_text((pack / "report.html").read_text().replace("</html>", f"{PROBE}</html>"))
+    read = re.search(r"<pre>(.*)</pre>", browse((tmp_path / "report.html").as_uri(), tmp_path / "profile"))[1]
+    count, disabled, output, label, note, url = read.split("|")
+    assert (count, disabled, output, label) == ("12", "false", "tau = 0", "plain on image-0, tau = 0")
+    assert note == "hard rule, tau N = 0: 25.0 active tokens, accuracy 0.90"
+    (tmp_path / "canvas.png").write_bytes(base64.b64decode(url.partition(",")[2]))
+    study = synthetic_study()
+    scale = plots.shared_scale(study.tau_map(model) for model in range(3))
+    levels = plots.quantise(study.tau_map(0)[0, 0], scale)
+    expected = plots.overlay_pixels(plots.enlarge(study.images[0]), levels, scale.cmap)
+    drawn = np.asarray(Image.open(tmp_path / "canvas.png").convert("RGB"))
+    assert np.abs(drawn.astype(int) - expected).max() <= 1
+
+
+def test_help_is_quick():
+    begin = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "interpret.report", "--help"], cwd=CHECKOUT, capture_output=True, check=True
+    )
+    seconds = time.perf_counter() - begin
+    assert b"hard_threshold" in done.stdout
+    assert b"layer_grad_cam" in done.stdout
+    assert seconds < 1.0  # 0.1 s on an idle machine; importing PyTorch alone would take longer than this
+
+
+def refused(capsys, *arguments):
+    try:
+        code = main([str(argument) for argument in arguments])
+    except SystemExit as exit:
+        code = exit.code
+    out, err = capsys.readouterr()
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_usage_errors_are_one_line(capsys, tmp_path):
+    assert "the following arguments are required: CKPT" in refused(capsys)
+    assert "invalid choice: 'rolout'" in refused(capsys, "a.pt", "--attributions", "rolout")
+    assert "1.5 is not within [0, 1)" in refused(capsys, "a.pt", "--tau", "0,1.5")
+    assert "'a' is not a list of numbers" in refused(capsys, "a.pt", "--tau", "a")
+    assert "0 is not a positive number" in refused(capsys, "a.pt", "--limit", "0")
+    assert "not allowed with argument" in refused(capsys, "a.pt", "--images", "x", "--data", "photos")
+
+
+def test_bad_inputs_are_refused_in_one_line(capsys, tiny, tmp_path):
+    model, out = tiny / "softmax.pt", ("--out", tmp_path / "pack")
+    assert "missing.pt" in refused(capsys, tmp_path / "missing.pt", *out)
+    assert "is given twice" in refused(capsys, model, model, *out)
+    assert "unknown data set 'shape'; did you mean 'shapes'?" in refused(capsys, model, "--data", "shape", *out)
+    assert "nowhere.png" in refused(capsys, model, "--images", tmp_path / "nowhere.png", *out)
+    assert "device 'gpu' cannot be used here" in refused(capsys, model, "--device", "gpu", *out)
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    assert "broken.png" in refused(capsys, model, "--images", tmp_path / "broken.png", *out)
+    assert not (tmp_path / "pack").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_refused_in_one_line(capsys, tiny, tmp_path):
+    tmp_path.chmod(0o500)
+    assert "Permission denied" in refused(capsys, tiny / "softmax.pt", "--out", tmp_path / "pack")
+
+
+def test_an_existing_folder_is_refused_before_any_work(capsys, tmp_path):
+    (tmp_path / "file").touch()
+    assert "already exists" in refused(capsys, "missing.pt", "--out", tmp_path)
+
+
+def test_the_command_writes_the_same_tables_and_maps_twice(capsys, tiny, tmp_path):
+    images = []
+    for name, size in (("a", (40, 50)), ("b", (80, 60))):
+        images.append(tmp_path / f"{name}.png")
+        Image.effect_noise(size, 80).convert("RGB").save(images[-1])
+    packs = []
+    for name in ("first", "second"):
+        models = [tiny / "softmax.pt", tiny / "hard_threshold.pt"]
+        arguments = [*models, "--images", *images, "--tau", "0.02", "--out", tmp_path / name, "--limit", "2"]
+        arguments += ["--attributions", "rollout", "--indicators", "active_tokens", "spectral_entropy", "-q"]
+        assert main([str(argument) for argument in arguments]) == 0
+        packs.append(Path(capsys.readouterr().out.strip()).parent)
+    assert packs == [tmp_path / "first", tmp_path / "second"]
+    same = {name for name in files(packs[0]) if name.endswith((".csv", ".npz", ".png"))}
+    assert {name for name in same if (packs[0] / name).read_bytes() != (packs[1] / name).read_bytes()} == set()
+    manifest = json.loads((packs[0] / "manifest.json").read_text())
+    assert manifest["settings"]["command"].startswith("python -m interpret.report ")
+    assert manifest["models"][1]["sha256"] == checkpoint.sha256(tiny / "hard_threshold.pt")
+    assert set(pd.read_csv(packs[0] / "tables/tau_sweep.csv")["tau"]) == {0.0, 0.02, 0.03}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("a.pt --tau 0.01,0.02", (None, (0.01, 0.02))),
+        ("a.pt --mechanism hard_threshold --tau 0.01", (0.01, ())),
+        ("a.pt --mechanism soft_threshold --tau 0.01,0,0.1", (0.01, (0.0, 0.1))),
+        ("a.pt --mechanism svda --tau 0.01", (None, (0.01,))),
+    ],
+)
+def test_the_first_tau_is_the_models_own_where_the_mechanism_has_one(arguments, expected):
+    assert split_taus(parser().parse_args(arguments.split())) == expected
+
+
+def test_models_of_one_name_are_told_apart(capsys, tiny, tmp_path):
+    copy = tmp_path / "run-7" / "softmax.pt"
+    copy.parent.mkdir()
+    shutil.copy(tiny / "softmax.pt", copy)
+    arguments = [tiny / "softmax.pt", copy, "--data", "photos", "--limit", "1", "--attributions", "rollout", "-q"]
+    arguments += ["--indicators", "active_tokens", "--tau", "0.02", "--out", tmp_path / "pack"]
+    assert main([str(argument) for argument in arguments]) == 0
+    names = pd.read_csv(tmp_path / "pack/tables/predictions.csv")["model"]
+    assert names.nunique() == 2
