@@ -146,7 +146,7 @@ class Tail(nn.Module):
     been attended to: nothing reads them any more.
     """
 
-    def __init__(self, vit: VisionTransformer, residual: Tokens, prefix: Tokens) -> None:
+    def __init__(self, vit: VisionTransformer, residual: Tokens, prefix: Float[Tensor, "batch prefix channel"]) -> None:
         super().__init__()
         self.vit = vit
         self.tap = Tap()
@@ -175,7 +175,7 @@ def make_attention_explicit(
     for index, block in enumerate(vit.blocks):
         if type(block) is not Block or type(block.attn) is not TimmAttention:
             raise UnsupportedModelError(
-                f"blocks[{index}] is {type(block).__name__} with {type(block.attn).__name__}; "
+                f"blocks[{index}] is {type(block).__name__} with {type(getattr(block, 'attn', None)).__name__}; "
                 "only timm's Block with its plain Attention can be looked at"
             )
     for block in vit.blocks:
