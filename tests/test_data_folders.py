@@ -33,6 +33,7 @@ def tree(tmp_path: Path) -> Path:
 
 def test_class_folders_are_the_test_split(tmp_path: Path) -> None:
     _fill(tmp_path, {"dog": 1, "cat": 2})
+    (tmp_path / "cat" / "notes.txt").touch()
     data = load_data(f"imagefolder:{tmp_path}")
     assert data.classes == ("cat", "dog")
     assert [(example.label, example.id) for example in data] == [

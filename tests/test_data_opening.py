@@ -51,11 +51,11 @@ def test_exif_orientation_is_applied(tmp_path: Path, orientation: int, upright) 
 
 
 def test_sixteen_bits_are_scaled_and_turned(tmp_path: Path) -> None:
-    values = np.array([[0, 257, 32768], [65535, 65534, 25700]], dtype=np.uint16)
+    values = np.array([[0, 257, 32768], [65535, 65534, 51400]], dtype=np.uint16)
     exif = Image.Exif()
     exif[ORIENTATION] = 3
     Image.fromarray(values).save(tmp_path / "gray16.png", exif=exif)
-    expected = np.array([[100, 255, 255], [128, 1, 0]])
+    expected = np.array([[200, 255, 255], [128, 1, 0]])
     assert_array_equal(_open(tmp_path / "gray16.png"), np.repeat(expected[..., None], 3, axis=2))
 
 
