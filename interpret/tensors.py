@@ -1,7 +1,7 @@
 """Axis names and tensor aliases. An axis has the same name in every room.
 
 `batch` images; `layer` blocks, first to last; `head`; `query` and `key` tokens, prefix tokens first; `row` and `col`
-of the patch grid, top left first; `channel height width` of pixels or features; `class_` of logits.
+of the patch grid, top left first; `channel height width` of pixels; `feature` of tokens; `class_` of logits.
 """
 
 from jaxtyping import Bool, Float, Int
@@ -11,7 +11,7 @@ Images = Float[Tensor, "batch channel height width"]
 Logits = Float[Tensor, "batch class_"]
 Target = Int[Tensor, "batch"]
 
-Tokens = Float[Tensor, "batch token channel"]
+Tokens = Float[Tensor, "batch token feature"]
 Features = Float[Tensor, "batch channel row col"]
 
 LayerAttention = Float[Tensor, "batch head query key"]

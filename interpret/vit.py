@@ -146,7 +146,7 @@ class Tail(nn.Module):
     been attended to: nothing reads them any more.
     """
 
-    def __init__(self, vit: VisionTransformer, residual: Tokens, prefix: Float[Tensor, "batch prefix channel"]) -> None:
+    def __init__(self, vit: VisionTransformer, residual: Tokens, prefix: Float[Tensor, "batch prefix feature"]) -> None:
         super().__init__()
         self.vit = vit
         self.tap = Tap()

@@ -1,0 +1,229 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from torch.testing import assert_close
+
+from interpret import threshold
+from interpret.errors import InterpretError, MissingTensorError
+from interpret.indicators import INDICATORS, _spectra, measure
+from interpret.mechanisms import MECHANISMS
+from interpret.tracing import STAGES, Trace, trace
+from tests.models import pictures, tiny
+from tests.references import indicators as twins
+from tests.references.golden import BASELINES
+from tests.references.golden import INDICATORS as GOLDEN
+
+COUNTED = ("active_tokens", "sparsity", "dead_rows", "retained_mass")
+CASES = [
+    pytest.param(name, golden, id=f"{name}: {sentence}")
+    for name in INDICATORS
+    for sentence, golden in GOLDEN[name].items()
+    if golden.inputs.get("gamma", 1.0) == 1.0
+]
+
+
+@pytest.fixture(scope="module", params=MECHANISMS)
+def seen(request):
+    return trace(tiny(request.param), pictures(3), keep=STAGES)
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return trace(tiny(), pictures(1), keep=STAGES)
+
+
+def showing(seen: Trace, probs: torch.Tensor, tau: float | None = None) -> Trace:
+    """The trace with this attention (query key) everywhere, cut by the real hard rule where a tau is given."""
+    wide = torch.as_tensor(probs, dtype=torch.float64)[None, None, None]
+    weights = wide if tau is None else MECHANISMS["hard_threshold"].function(1, 1, tau=tau).select(wide[0])[None]
+    return dataclasses.replace(seen, scores=None, gradient=None, probs=wide, weights=weights)
+
+
+def value(seen: Trace, name: str, **options) -> float:
+    return INDICATORS[name].function(seen, **options).item()
+
+
+def twin(name, seen, layer, image, head):
+    weights, probs = (getattr(seen, stage)[layer, image, head].numpy() for stage in ("weights", "probs"))
+    if name in COUNTED:
+        kept = np.where(weights > 0, 1.0, 0.0)
+        by_hand = {
+            "active_tokens": lambda: twins.active_tokens(kept, 0.5),
+            "sparsity": lambda: twins.sparsity(kept, 0.5),
+            "dead_rows": lambda: twins.dead_rows(kept, 0.5) / len(kept),
+            "retained_mass": lambda: twins.retained_mass(np.where(kept, probs, 0), 0.0),
+        }
+        return by_hand[name]()
+    if name == "attention_entropy":
+        return twins.attention_entropy(weights)
+    return getattr(twins, name)(twins.spectrum_attention(weights))
+
+
+@pytest.mark.parametrize("name", INDICATORS)
+def test_every_indicator_agrees_with_its_twin(name, seen):
+    values = INDICATORS[name].function(seen)
+    expected = [[[twin(name, seen, layer, image, head) for head in range(3)] for image in range(3)] for layer in (0, 1)]
+    assert_close(values.double(), torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-10)
+
+
+def test_every_indicator_has_a_twin_and_a_golden_number():
+    assert set(INDICATORS) <= set(vars(twins)) & set(GOLDEN)
+
+
+@pytest.mark.parametrize(("name", "golden"), CASES)
+def test_golden_number(name, golden, plain):
+    inputs = golden.inputs
+    if "spectrum" in inputs:
+        found = value(showing(plain, np.diag(inputs["spectrum"])), name)
+    elif "weights" in inputs:
+        found = value(showing(plain, inputs["weights"]), name)
+    else:
+        found = value(showing(plain, inputs["probs"], inputs["tau"]), name)
+    rows = len(inputs["probs"]) if name == "dead_rows" else 1
+    assert_allclose(found, golden.expected / rows, rtol=0, atol=golden.tolerance)
+
+
+@pytest.mark.parametrize("baseline", BASELINES, ids=str)
+def test_a_threshold_on_unstructured_attention(baseline, plain):
+    logits = baseline.spread * torch.randn(2000, 197, dtype=torch.float64)
+    cut = showing(plain, logits.softmax(dim=-1), baseline.tau)
+    tolerance = max(baseline.relative_tolerance, 0.02)
+    assert_allclose(value(cut, "active_tokens"), baseline.active_tokens, rtol=tolerance)
+    assert_allclose(value(cut, "sparsity"), baseline.sparsity, rtol=tolerance)
+
+
+@pytest.mark.parametrize("tokens", [5, 25])
+def test_uniform_attention(tokens, plain):
+    uniform = showing(plain, torch.full((tokens, tokens), 1 / tokens))
+    assert_allclose(value(uniform, "attention_entropy"), math.log(tokens))
+    assert_allclose(value(uniform, "effective_rank"), 1, atol=1e-6)
+    assert_allclose(value(uniform, "active_tokens"), tokens)
+
+
+@pytest.mark.parametrize("tokens", [5, 25])
+def test_attention_of_every_token_to_itself(tokens, plain):
+    identity = showing(plain, torch.eye(tokens))
+    assert_allclose(value(identity, "effective_rank"), tokens)
+    assert_allclose(value(identity, "spectral_entropy"), math.log(tokens))
+    assert_allclose(value(identity, "attention_entropy"), 0, atol=1e-12)
+    assert_allclose(value(identity, "active_tokens"), 1)
+
+
+def test_a_sink_and_uniform_attention_have_one_direction_and_opposite_entropy(plain):
+    sink = showing(plain, torch.eye(25)[[0] * 25])
+    assert_allclose(value(sink, "effective_rank"), 1, atol=1e-6)
+    assert_allclose(value(sink, "attention_entropy"), 0, atol=1e-12)
+
+
+def test_dead_rows_are_counted_and_left_out_of_the_entropy(plain):
+    probs = torch.tensor([[0.6, 0.3, 0.1], [0.25, 0.25, 0.5], [0.34, 0.33, 0.33]])
+    cut = showing(plain, probs, 0.45)
+    assert_allclose(value(cut, "dead_rows"), 1 / 3)
+    assert_allclose(value(cut, "attention_entropy"), 0, atol=1e-12)
+    assert_allclose(value(cut, "retained_mass"), 1.1 / 3, rtol=1e-6)
+
+
+def test_what_is_undefined_is_nan(plain):
+    dead = showing(plain, torch.full((5, 5), 0.2), 0.5)
+    assert [name for name in INDICATORS if math.isnan(value(dead, name))] == [
+        "attention_entropy", "effective_rank", "spectral_entropy",
+    ]  # fmt: skip
+    assert (value(dead, "dead_rows"), value(dead, "sparsity"), value(dead, "retained_mass")) == (1, 1, 0)
+    assert measure(dead, ["spectral_entropy"])["value"].isna().all()
+
+
+def test_a_head_that_is_dead_in_the_real_model_is_measured():
+    loaded = tiny("softmax")
+    with threshold(loaded, 0.99):
+        table = measure(trace(loaded, pictures()), ["dead_rows", "retained_mass", "attention_entropy"])
+    means = table.groupby("indicator")["value"].mean()
+    assert 0.5 < means["dead_rows"] <= 1
+    assert_allclose(means["dead_rows"] + means["retained_mass"], 1, atol=0.05)
+
+
+@pytest.mark.parametrize("name", INDICATORS)
+def test_values_lie_within_the_bounds_that_are_stated(name, seen):
+    entry, tokens = INDICATORS[name], seen.grid.tokens
+    sizes = {"0": 0, "1": 1, "N": tokens, "ln N": math.log(tokens), "d, or N for attention": tokens}
+    sizes["ln d, or ln N for attention"] = math.log(tokens)
+    low, high = (sizes[bound] for bound in entry.bounds)
+    values = entry.function(seen)
+    assert ((values >= low - 1e-9) & (values <= high + 1e-9)).all()
+
+
+def test_heads_and_images_keep_their_places(seen):
+    order = torch.tensor([2, 0, 1])
+    stages = {stage: getattr(seen, stage) for stage in STAGES}
+    moved = {stage: tensor[:, order][:, :, order] for stage, tensor in stages.items()}
+    for name, entry in INDICATORS.items():
+        expected = entry.function(seen)[:, order][:, :, order]
+        assert_close(
+            entry.function(dataclasses.replace(seen, **moved)),
+            expected,
+            equal_nan=True,
+            msg=lambda text, name=name: f"{name}: {text}",
+        )
+
+
+SPECTRA = {"attention": ("weights", twins.spectrum_attention), "scores": ("scores", twins.spectrum_scores)}
+
+
+@pytest.mark.parametrize("kind", SPECTRA)
+def test_a_spectrum_of_each_image_agrees_with_its_twin(kind, seen):
+    stage, of = SPECTRA[kind]
+    found = _spectra.spectrum(seen, kind)
+    for layer, image, head in np.ndindex(2, 3, 3):
+        expected = of(getattr(seen, stage)[layer, image, head].numpy())
+        assert_close(found[layer, image, head], torch.from_numpy(expected), rtol=0, atol=1e-10)
+
+
+def test_the_spectrum_of_the_weights_agrees_with_its_twin(seen):
+    found = _spectra.spectrum(seen, "qk_weight")
+    for layer, block in enumerate(seen.model.model.blocks):
+        w_q, w_k, _ = block.attn.qkv.weight.detach().numpy().reshape(3, 3, 8, 24)
+        sigma = getattr(block.attn.mechanism, "sigma", None)
+        for head in range(3):
+            given = None if sigma is None else sigma[head].detach().numpy()
+            expected = twins.spectrum_qk_weight(w_q[head], w_k[head], block.norm1.weight.detach().numpy(), given)
+            assert_allclose(found[layer, 0, head].numpy(), expected[:8], rtol=1e-9, atol=1e-9)
+            assert_allclose(expected[8:], 0, atol=1e-9)
+
+
+def test_the_spectrum_of_sigma_is_its_absolute_values():
+    seen = trace(tiny("svda"), pictures(), keep=("weights",))
+    with torch.no_grad():
+        seen.model.model.blocks[1].attn.mechanism.sigma[2] = torch.tensor([4.0, -2, 1, -1, 0, 0, 0, 0])
+    assert_allclose(INDICATORS["effective_rank"].function(seen, kind="sigma")[1, :, 2], 3.3635857, rtol=1e-6)
+    assert_allclose(INDICATORS["spectral_entropy"].function(seen, kind="sigma")[1, :, 2], 1.2130076, rtol=1e-6)
+
+
+def test_the_table_is_tidy_and_never_mixes_kinds(seen):
+    table = measure(seen, list(INDICATORS))
+    assert list(table) == ["image", "layer", "head", "indicator", "kind", "value", "unit"]
+    kinds = table.groupby("indicator")["kind"].agg(lambda column: set(column)).to_dict()
+    learned = {"sigma"} if seen.model.spec.mechanism == "svda" else set()
+    spectral = {"attention", "scores", "qk_weight"} | learned
+    assert kinds == {name: spectral if INDICATORS[name].spectral else {""} for name in INDICATORS}
+    assert len(table) == 2 * 3 * 3 * sum(len(found) for found in kinds.values())
+    assert not table.duplicated(["image", "layer", "head", "indicator", "kind"]).any()
+    one = table.query("indicator == 'effective_rank' and kind == 'attention' and image == 2 and layer == 1 and head == 0")
+    assert_allclose(one["value"], INDICATORS["effective_rank"].function(seen)[1, 2, 0])
+    assert table.groupby("indicator")["unit"].first().to_dict() == {name: INDICATORS[name].unit for name in INDICATORS}
+
+
+def test_a_kind_that_is_not_there_is_refused(plain):
+    with pytest.raises(InterpretError, match=r"^unknown spectrum kind 'qk'; available: attention, scores, qk_weight, .*\Z"):
+        value(plain, "effective_rank", kind="qk")
+    with pytest.raises(InterpretError, match=r"^spectrum kind 'sigma' is not defined for tiny or was not kept by its .*\Z"):
+        value(plain, "effective_rank", kind="sigma")
+
+
+@pytest.mark.parametrize("name", [name for name, entry in INDICATORS.items() if not entry.spectral])
+def test_an_indicator_needs_the_stages_it_says(name, plain):
+    for stage in INDICATORS[name].needs:
+        with pytest.raises(MissingTensorError, match=f"^the trace holds no '{stage}'"):
+            INDICATORS[name].function(dataclasses.replace(plain, **{stage: None}))

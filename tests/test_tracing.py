@@ -1,0 +1,276 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.testing import assert_close
+
+from interpret.attributions import ATTRIBUTIONS
+from interpret.data import preprocess
+from interpret.errors import InterpretError, MissingTensorError
+from interpret.indicators import INDICATORS
+from interpret.mechanisms import MECHANISMS
+from interpret.tracing import STAGES, trace, untouched
+from tests.models import KINDS, pictures, tiny, twin_forward
+
+
+class Boom(RuntimeError):
+    """What a module that fails in mid-forward raises."""
+
+
+def state(loaded):
+    """All that a trace must leave as it was."""
+    modules = list(loaded.model.modules())
+    hooks = [
+        len(getattr(module, registry))
+        for module in modules
+        for registry in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    ]
+    parameters = list(loaded.model.parameters())
+    return {
+        "hooks": hooks,
+        "training": [module.training for module in modules],
+        "requires_grad": [parameter.requires_grad for parameter in parameters],
+        "grad": [None if parameter.grad is None else parameter.grad.clone() for parameter in parameters],
+        "grad is": [id(parameter.grad) for parameter in parameters],
+        "values": copy.deepcopy(loaded.model.state_dict()),
+        "random": torch.get_rng_state(),
+        "grad mode": (torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
+    }
+
+
+@pytest.fixture
+def used():
+    """A model in the middle of something: part in training, part frozen, some gradients there."""
+    loaded = tiny("hard_threshold")
+    loaded.model.blocks[0].train()
+    loaded.model.blocks[1].attn.proj.bias.requires_grad_(False)
+    for parameter in loaded.model.blocks[0].parameters():
+        parameter.grad = torch.randn_like(parameter)
+    return loaded
+
+
+def test_nothing_is_left_behind_after_success(used):
+    before, images = state(used), pictures(3)
+    copied = images.clone()
+    seen = trace(used, images, keep=STAGES)
+    for entry in ATTRIBUTIONS.values():
+        entry.function(seen)
+    for entry in INDICATORS.values():
+        entry.function(seen)
+    assert_close(state(used), before, rtol=0, atol=0)
+    assert_close(images, copied, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("part", ["norm", "blocks.1.mlp", "blocks.0.attn.weights"])
+def test_nothing_is_left_behind_after_a_module_raised(used, part):
+    def explode(module, args):
+        raise Boom
+
+    handle = used.model.get_submodule(part).register_forward_pre_hook(explode)
+    before = state(used)
+    with pytest.raises(Boom):
+        trace(used, pictures(), keep=STAGES)
+    assert_close(state(used), before, rtol=0, atol=0)
+    handle.remove()
+
+
+@pytest.mark.parametrize("name", ["layer_grad_cam", "grad_cam"])
+def test_nothing_is_left_behind_when_the_tail_raises(used, name):
+    def explode(module, args):
+        raise Boom
+
+    seen = trace(used, pictures())
+    handle = used.model.norm.register_forward_pre_hook(explode)
+    before = state(used)
+    with pytest.raises(Boom):
+        ATTRIBUTIONS[name].function(seen)
+    assert_close(state(used), before, rtol=0, atol=0)
+    handle.remove()
+
+
+@pytest.mark.parametrize("target", [5, -1, [0, 5], [0, 1, 2]], ids=str)
+def test_a_target_that_is_no_class_is_refused_and_leaves_nothing_behind(used, target):
+    before = state(used)
+    with pytest.raises(InterpretError, match=r"^target .* is not one class in \[0, 5\) or one for each of 2 images\Z"):
+        trace(used, pictures(), target=target)
+    assert_close(state(used), before, rtol=0, atol=0)
+
+
+def test_an_interrupted_block_restores_the_model(used):
+    before = state(used)
+    with pytest.raises(Boom), untouched(used.model):
+        assert not any(module.training for module in used.model.modules())
+        assert not any(parameter.requires_grad for parameter in used.model.parameters())
+        torch.rand(3)
+        raise Boom
+    assert_close(state(used), before, rtol=0, atol=0)
+
+
+CONTEXTS = {
+    "no_grad": torch.no_grad,
+    "inference_mode": torch.inference_mode,
+    "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
+}
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+@pytest.mark.parametrize("inside", [False, True], ids=["images from outside", "images made inside"])
+def test_a_trace_is_the_same_whatever_surrounds_it(context, inside):
+    loaded = tiny("svda", dtype=torch.float32)
+    images = pictures().float()
+    expected = trace(loaded, images, keep=STAGES)
+    with CONTEXTS[context]():
+        seen = trace(loaded, images.clone() if inside else images, keep=STAGES)
+        maps = {name: entry.function(seen) for name, entry in ATTRIBUTIONS.items()}
+    for stage in (*STAGES, "logits", "target", "residual", "normed"):
+        assert_close(getattr(seen, stage), getattr(expected, stage), rtol=0, atol=0)
+    for name, entry in ATTRIBUTIONS.items():
+        assert_close(maps[name], entry.function(expected), msg=lambda text, name=name: f"{name}: {text}")
+
+
+@pytest.mark.parametrize("name", MECHANISMS)
+def test_a_batch_gives_what_each_image_gives_alone(name):
+    loaded = tiny(name, dtype=torch.float32)
+    images = pictures(3).float()
+    batch = trace(loaded, images, keep=STAGES)
+    alone = [trace(loaded, image[None], keep=STAGES) for image in images]
+    for stage in STAGES:
+        joined = torch.cat([getattr(one, stage) for one in alone], dim=1)
+        assert_close(getattr(batch, stage), joined, rtol=1e-5, atol=1e-5)
+    for kind, registry, axis in (("map", ATTRIBUTIONS, 0), ("indicator", INDICATORS, 1)):
+        for label, entry in registry.items():
+            joined = torch.cat([entry.function(one) for one in alone], dim=axis)
+            assert_close(
+                entry.function(batch), joined, rtol=1e-5, atol=1e-5, msg=lambda text, at=(kind, label): f"{at}: {text}"
+            )
+
+
+def test_the_order_of_images_does_not_matter():
+    loaded, images = tiny("hard_threshold"), pictures(5)
+    straight, reversed_ = trace(loaded, images, keep=STAGES), trace(loaded, images.flip(0), keep=STAGES)
+    for stage in STAGES:
+        assert_close(getattr(reversed_, stage).flip(1), getattr(straight, stage))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_seen_is_what_the_twin_of_the_whole_model_does(kind):
+    loaded, images = tiny("hard_threshold", kind), pictures(3)
+    seen = trace(loaded, images, keep=STAGES)
+    logits, stages = twin_forward(loaded, images[2])
+    assert_close(seen.logits[2], torch.from_numpy(logits))
+    for layer, expected in enumerate(stages):
+        for stage in ("scores", "probs", "weights"):
+            assert_close(getattr(seen, stage)[layer, 2], torch.from_numpy(expected[stage]), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("softmax", "CLS"), ("hard_threshold", "no CLS"), ("svda", "distilled")])
+def test_the_gradient_is_that_of_finite_differences(name, kind):
+    loaded, images = tiny(name, kind), pictures(2)
+    seen = trace(loaded, images, target=[1, 3], keep=("weights", "gradient"))
+    rng, tokens, step = np.random.default_rng(0), loaded.grid.tokens, 1e-4
+    for layer in (0, 1):
+        for head, query, key in [(0, 0, 0), *rng.integers(0, (3, tokens, tokens), (3, 3))]:
+
+            def moved(by, layer=layer, place=(head, query, key)):
+                def change(at, stages, v):
+                    weights = stages["weights"].copy()
+                    weights[place] += by if at == layer else 0
+                    return stages | {"out": weights @ v}
+
+                return twin_forward(loaded, images[1], change)[0][3]
+
+            slope = (moved(step) - moved(-step)) / (2 * step)
+            np.testing.assert_allclose(seen.gradient[layer, 1, head, query, key], slope, rtol=1e-6, atol=1e-9)
+
+
+def test_a_weight_that_was_cut_still_has_a_gradient():
+    seen = trace(tiny("hard_threshold"), pictures(), keep=("weights", "gradient"))
+    cut = seen.weights[0] == 0
+    assert cut.any()
+    assert (seen.gradient[0][cut] != 0).double().mean() > 0.9
+
+
+def test_a_gradient_needs_no_parameter_that_requires_one():
+    loaded, images = tiny("svda"), pictures()
+    expected = trace(loaded, images, keep=("gradient",)).gradient
+    loaded.model.requires_grad_(False)
+    assert_close(trace(loaded, images, keep=("gradient",)).gradient, expected)
+    assert expected.abs().max() > 0
+
+
+@pytest.mark.parametrize("keep", [(), ("scores",), ("probs",), ("weights",), ("gradient",), STAGES], ids=str)
+@pytest.mark.parametrize("name", ["softmax", "hard_threshold"])
+def test_keep_decides_what_stays(name, keep):
+    seen = trace(tiny(name), pictures(), keep=keep)
+    assert {stage for stage in STAGES if getattr(seen, stage) is not None} == set(keep)
+    assert all(getattr(seen, stage).shape == (2, 2, 3, 25, 25) for stage in keep)
+    assert not any(getattr(seen, stage).requires_grad for stage in keep)
+
+
+def test_probs_and_weights_are_one_tensor_where_nothing_is_selected():
+    seen = trace(tiny("svda"), pictures())
+    assert seen.probs is seen.weights
+    cut = trace(tiny("hard_threshold"), pictures())
+    assert (cut.weights == 0).sum() > (cut.probs == 0).sum() == 0
+
+
+def test_what_was_not_kept_is_named_with_the_way_to_keep_it():
+    seen = trace(tiny(), pictures(), keep=("weights",))
+    message = r"^the trace holds no 'gradient'; call trace\(\.\.\., keep=\('weights', 'gradient'\)\)\Z"
+    with pytest.raises(MissingTensorError, match=message):
+        seen.need("gradient")
+    assert seen.need("weights") is seen.weights
+
+
+@pytest.mark.parametrize("name", [name for name, entry in ATTRIBUTIONS.items() if entry.needs])
+def test_an_attribution_needs_the_stages_it_says(name):
+    seen = trace(tiny(), pictures(), keep=ATTRIBUTIONS[name].needs)
+    ATTRIBUTIONS[name].function(seen)
+    for stage in ATTRIBUTIONS[name].needs:
+        rest = tuple(set(ATTRIBUTIONS[name].needs) - {stage})
+        with pytest.raises(MissingTensorError, match=f"'{stage}'"):
+            ATTRIBUTIONS[name].function(trace(tiny(), pictures(), keep=rest))
+
+
+def test_an_unknown_stage_is_refused():
+    with pytest.raises(InterpretError, match=r"^keep=.*: unknown 'gradients'; available: scores, probs, weights, grad.*\Z"):
+        trace(tiny(), pictures(), keep=("gradients",))
+
+
+def test_images_of_another_size_are_refused():
+    message = r"^tiny takes images of \(32, 48\) \(height, width\), got \(48, 32\); resize them, or pass PIL images\Z"
+    with pytest.raises(InterpretError, match=message):
+        trace(tiny(), pictures(size=(48, 32)))
+
+
+def test_pil_images_are_fitted_and_normalised():
+    loaded = tiny(dtype=torch.float32)
+    rng = np.random.default_rng(0)
+    photos = [Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)) for size in ((70, 90), (64, 64))]
+    expected = torch.stack([preprocess(photo, (32, 48), loaded.spec.mean, loaded.spec.std) for photo in photos])
+    seen = trace(loaded, photos)
+    assert_close(seen.images, expected)
+    assert_close(seen.logits, loaded.model(expected).detach(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("target", [2, [2, 2, 2], (2, 2, 2), torch.tensor([2, 2, 2]), np.array([2, 2, 2])], ids=repr)
+def test_a_target_is_a_class_or_one_for_each_image(target):
+    if isinstance(target, np.ndarray):
+        target = target.tolist()
+    seen = trace(tiny(), pictures(3), target=target, keep=("gradient",))
+    assert_close(seen.target, torch.tensor([2, 2, 2]))
+
+
+def test_without_a_target_the_predicted_class_is_explained():
+    loaded, images = tiny(), pictures(3)
+    seen = trace(loaded, images, keep=("gradient",))
+    assert_close(seen.target, seen.logits.argmax(dim=-1))
+    assert_close(seen.gradient, trace(loaded, images, target=seen.target, keep=("gradient",)).gradient)
+    assert not torch.equal(seen.gradient, trace(loaded, images, (seen.target + 1) % 5, keep=("gradient",)).gradient)
+
+
+def test_images_are_cast_to_the_type_of_the_model():
+    seen = trace(tiny(dtype=torch.float32), pictures())
+    assert (seen.images.dtype, seen.weights.dtype) == (torch.float32, torch.float32)
