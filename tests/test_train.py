@@ -92,6 +92,13 @@ def test_an_option_that_is_not_given_is_recorded_too(trained):
     assert trained("--mechanism", "svda").spec.options == {"sigma_init": "parity"}
 
 
+def test_the_way_weights_are_drawn_can_be_chosen(trained):
+    models = [trained("--lr", "0", *way).model for way in ([], ["--weight-init", "jax"])]
+    xavier = math.sqrt(2 / (12 + 36))
+    spread = [model.blocks[0].attn.qkv.weight.std().item() for model in models]
+    assert_allclose(spread, [0.02, xavier], rtol=0.1)
+
+
 def test_sigma_options_reach_the_mechanism(trained):
     assert trained("--mechanism", "svda", "--sigma-init", "sqrt_d").spec.options == {"sigma_init": "sqrt_d"}
     assert trained("--mechanism", "svda", "--sigma-init", "1.5").spec.options == {"sigma_init": 1.5}
@@ -210,11 +217,13 @@ def test_augmentation_shifts_whole_images_and_repeats_the_border():
         assert len(found) == 1
 
 
-def test_augmentation_flips_about_half_of_the_images():
+@pytest.mark.parametrize(("vflip", "upside_down"), [(0.0, 0), (0.5, 200), (1.0, 400)])
+def test_augmentation_flips_as_often_as_it_is_told(vflip, upside_down):
     images = torch.zeros(400, 1, 4, 6, dtype=torch.uint8)
-    images[..., :3] = 1
-    flipped = (augment(images, 0)[:, 0, 0, 0] == 0).sum().item()
-    assert 160 <= flipped <= 240
+    images[..., :2, :3] = 1
+    flipped = augment(images, 0, vflip)[:, 0]
+    assert abs((flipped[:, :, 0] == 0).all(dim=1).sum().item() - 200) <= 40
+    assert abs((flipped[:, 0] == 0).all(dim=1).sum().item() - upside_down) <= (40 if vflip == 0.5 else 0)
 
 
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)

@@ -7,10 +7,20 @@ from torch import Tensor
 Bytes = UInt8[Tensor, "batch channel height width"]
 
 
-def augment(images: Bytes, reach: int) -> Bytes:
-    """Each image flipped left-right with probability one half, then shifted by up to `reach` pixels."""
-    flip = torch.rand(len(images), 1, 1, 1, device=images.device) < 0.5
-    return shift(torch.where(flip, images.flip(-1), images), reach)
+def augment(images: Bytes, reach: int, vflip: float = 0.0) -> Bytes:
+    """Each image flipped left-right with probability one half, upside down with probability `vflip`, then shifted.
+
+    Args:
+        reach: images are moved by up to so many pixels.
+    """
+    images = flip(images, -1, 0.5)
+    return shift(flip(images, -2, vflip) if vflip else images, reach)
+
+
+def flip(images: Bytes, axis: int, probability: float) -> Bytes:
+    """Each image mirrored along `axis` with this probability."""
+    chosen = torch.rand(len(images), 1, 1, 1, device=images.device) < probability
+    return torch.where(chosen, images.flip(axis), images)
 
 
 def shift(images: Bytes, reach: int) -> Bytes:

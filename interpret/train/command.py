@@ -13,8 +13,8 @@ from interpret.errors import InterpretError
 PROGRAM = "python -m interpret.train"
 ARCHITECTURE = ("img_size", "patch_size", "embed_dim", "depth", "num_heads")
 OPTIONS = ("tau", "tau_init", "sigma_init")
-RECIPE = ("data", "epochs", "batch_size", "lr", "weight_decay", "warmup_epochs", "patience")
-RECIPE += ("seed", "shift", "limit", "device", "amp", "save_dtype")
+RECIPE = ("data", "weight_init", "epochs", "batch_size", "lr", "weight_decay", "warmup_epochs", "patience")
+RECIPE += ("seed", "shift", "vflip", "limit", "device", "amp", "save_dtype")
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--backbone", default="vit_tiny_patch16_224", metavar="NAME", help="timm's name (%(default)s)")
     for name in ARCHITECTURE:
         group.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N", help="default: the backbone's own")
+    group.add_argument("--weight-init", choices=("jax", "moco"), help="how weights are drawn; default: likewise")
 
 
 def _add_recipe(group: argparse._ArgumentGroup) -> None:
@@ -69,6 +70,7 @@ def _add_recipe(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--patience", type=_positive, default=5, metavar="N", help="epochs without gain (%(default)s)")
     group.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation (%(default)s)")
     group.add_argument("--shift", type=int, default=0, metavar="N", help="random shift, pixels (%(default)s)")
+    group.add_argument("--vflip", type=float, default=0.0, metavar="P", help="upside-down probability (%(default)s)")
     group.add_argument("--limit", type=_positive, metavar="N", help="use at most N images of each split")
     group.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(%(default)s)")
     group.add_argument("--amp", action="store_true", help="mixed precision, bfloat16")

@@ -16,9 +16,9 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 from tqdm import tqdm
 
-from interpret.checkpoint import LoadedModel, ModelSpec, from_memory
 from interpret.data import Dataset, as_tensors, load_data, normalise
 from interpret.errors import InterpretError
+from interpret.loaded_model import LoadedModel, ModelSpec, from_memory
 from interpret.train.augmentation import augment
 from interpret.train.optimisation import adamw, cosine
 from interpret.train.recipe import Recipe
@@ -65,6 +65,8 @@ def train(recipe: Recipe, name: str, command: str) -> LoadedModel:
     datasets = {split: load_data(recipe.data, split)[: recipe.limit] for split in SPLITS}
     spec = recipe.spec(datasets["train"].classes)
     vit = spec.build()
+    if recipe.weight_init:
+        vit.init_weights(recipe.weight_init)
     run = _Run.start(accelerator, recipe, spec, vit, datasets)
     history, best = _epochs(run, vit)
     vit.load_state_dict(best.weights)
@@ -166,7 +168,7 @@ class _Run:
         return mean.compute().item(), accuracy.compute().item()
 
     def _augment(self, images: Tensor) -> Tensor:
-        return augment(images, self.recipe.shift)
+        return augment(images, self.recipe.shift, self.recipe.vflip)
 
     def _learn(self, loss: Tensor) -> None:
         if not loss.isfinite():

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from interpret.checkpoint import ModelSpec
+from interpret.loaded_model import ModelSpec
 from interpret.mechanisms import MECHANISMS
 
 
@@ -18,10 +18,13 @@ class Recipe:
         data: "NAME" or "NAME:ROOT".
         architecture: arguments of timm's `VisionTransformer` that differ from the backbone's own.
         options: the mechanism's arguments.
+        weight_init: timm's name of how weights are drawn; None for the backbone's own way, a deviation of 0.02, which
+            is small for a narrow model: "jax" (Xavier) leaves the first plateau earlier.
         epochs: at most; the cosine reaches zero after the last.
         warmup_epochs: the learning rate rises linearly to `lr` over so many epochs.
         patience: training stops after so many epochs without a better validation accuracy.
         shift: training images are moved by up to so many pixels.
+        vflip: training images are turned upside down with this probability, left-right with one half.
         limit: at most so many images of each split, the first ones.
         amp: bfloat16 autocast.
         save_dtype: of the weights in the file; the test accuracy is that of the rounded weights.
@@ -32,6 +35,7 @@ class Recipe:
     options: dict[str, Any] = field(default_factory=dict)
     backbone: str = "vit_tiny_patch16_224"
     architecture: dict[str, Any] = field(default_factory=dict)
+    weight_init: str | None = None
     epochs: int = 10
     batch_size: int = 128
     lr: float = 1e-3
@@ -40,6 +44,7 @@ class Recipe:
     patience: int = 5
     seed: int = 0
     shift: int = 0
+    vflip: float = 0.0
     limit: int | None = None
     device: str = "auto"
     amp: bool = False
