@@ -57,6 +57,7 @@ STAMP = "#d0021b"
 BLEND = 0.5
 """Share of the map's colour in an overlay; the rest is the grey picture."""
 MARKERS = "osD^vPX*"
+QUANTILE = 0.995
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,13 @@ class Scale:
 
     Attributes:
         low, high: the values at both ends of `cmap`, in the unit of the maps.
+        peak: the largest value in the maps, which can lie above `high`.
     """
 
     low: float
     high: float
     cmap: str
+    peak: float
 
 
 @contextmanager
@@ -85,10 +88,14 @@ def colors(count: int) -> list[Color]:
 
 
 def shared_scale(maps: Iterable[np.ndarray]) -> Scale:
-    """0 to the maximum for maps without a negative value, symmetric about 0 for signed ones; NaN is left out."""
-    values = np.concatenate([[0.0], *(np.ravel(array[np.isfinite(array)]) for array in map(np.asarray, maps))])
-    high = float(np.abs(values).max()) or 1.0
-    return Scale(-high, high, SIGNED) if values.min() < 0 else Scale(0.0, high, NONNEGATIVE)
+    """From 0 for maps without a negative value, symmetric about 0 for signed ones; NaN is left out.
+
+    The scale ends at the `QUANTILE` of the magnitudes, so that a few large values do not darken all others.
+    """
+    values = np.concatenate([np.zeros(1), *(array[np.isfinite(array)] for array in map(np.asarray, maps))])
+    peak = float(np.abs(values).max()) or 1.0
+    high = float(np.quantile(np.abs(values), QUANTILE)) or peak
+    return Scale(-high, high, SIGNED, peak) if values.min() < 0 else Scale(0.0, high, NONNEGATIVE, peak)
 
 
 def quantise(patch_map: np.ndarray, scale: Scale) -> UInt8[np.ndarray, "..."]:
@@ -225,16 +232,16 @@ def mark(x: float, ax: Axes, color: Color) -> Axes:
     return ax
 
 
-def color_bar(
-    axes: Sequence[Axes], scale: Scale, label: str, location: str = "right", extend: str = "neither"
-) -> Colorbar:
-    """The colour bar of all `axes`, both ends of the scale printed; `extend` adds a tip where values exceed them."""
+def color_bar(axes: Sequence[Axes], scale: Scale, label: str, location: str = "right") -> Colorbar:
+    """The colour bar of all `axes` with the ends of the scale; where values exceed it, a tip and the largest of them."""
     colored = ScalarMappable(Normalize(scale.low, scale.high), scale.cmap)
+    exceeded = scale.peak > scale.high
+    extend = "neither" if not exceeded else "both" if scale.low < 0 else "max"
     placing = {"location": location, "shrink": 0.6, "aspect": 40, "pad": 0.02, "extend": extend}
     bar = axes[0].figure.colorbar(colored, ax=list(axes), **placing)
     ticks = np.linspace(scale.low, scale.high, 5)
     bar.set_ticks(list(ticks), labels=[f"{tick:.3g}" for tick in ticks])
-    bar.set_label(label)
+    bar.set_label(f"{label}; largest {scale.peak:.3g}" if exceeded else label)
     return bar
 
 
@@ -242,5 +249,6 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     """`stem`.png (150 dots per inch) and `stem`.pdf, without a date: the same figure gives the same bytes."""
     paths = [stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")]
     figure.savefig(paths[0], dpi=150)
+    figure.set_layout_engine("none")  # the PDF stands as the PNG does; the layout takes half the time
     figure.savefig(paths[1], dpi=150, metadata={"CreationDate": None})
     return paths

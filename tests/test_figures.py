@@ -26,25 +26,26 @@ def legend(figure):
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
+@pytest.fixture(scope="module")
+def drawn(study):
+    """Figure -> its pages, each drawn once."""
+    return {name: entry.draw(study) for name, entry in FIGURES.items()}
+
+
 @pytest.mark.parametrize("name", list(FIGURES))
-def test_a_figure_has_a_title_a_caption_and_leaves_nothing_open(name, study):
-    settings = dict(mpl.rcParams)
-    pages = FIGURES[name].draw(study)
-    assert pages
-    assert all(page == name or page.startswith(f"{name}_") for page in pages)
-    assert all(figure.get_suptitle() for figure in pages.values())
+def test_a_figure_has_a_title_and_a_caption(name, drawn):
+    assert drawn[name]
+    assert all(page == name or page.startswith(f"{name}_") for page in drawn[name])
+    assert all(figure.get_suptitle() for figure in drawn[name].values())
     assert FIGURES[name].title
     assert FIGURES[name].caption.endswith(".")
-    assert dict(mpl.rcParams) == settings
+
+
+def test_drawing_leaves_settings_windows_and_the_study_alone(study, drawn):
+    fresh = synthetic_study()
+    assert mpl.rcParams["font.size"] == mpl.rcParamsDefault["font.size"]
     pyplot = sys.modules.get("matplotlib.pyplot")
     assert pyplot is None or pyplot.get_fignums() == []
-
-
-@pytest.mark.parametrize("name", list(FIGURES))
-def test_a_figure_only_reads_the_study(name):
-    study = synthetic_study()
-    FIGURES[name].draw(study)
-    fresh = synthetic_study()
     assert all(study.tables[table].equals(fresh.tables[table]) for table in fresh.tables)
     for key, array in fresh.arrays.items():
         assert_array_equal(study.arrays[key], array)
@@ -62,8 +63,8 @@ def test_a_figure_without_its_numbers_is_left_out(name, change, study):
     assert FIGURES[name].draw(replace(study, tables=study.tables | change)) == {}
 
 
-def test_overlays_come_one_page_an_attribution_with_the_same_image_in_every_column(study):
-    pages = FIGURES["overlay_grid"].draw(study)
+def test_overlays_come_one_page_an_attribution_with_the_same_image_in_every_column(study, drawn):
+    pages = drawn["overlay_grid"]
     assert list(pages) == [f"overlay_grid_{name}" for name in ATTRIBUTIONS]
     panels = np.array(pages["overlay_grid_layer_grad_cam"].axes[: 4 * len(IMAGES)]).reshape(len(IMAGES), 4)
     scale = plots.shared_scale(study.map(model, "layer_grad_cam") for model in range(3))
@@ -76,14 +77,14 @@ def test_overlays_come_one_page_an_attribution_with_the_same_image_in_every_colu
             assert_array_equal(ax.get_images()[0].get_array(), expected)
 
 
-def test_overlay_columns_name_model_and_rule_and_the_bar_prints_the_scale(study):
-    written = texts(FIGURES["overlay_grid"].draw(study)["overlay_grid_rollout"])
-    high = max(float(study.map(model, "rollout").max()) for model in range(3))
+def test_overlay_columns_name_model_and_rule_and_the_bar_prints_the_scale(study, drawn):
+    written = texts(drawn["overlay_grid"]["overlay_grid_rollout"])
+    high = plots.shared_scale(study.map(model, "rollout") for model in range(3)).high
     assert {"input", "plain\nsoftmax", "selective\nhard_threshold tau=0.05", "0", f"{high:.3g}"} <= written
 
 
-def test_a_map_that_shows_nothing_is_stamped_and_a_wrong_prediction_is_red(study):
-    figure = FIGURES["overlay_grid"].draw(study)["overlay_grid_rollout"]
+def test_a_map_that_shows_nothing_is_stamped_and_a_wrong_prediction_is_red(drawn):
+    figure = drawn["overlay_grid"]["overlay_grid_rollout"]
     ax = figure.axes[1 * 4 + 3]
     assert [text.get_text() for text in ax.texts] == ["NO EVIDENCE\nconstant map"]
     assert (ax.get_xlabel(), ax.xaxis.label.get_color()) == ("star 0.75", plots.STAMP)
@@ -114,8 +115,8 @@ def _every(images):
     return synthetic_study().tables["predictions"][["image"]].iloc[: len(images)].assign(image=images)
 
 
-def test_heatmaps_show_every_layer_and_head_with_one_scale_and_cut_weights_apart(study):
-    pages = FIGURES["attention_heatmaps"].draw(study)
+def test_heatmaps_show_every_layer_and_head_with_one_scale_and_cut_weights_apart(study, drawn):
+    pages = drawn["attention_heatmaps"]
     assert list(pages) == [f"attention_heatmaps_{name}" for name in NAMES]
     panels = [figure.axes[4 * layer + 1 + head] for figure in pages.values() for layer in (0, 1) for head in range(3)]
     assert len({ax.get_images()[0].get_clim() for ax in panels}) == 1
@@ -124,9 +125,11 @@ def test_heatmaps_show_every_layer_and_head_with_one_scale_and_cut_weights_apart
     assert legend(pages["attention_heatmaps_plain"]) == ["exactly 0 (0% of the weights shown)"]
 
 
-def test_active_tokens_are_means_over_images_on_a_scale_up_to_all_tokens(study):
-    figure = FIGURES["active_tokens"].draw(study)["active_tokens"]
-    table = study.tables["indicators"].query("indicator == 'active_tokens' and model == 'svda' and layer == 1 and head == 2")
+def test_active_tokens_are_means_over_images_on_a_scale_up_to_all_tokens(study, drawn):
+    figure = drawn["active_tokens"]["active_tokens"]
+    table = study.tables["indicators"].query(
+        "indicator == 'active_tokens' and model == 'svda' and layer == 1 and head == 2"
+    )
     mesh = figure.axes[2].collections[0]
     assert_allclose(mesh.get_array()[1, 2], table["value"].mean())
     assert mesh.get_clim() == (0, TOKENS)
@@ -136,28 +139,30 @@ def test_active_tokens_are_means_over_images_on_a_scale_up_to_all_tokens(study):
 def test_spectra_of_different_kinds_never_share_axes(study):
     table = study.tables["indicators"]
     both = table.merge(table.query("indicator == 'effective_rank'").assign(kind="sigma", value=9.0), how="outer")
-    figure = FIGURES["effective_rank"].draw(replace(study, tables=study.tables | {"indicators": both}))["effective_rank"]
+    figure = FIGURES["effective_rank"].draw(replace(study, tables=study.tables | {"indicators": both}))[
+        "effective_rank"
+    ]
     assert [ax.get_title() for ax in figure.axes] == ["spectrum: attention", "spectrum: sigma"]
     assert_allclose([line.get_ydata() for line in figure.axes[1].lines], 9.0)
     assert all(np.max(line.get_ydata()) < 1 for line in figure.axes[0].lines)
 
 
-def test_models_keep_their_colour_in_every_figure(study):
+def test_models_keep_their_colour_in_every_figure(drawn):
     colors = [to_rgb(color) for color in plots.colors(3)]
     for name in ("tau_sweep", "effective_rank", "sparsity_by_layer"):
-        lines = FIGURES[name].draw(study)[name].axes[0].lines
+        lines = drawn[name][name].axes[0].lines
         assert [to_rgb(line.get_color()) for line in lines if line.get_marker() != "None"] == colors
 
 
-def test_the_sweep_marks_the_trained_tau_in_the_colour_of_its_model(study):
-    figure = FIGURES["tau_sweep"].draw(study)["tau_sweep"]
+def test_the_sweep_marks_the_trained_tau_in_the_colour_of_its_model(drawn):
+    figure = drawn["tau_sweep"]["tau_sweep"]
     dashed = [line for line in figure.axes[0].lines if line.get_marker() == "None"]
     assert [(line.get_xdata()[0], line.get_color()) for line in dashed] == [(0.05, plots.colors(3)[1])]
     assert_allclose(figure.axes[0].lines[0].get_xdata(), TAUS)
 
 
-def test_the_sweep_shows_tau_n_and_falls_back_to_confidence_without_labels(study):
-    figure = FIGURES["tau_sweep"].draw(study)["tau_sweep"]
+def test_the_sweep_shows_tau_n_and_falls_back_to_confidence_without_labels(drawn):
+    figure = drawn["tau_sweep"]["tau_sweep"]
     assert [text.get_text() for text in figure.axes[3].get_xticklabels()] == ["0", "0.25", "1.2"]
     assert figure.axes[0].get_ylabel() == "accuracy (share)"
     unlabelled = FIGURES["tau_sweep"].draw(synthetic_study(labelled=False))["tau_sweep"]
@@ -171,8 +176,8 @@ def test_models_with_different_n_have_no_common_axis_of_tau_n(study):
     assert legend(figure)[0] == "plain: softmax, N=50"
 
 
-def test_training_curves_draw_what_each_history_has(study):
-    figure = FIGURES["training_curves"].draw(study)["training_curves"]
+def test_training_curves_draw_what_each_history_has(drawn):
+    figure = drawn["training_curves"]["training_curves"]
     validation = [line for line in figure.axes[1].lines if line.get_linestyle() == "-" and len(line.get_xdata())]
     assert_allclose(validation[0].get_xydata(), [[1, 0.4], [2, 0.7], [3, 0.8]])
     assert len(validation) == 2

@@ -25,26 +25,34 @@ def patch_map(seed=1):
 
 
 def test_a_scale_starts_at_zero_for_maps_without_negative_values():
-    scale = plots.shared_scale([np.array([[0.2, 0.5]]), np.array([[0.1, np.nan]])])
-    assert (scale.low, scale.high, scale.cmap) == (0.0, 0.5, plots.NONNEGATIVE)
+    scale = plots.shared_scale([np.array([[0.2, 0.5]]), np.array([[0.5, np.nan]])])
+    assert_allclose((scale.low, scale.high, scale.peak), (0.0, 0.5, 0.5))
+    assert scale.cmap == plots.NONNEGATIVE
 
 
 def test_a_scale_is_symmetric_for_signed_maps():
-    scale = plots.shared_scale([np.array([[0.2, -0.7]]), np.array([[0.5, 0.0]])])
-    assert (scale.low, scale.high, scale.cmap) == (-0.7, 0.7, plots.SIGNED)
+    scale = plots.shared_scale([np.array([[0.2, -0.7]]), np.array([[-0.7, 0.0]])])
+    assert_allclose((scale.low, scale.high, scale.peak), (-0.7, 0.7, 0.7))
+    assert scale.cmap == plots.SIGNED
 
 
-def test_a_scale_of_zeros_is_not_empty():
-    assert plots.shared_scale([np.zeros((2, 3))]) == plots.Scale(0.0, 1.0, plots.NONNEGATIVE)
+def test_a_scale_is_not_stretched_by_a_single_value():
+    scale = plots.shared_scale([np.r_[np.full(999, 0.5), 40.0]])
+    assert_allclose((scale.high, scale.peak), (0.5, 40.0))
+
+
+@pytest.mark.parametrize(("values", "high"), [(np.zeros((2, 3)), 1.0), (np.r_[np.zeros(999), 3.0], 3.0)])
+def test_a_scale_is_never_empty(values, high):
+    assert plots.shared_scale([values]) == plots.Scale(0.0, high, plots.NONNEGATIVE, high)
 
 
 def test_levels_are_steps_of_the_scale_and_clipped_to_it():
-    levels = plots.quantise(np.array([[-3.0, -1.0, 0.0, 1.0, 9.0]]), plots.Scale(-1.0, 1.0, plots.SIGNED))
+    levels = plots.quantise(np.array([[-3.0, -1.0, 0.0, 1.0, 9.0]]), plots.Scale(-1.0, 1.0, plots.SIGNED, 1.0))
     assert_array_equal(levels, [[0, 0, 128, 255, 255]])
 
 
 def test_an_overlay_is_enlarged_before_it_is_coloured(image):
-    levels = plots.quantise(patch_map(), plots.Scale(0.0, 1.0, "magma"))
+    levels = plots.quantise(patch_map(), plots.Scale(0.0, 1.0, "magma", 1.0))
     enlarged = np.asarray(Image.fromarray(levels).resize((48, 32), Image.Resampling.BICUBIC))
     colored = mpl.colormaps["magma"](enlarged)[..., :3] * 255
     grey = np.asarray(Image.fromarray(image).convert("L"))[..., None]
@@ -59,7 +67,7 @@ def test_an_enlarged_picture_repeats_its_pixels(image):
 
 
 def test_an_overlay_is_drawn_on_the_axes_that_are_given(image, ax):
-    scale = plots.Scale(0.0, 1.0, "magma")
+    scale = plots.Scale(0.0, 1.0, "magma", 1.0)
     assert plots.overlay(image, patch_map(), ax, scale) is ax
     drawn = ax.get_images()[0].get_array()
     assert_array_equal(drawn, plots.overlay_pixels(plots.enlarge(image), plots.quantise(patch_map(), scale), "magma"))
@@ -74,7 +82,7 @@ def test_a_map_without_evidence_shows_its_stamp_and_no_colour(image, ax):
 
 def test_cells_that_are_exactly_zero_have_the_colour_of_a_cut(ax):
     values = np.array([[0.0, 0.5, 1e-9]])
-    plots.patch_heatmap(values, ax, plots.Scale(0.0, 1.0, plots.NONNEGATIVE))
+    plots.patch_heatmap(values, ax, plots.Scale(0.0, 1.0, plots.NONNEGATIVE, 1.0))
     drawn = ax.get_images()[0]
     colors = drawn.cmap(drawn.norm(drawn.get_array()))
     assert_allclose(colors[0, 0], to_rgba(plots.CUT))
@@ -83,7 +91,7 @@ def test_cells_that_are_exactly_zero_have_the_colour_of_a_cut(ax):
 
 def test_a_head_grid_writes_every_number_in_its_cell(ax):
     values = np.arange(6.0).reshape(2, 3)
-    assert plots.head_grid(values, ax, plots.Scale(0.0, 6.0, "viridis"), form=".1f") is ax
+    assert plots.head_grid(values, ax, plots.Scale(0.0, 6.0, "viridis", 6.0), form=".1f") is ax
     assert [text.get_text() for text in ax.texts] == ["0.0", "1.0", "2.0", "3.0", "4.0", "5.0"]
     assert_array_equal(ax.collections[0].get_array(), values)
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("head", "layer")
@@ -102,9 +110,14 @@ def test_the_colours_of_models_differ_in_brightness_or_hue():
 
 def test_a_colour_bar_prints_both_ends_of_the_scale():
     figure = Figure(layout="constrained")
-    bar = plots.color_bar(list(figure.subplots(1, 2)), plots.Scale(-0.25, 0.25, plots.SIGNED), "rollout")
+    bar = plots.color_bar(list(figure.subplots(1, 2)), plots.Scale(-0.25, 0.25, plots.SIGNED, 0.25), "rollout")
     labels = [text.get_text() for text in bar.ax.get_yticklabels()]
-    assert (labels[0], labels[-1], bar.ax.get_ylabel()) == ("-0.25", "0.25", "rollout")
+    assert (labels[0], labels[-1], bar.ax.get_ylabel(), bar.extend) == ("-0.25", "0.25", "rollout", "neither")
+
+
+def test_a_colour_bar_tells_of_values_beyond_it():
+    bar = plots.color_bar([Figure().subplots()], plots.Scale(0.0, 0.25, plots.NONNEGATIVE, 0.75), "rollout")
+    assert (bar.ax.get_ylabel(), bar.extend) == ("rollout; largest 0.75", "max")
 
 
 def test_an_outline_lies_on_the_border_of_the_mask(ax):

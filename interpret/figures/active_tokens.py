@@ -18,7 +18,8 @@ from interpret.study import Study
 def active_tokens(study: Study) -> Pages:
     """One heat map of layers x heads for each model, on one scale from 0 to the largest N."""
     tables = _layout.per_head(study, "active_tokens")
-    scale = plots.Scale(0.0, float(max(model["tokens"] for model in study.models)), "viridis")
+    tokens = float(max(model["tokens"] for model in study.models))
+    scale = plots.Scale(0.0, tokens, "viridis", tokens)
     figure, axes = _axes(study)
     for ax, model, table in zip(axes, study.models, tables, strict=False):
         values = table.pivot(index="layer", columns="head", values="value").to_numpy(np.float64)

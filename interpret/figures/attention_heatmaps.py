@@ -10,9 +10,6 @@ from interpret import plots
 from interpret.figures import FIGURES, Pages, _layout
 from interpret.study import Study
 
-QUANTILE = 0.995
-"""Where the colour scale ends, so that a few large weights do not darken all others."""
-
 
 @FIGURES.register(
     title="Attention weights of the readout row, by layer and head",
@@ -27,7 +24,7 @@ def attention_heatmaps(study: Study) -> Pages:
 
 def _pages(study: Study) -> Iterator[tuple[str, Figure]]:
     shown = [study.heatmap(index)[0] for index in range(len(study.models))]
-    scale = plots.shared_scale([np.quantile(weights, QUANTILE, keepdims=True) for weights in shown])
+    scale = plots.shared_scale(shown)
     for model, weights in zip(study.models, shown, strict=True):
         yield model["name"], _page(study, model, weights, scale)
 
@@ -38,8 +35,7 @@ def _page(study: Study, model: dict, weights: np.ndarray, scale: plots.Scale) ->
     height = (width - 0.6) / (heads + 1) * rows / columns * layers + 1.4
     figure, axes = _layout.panels(layers, heads + 1, width, height)
     _fill(axes, study.images[0], weights, scale)
-    label = f"attention weight; one scale for all models, ends at the {QUANTILE:.1%} quantile"
-    plots.color_bar(list(axes.flat), scale, label, location="bottom", extend="max")
+    plots.color_bar(list(axes.flat), scale, "attention weight, one scale for all models", location="bottom")
     cut = Patch(facecolor=plots.CUT, label=f"exactly 0 ({np.mean(weights == 0):.0%} of the weights shown)")
     figure.legend(handles=[cut], loc="outside lower center")
     figure.suptitle(f"{_layout.title(model)}, N={model['tokens']}: readout row of {_layout.short(study.image_ids[0])}")

@@ -47,7 +47,7 @@ def _page(study: Study, attribution: str, images: range) -> Figure:
             _panel(study, index, attribution, image, scale, ax)
     for ax, text in zip(axes[0], ["input", *map(_layout.title, study.models)], strict=True):
         ax.set_title(text)
-    plots.color_bar(list(axes.flat), scale, f"{attribution}, raw values; one scale for all panels", location="bottom")
+    plots.color_bar(list(axes.flat), scale, f"{attribution}, raw values, one scale for all panels", location="bottom")
     figure.suptitle(f"{attribution}: the same images under every model")
     return figure
 

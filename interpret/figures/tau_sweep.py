@@ -24,7 +24,7 @@ def tau_sweep(study: Study) -> Pages:
     figure, axes = _layout.panels(1, len(shown), _layout.WIDTH, 3.2)
     for ax, (column, label) in zip(axes[0], shown.items(), strict=True):
         _sweep(study, table, column, ax)
-        ax.set(ylabel=label, ylim=(0, None))
+        ax.set(ylabel=label, ylim=(0, 1.08 * table[column].max()))
         _tau_axis(study, sorted(table["tau"].unique()), ax)
     _layout.model_legend(study, figure, _extra(table))
     figure.suptitle(f"Threshold sweep over {int(table['n'].max())} images")

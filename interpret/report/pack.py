@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from interpret import plots
 from interpret.errors import InterpretError
 from interpret.figures import FIGURES
@@ -95,7 +97,7 @@ def _write_tables(study: Study, folder: Path) -> None:
 def _draw(study: Study, folder: Path) -> list[page.Shown]:
     folder.mkdir()
     shown = []
-    for entry in FIGURES.values():
+    for entry in tqdm(FIGURES.values(), desc="drawing", unit="figure", disable=None):
         for name, figure in entry.draw(study).items():
             png = plots.save(figure, folder / name)[0]
             shown.append(page.Shown(name, entry.name, entry.title, entry.caption, png))
