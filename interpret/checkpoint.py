@@ -95,7 +95,8 @@ def load(
     """
     file = _weight_file(Path(path))
     payload = read(file)
-    if payload.get("format") == FORMAT:
+    own = payload if payload.get("format") == FORMAT else {}
+    if own:
         spec, tensors, notes = _own_spec(payload, file), payload["state_dict"], ()
         if backbone or heads or img_size:
             notes = ("backbone=, heads= and img_size= ignored, the file records them",)
@@ -117,9 +118,9 @@ def load(
     return LoadedModel(
         model=model.to(device).eval(),
         spec=spec,
-        name=payload.get("name") if payload.get("format") == FORMAT else file.stem,
-        history=payload.get("history", []) if payload.get("format") == FORMAT else [],
-        record=payload.get("record", {}) if payload.get("format") == FORMAT else {},
+        name=own.get("name", file.stem),
+        history=own.get("history", []),
+        record=own.get("record", {}),
         sha256=sha256(file),
     )
 

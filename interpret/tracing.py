@@ -17,7 +17,7 @@ from interpret.errors import InterpretError, MissingTensorError
 from interpret.tensors import Attention, Features, Images, Logits, Target, Tokens
 
 STAGES = ("scores", "probs", "weights", "gradient")
-IMAGES_PER_PASS = {"cpu": 2}
+IMAGES_PER_PASS = {"cpu": 1}
 """Activations live for one pass only, so few images a pass bound the memory; a CPU loses no speed by it."""
 
 

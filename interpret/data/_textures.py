@@ -54,20 +54,33 @@ def palette() -> Float[np.ndarray, "colour channel"]:
 
 @functools.cache
 def muted() -> Int[np.ndarray, "colour"]:
-    """The colours whose channels differ by less than 0.4: a background on which most objects look well."""
-    return np.flatnonzero(np.ptp(palette(), axis=1) < 0.4)
+    """The colours of backgrounds: channels that differ by less than 0.4, and a lightness L* below 45."""
+    return np.flatnonzero((np.ptp(palette(), axis=1) < 0.4) & (_lab()[:, 0] < 45))
 
 
-def colour_between(rng: Rng, references: list[int], nearest: float, farthest: float) -> int:
-    """A colour whose distance from the closest of `references` is in [nearest, farthest], in CIELAB (CIE 1976)."""
+def colour_near(rng: Rng, references: list[int], nearest: float, farthest: float) -> int:
+    """A colour whose distance from the closest of `references` is in [nearest, farthest], in CIELAB (CIE 1976).
+
+    It is at most 8 L* lighter than the lightest of them.
+    """
     distance = _distances()[references].min(axis=0)
-    return int(rng.choice(np.flatnonzero((distance >= nearest) & (distance <= farthest))))
+    dim = _lab()[:, 0] <= _lab()[references, 0].max() + 8
+    return int(rng.choice(np.flatnonzero(dim & (distance >= nearest) & (distance <= farthest))))
+
+
+def colour_lighter(rng: Rng, references: list[int], lightness: float) -> int:
+    """A colour at least `lightness` L* lighter than each of `references`."""
+    return int(rng.choice(np.flatnonzero(_lab()[:, 0] >= _lab()[references, 0].max() + lightness)))
+
+
+@functools.cache
+def _lab() -> Float[np.ndarray, "colour channel"]:
+    return rgb2lab(palette()).astype(np.float32)
 
 
 @functools.cache
 def _distances() -> Float[np.ndarray, "colour colour"]:
-    lab = rgb2lab(palette()).astype(np.float32)
-    return distance_matrix(lab, lab)
+    return distance_matrix(_lab(), _lab())
 
 
 def _smooth(rng: Rng, size: int, cells: int) -> Field:

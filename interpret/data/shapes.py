@@ -11,7 +11,7 @@ from interpret.data import DATASETS
 from interpret.data._examples import Dataset, Example
 from interpret.data._outlines import OUTLINES, Outline, area
 from interpret.data._splits import SPLITS
-from interpret.data._textures import TEXTURES, colour_between, muted, palette
+from interpret.data._textures import TEXTURES, colour_lighter, colour_near, muted, palette
 from interpret.errors import ImageError
 
 SIZE = 64
@@ -19,8 +19,8 @@ SIZE = 64
 LENGTHS = {"train": 20_000, "validation": 1_000, "test": 2_000}
 AREA = (0.07, 0.24)
 """Range of the object's share of the image, log-uniform."""
-CONTRAST = 42.0
-"""Least CIELAB distance between the object's colour and both colours of the background; 2.3 is just visible."""
+CONTRAST = 30.0
+"""The object is at least so much lighter (CIELAB L*, 0 to 100) than both colours of the background and the clutter."""
 GRAIN = 0.02
 """Standard deviation of the noise on every pixel, as a share of white."""
 FINE = 4
@@ -50,17 +50,18 @@ def draw(split: str, seed: int, index: int) -> Example:
     """Example `index` of a split.
 
     Its mask holds the pixels of which the object covers at least half. The object lies within the image, is in front
-    of everything else and covers 6 to 30 % of the pixels.
+    of everything else, lighter than all of it, and covers 6 to 30 % of the pixels.
     """
     rng = np.random.default_rng([seed, SPLITS.index(split), index])
     label = index % len(OUTLINES)
     ground = int(rng.choice(muted()))
-    background = [ground, colour_between(rng, [ground], 10.0, 35.0)]
+    background = [ground, colour_near(rng, [ground], 8.0, 35.0)]
     canvas = _mix(rng.choice(TEXTURES)(rng, SIZE), *palette()[background])
     for clutter in (_strokes, _specks):
-        canvas = _mix(clutter(rng), canvas, palette()[colour_between(rng, background, 15.0, 60.0)])
+        background.append(colour_near(rng, background, 12.0, 60.0))
+        canvas = _mix(clutter(rng), canvas, palette()[background[-1]])
     coverage = _object(rng, list(OUTLINES.values())[label])
-    canvas = _mix(coverage, canvas, palette()[colour_between(rng, background, CONTRAST, np.inf)])
+    canvas = _mix(coverage, canvas, palette()[colour_lighter(rng, background, CONTRAST)])
     canvas = canvas + rng.normal(0, GRAIN, (SIZE, SIZE, 1))
     image = Image.fromarray((255 * np.clip(canvas, 0, 1)).round().astype(np.uint8))
     return Example(image, label, coverage >= 0.5, f"shapes/{split}/{index:05d}")
