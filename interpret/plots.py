@@ -233,7 +233,7 @@ def mark(x: float, ax: Axes, color: Color) -> Axes:
 
 
 def color_bar(axes: Sequence[Axes], scale: Scale, label: str, location: str = "right") -> Colorbar:
-    """The colour bar of all `axes` with the ends of the scale; where values exceed it, a tip and the largest of them."""
+    """The colour bar of all `axes` with the ends of the scale; where values exceed it, a tip and the largest value."""
     colored = ScalarMappable(Normalize(scale.low, scale.high), scale.cmap)
     exceeded = scale.peak > scale.high
     extend = "neither" if not exceeded else "both" if scale.low < 0 else "max"
