@@ -65,7 +65,7 @@ def attention(mechanism: str, num_heads: int, head_dim: int, options: dict[str, 
 
 
 def stages_of(layer: Attention, q: Any, k: Any, v: Any) -> dict[str, torch.Tensor]:
-    """scores, probs, weights and out of one image as the real layer forms them; q may be shorter than k and v narrower."""
+    """Every stage of one image as the real layer forms it; q may be shorter than k, and v narrower."""
     seen: dict[str, torch.Tensor] = {}
     for stage in ("scores", "probs", "weights"):
         getattr(layer, stage).register_forward_hook(lambda _, args, out, stage=stage: seen.update({stage: out[0]}))
@@ -88,7 +88,7 @@ def twin_stages(name: str, mechanism: Mechanism, q: Any, k: Any, v: Any) -> twin
 
 
 def with_epsilon(stages: twins.Stages, v: Any, tau: Any) -> twins.Stages:
-    """The soft rule's one documented deviation: the kept sum is divided by itself + 1e-6, where its twin has no 1e-6."""
+    """The soft rule's one documented deviation: kept values are divided by their sum + 1e-6."""
     kept = np.maximum(stages["probs"] - np.reshape(tau, (-1, 1, 1)), 0).sum(axis=-1, keepdims=True)
     weights = stages["weights"] * kept / (kept + EPSILON)
     return stages | {"weights": weights, "out": weights @ v}

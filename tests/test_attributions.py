@@ -52,7 +52,7 @@ class LinearTail(nn.Module):
 
     def __init__(self, gradient):
         super().__init__()
-        self.tap, self.gradient = Tap(), gradient
+        self.tap, self.gradient = Tap(), nn.Parameter(gradient)
 
     def forward(self, features):
         return (self.tap(features).flatten(2).transpose(1, 2) * self.gradient).sum(dim=(1, 2))[:, None].expand(-1, 5)
@@ -104,7 +104,9 @@ def test_every_token_map_agrees_with_its_twin(name, options, seen):
     defaults = {"layer": -1, "head": None} if name == "cls_attention" else {}
     for image in range(3):
         arrays = {"weights": seen.weights, "gradients": seen.gradient, "readout": seen.readout.expand(1, 3, -1)}
-        taken = {key: arrays[key][:, image].double().numpy() for key in arrays if key in inspect.signature(twin).parameters}
+        taken = {
+            key: arrays[key][:, image].double().numpy() for key in arrays if key in inspect.signature(twin).parameters
+        }
         row = twin(**taken | {"readout": taken["readout"][0]}, **defaults | options)
         assert_close(maps[image].flatten(), torch.from_numpy(row[seen.grid.prefix :]), rtol=0, atol=1e-9)
 
@@ -189,7 +191,7 @@ def test_a_map_is_raw_fp32_on_the_patch_grid_and_what_its_entry_says(name, seen)
 def test_cls_attention_is_zero_exactly_where_a_threshold_cut():
     seen = trace(tiny("hard_threshold", options={"tau": 0.06}), pictures(3))
     maps = ATTRIBUTIONS["cls_attention"].function(seen, head=1)
-    cut = seen.grid.fold(seen.probs[-1, :, 1, 0] <= 0.06)
+    cut = seen.grid.fold(seen.probs[-1, :, 1, 0]) <= 0.06
     assert torch.equal(maps == 0, cut)
     assert 0 < cut.sum() < cut.numel()
     assert (maps.sum(dim=(1, 2)) <= 1).all()
@@ -211,7 +213,9 @@ def test_a_gradient_that_died_is_no_evidence(name):
     loaded = tiny()
     with torch.no_grad():
         loaded.model.head.weight.zero_()
-    message = rf"^{name} of tiny: the map of image 0, 1 is constant over the patches or not finite, it shows no evidence;.*\Z"
+    message = (
+        rf"^{name} of tiny: the map of image 0, 1 is constant over the patches or not finite, it shows no evidence;.*\Z"
+    )
     with pytest.raises(NoEvidenceError, match=message):
         attribute(trace(loaded, pictures(), keep=KEEP), name)
 

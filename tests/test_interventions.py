@@ -53,7 +53,9 @@ def test_a_tau_of_zero_is_the_plain_softmax_up_to_the_epsilon():
 
 def test_the_last_row_of_scopes_counts_and_each_is_undone_in_turn():
     loaded, images = tiny(), pictures()
-    plain, once, twice = (model.model(images) for model in (loaded, *(twin_with("hard_threshold", loaded, t) for t in (0.02, 0.1))))
+    plain, once, twice = (
+        model.model(images) for model in (loaded, *(twin_with("hard_threshold", loaded, t) for t in (0.02, 0.1)))
+    )
     with threshold(loaded, 0.02):
         with threshold(loaded, 0.1):
             assert torch.equal(loaded.model(images), twice)
@@ -84,5 +86,8 @@ def test_a_tau_that_is_no_threshold_is_refused_before_anything_changes(tau):
 
 
 def test_an_unknown_rule_lists_the_known():
-    with pytest.raises(InterpretError, match=r"^rule 'medium' is not one of hard, soft\Z"), threshold(tiny(), 0.1, "medium"):
+    with (
+        pytest.raises(InterpretError, match=r"^rule 'medium' is not one of hard, soft\Z"),
+        threshold(tiny(), 0.1, "medium"),
+    ):
         pass

@@ -1,0 +1,388 @@
+import json
+import logging
+import pickle
+import subprocess
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import timm
+import torch
+from torch.testing import assert_close
+
+from interpret import checkpoint
+from interpret.checkpoint import load, save
+from interpret.errors import CheckpointError, InterpretError
+from interpret.loaded_model import LoadedModel, ModelSpec, from_memory
+from interpret.mechanisms import MECHANISMS
+from tests.models import OPTIONS, SMALL, pictures, tiny
+
+ANCHOR = "patch_embed.proj.weight"
+OVERRIDES = {"heads": 3, "img_size": (32, 48)}
+
+
+@pytest.fixture
+def raw() -> dict[str, torch.Tensor]:
+    """timm's own state dict of a tiny ViT."""
+    return {key: value.clone() for key, value in tiny(dtype=torch.float32).model.state_dict().items()}
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    return tmp_path / "model.pt"
+
+
+def refused(message: str, path: Path, **overrides) -> None:
+    """Loading fails with one line that starts with the path and goes on as `message`."""
+    with pytest.raises(CheckpointError) as caught:
+        load(path, **overrides)
+    text = str(caught.value)
+    assert text.startswith(str(path)), text
+    assert message in text, text
+    assert "\n" not in text
+
+
+def assert_same_model(found: LoadedModel, expected: dict[str, torch.Tensor]) -> None:
+    assert_close(dict(found.model.state_dict()), expected, rtol=0, atol=0)
+    assert not found.model.training
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_what_is_saved_is_loaded(mechanism, file):
+    loaded = tiny(mechanism, "CLS and registers", dtype=torch.float32)
+    spec = ModelSpec(
+        loaded.spec.backbone, loaded.spec.architecture, mechanism, OPTIONS.get(mechanism, {}),
+        ("a", "b", "c", "d", "e"), (0.1, 0.2, 0.3), (0.4, 0.5, 0.6),
+    )  # fmt: skip
+    kept = LoadedModel(loaded.model, spec, "kept", [{"epoch": 1, "train_loss": 0.5}], {"seed": 3})
+    save(file, kept)
+    found = load(file)
+    assert (found.spec, found.name, found.history, found.record) == (spec, "kept", kept.history, kept.record)
+    assert found.sha256 == subprocess.run(["sha256sum", file], capture_output=True, text=True, check=True).stdout[:64]
+    assert_same_model(found, loaded.model.state_dict())
+    images = pictures().float()
+    assert torch.equal(found.model(images), loaded.model(images))
+
+
+def test_half_the_size_in_fp16(file):
+    loaded = tiny("svda", dtype=torch.float32)
+    save(file, loaded)
+    whole = file.stat().st_size
+    save(file, loaded, torch.float16)
+    assert file.stat().st_size < 0.6 * whole
+    expected = {key: value.half().float() for key, value in loaded.model.state_dict().items()}
+    assert_same_model(load(file), expected)
+
+
+def test_the_file_of_this_project_may_be_overridden(file):
+    save(file, tiny("hard_threshold", dtype=torch.float32))
+    assert load(file, tau=0.2).spec.rule == "hard_threshold tau=0.2"
+    assert load(file, mechanism="soft_threshold", tau=0.2).spec.rule == "soft_threshold tau=0.2"
+    assert load(file, mechanism="softmax").spec.rule == "softmax"
+    named = load(file, classes=["a", "b", "c", "d", "e"], mean=(0.0, 0.1, 0.2), std=(1.0, 1.0, 2.0))
+    assert (named.class_name(4), named.spec.mean, named.spec.std) == ("e", (0.0, 0.1, 0.2), (1.0, 1.0, 2.0))
+
+
+def prefixed(prefix):
+    return lambda raw: {prefix + key: value for key, value in raw.items()}
+
+
+def beside(raw):
+    """A backbone with its classifier next to it."""
+    inside = {f"backbone.{key}": value for key, value in raw.items() if not key.startswith("head.")}
+    return inside | {"fc.weight": raw["head.weight"], "fc.bias": raw["head.bias"]}
+
+
+WRAPPINGS = {
+    "raw": lambda raw: raw,
+    "state_dict": lambda raw: {"state_dict": raw, "epoch": 3},
+    "model": lambda raw: {"model": raw, "optimizer": {"state": {}}},
+    "model_state_dict": lambda raw: {"model_state_dict": raw},
+    "state_dict_ema": lambda raw: {"state_dict_ema": raw},
+    "model_ema": lambda raw: {"model_ema": raw},
+    "Lightning": lambda raw: {"state_dict": prefixed("model.")(raw), "pytorch-lightning_version": "2.4"},
+    "DDP": prefixed("module."),
+    "compiled": prefixed("_orig_mod."),
+    "compiled DDP": prefixed("module._orig_mod."),
+    "notebook, ViT": prefixed("vit."),
+    "notebook, SelectiveViT": prefixed("model."),
+    "backbone with fc beside it": beside,
+}
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+def test_every_wrapping_is_unwrapped(wrapping, raw, file):
+    torch.save(WRAPPINGS[wrapping](raw), file)
+    assert_same_model(load(file, **OVERRIDES), raw)
+
+
+@pytest.mark.parametrize("folder", [False, True], ids=["file", "folder"])
+def test_safetensors(folder, raw, tmp_path):
+    safetensors.torch.save_file(raw, tmp_path / "model.safetensors")
+    assert_same_model(load(tmp_path if folder else tmp_path / "model.safetensors", **OVERRIDES), raw)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
+def test_a_timm_folder_names_its_backbone(name, tmp_path):
+    model = timm.create_model("vit_tiny_patch16_224", num_classes=4)
+    (tmp_path / "config.json").write_text(json.dumps({"architecture": "vit_tiny_patch16_224", "num_classes": 4}))
+    write = safetensors.torch.save_file if name.endswith("safetensors") else torch.save
+    write(model.state_dict(), tmp_path / name)
+    found = load(tmp_path)
+    assert (found.spec.backbone, found.model.num_classes, found.img_size) == ("vit_tiny_patch16_224", 4, (224, 224))
+    assert_same_model(found, model.state_dict())
+
+
+@pytest.mark.parametrize("spelling", ["attn.sigma", "attn.svda.sigma", "attn.mechanism.sigma", "attn.sigmas"])
+def test_sigma_of_any_spelling_makes_svda_and_tells_the_heads(spelling, file):
+    tensors = tiny("svda", dtype=torch.float32).model.state_dict()
+    torch.save({key.replace("attn.mechanism.sigma", spelling): value for key, value in tensors.items()}, file)
+    found = load(file, img_size=(32, 48))
+    assert found.spec.mechanism == "svda"
+    assert_same_model(found, tensors)
+
+
+def test_a_learned_threshold_is_recognised(file):
+    tensors = tiny("learned_threshold", dtype=torch.float32).model.state_dict()
+    torch.save(dict(tensors), file)
+    found = load(file, **OVERRIDES)
+    assert found.spec.mechanism == "learned_threshold"
+    assert_same_model(found, tensors)
+
+
+ARCHITECTURES = {
+    "registers": {"reg_tokens": 4, "no_embed_class": True, "init_values": 0.1},
+    "CLS, averaged": {"global_pool": "avg"},
+    "query and key norm": {"qk_norm": True, "pre_norm": True},
+    "no qkv bias, wide MLP": {"qkv_bias": False, "mlp_ratio": 2.0},
+    "square grid": {"img_size": (40, 40)},
+    "one more class": {"num_classes": 6},
+}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_the_architecture_is_read_off_the_tensors(name, file):
+    loaded = tiny(dtype=torch.float32, **ARCHITECTURES[name])
+    torch.save(dict(loaded.model.state_dict()), file)
+    found = load(file, heads=3, img_size=None if name == "square grid" else (32, 48))
+    assert_same_model(found, loaded.model.state_dict())
+    images = pictures(size=loaded.img_size).float()
+    assert_close(found.model(images), loaded.model(images))
+
+
+@pytest.mark.parametrize("kind", ["no CLS", "distilled"])
+def test_other_prefix_tokens_are_read_off_the_tensors(kind, file):
+    loaded = tiny(kind=kind, dtype=torch.float32)
+    torch.save(dict(loaded.model.state_dict()), file)
+    found = load(file, **OVERRIDES)
+    images = pictures().float()
+    assert_close(found.model(images), loaded.model(images))
+
+
+def test_a_known_width_tells_the_heads(file):
+    model = timm.create_model("vit_small_patch16_224", img_size=(32, 32), depth=1, num_classes=2)
+    torch.save(model.state_dict(), file)
+    assert load(file).model.blocks[0].attn.num_heads == 6
+
+
+def test_what_was_matched_and_assumed_is_logged(raw, file, caplog):
+    caplog.set_level(logging.INFO, "interpret")
+    torch.save({"state_dict": prefixed("model.")(raw) | {"loss.weight": torch.ones(2)}}, file)
+    load(file, **OVERRIDES)
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    for part in (
+        f"model.pt: matched {len(raw)} of {len(raw)} tensors; softmax; read from 'state_dict'",
+        "3 heads and img_size (32, 48) assumed",
+        "prefix 'model.' stripped",
+        "1 tensors outside 'model.' left out: loss.weight",
+        "mechanism softmax assumed (a threshold leaves no trace; see mechanism= and tau=)",
+        "mean (0.5, 0.5, 0.5) and std (0.5, 0.5, 0.5) assumed",
+    ):
+        assert part in record.getMessage()
+    caplog.clear()
+    save(file, tiny())
+    load(file)
+    assert [(record.levelname, "nothing assumed" in record.getMessage()) for record in caplog.records] == [
+        ("INFO", True)
+    ]
+
+
+class Malicious:
+    """Unpickling it makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("write", [torch.save, lambda thing, path: path.write_bytes(pickle.dumps(thing))])
+def test_code_in_a_file_is_refused_and_never_run(write, raw, file):
+    traced = file.with_name("was-here")
+    write({"state_dict": raw if write is torch.save else {}, "callback": Malicious(traced)}, file)
+    with pytest.raises(CheckpointError, match=r"(holds pickled code|not a readable checkpoint)[^\n]*\Z"):
+        load(file)
+    assert not traced.exists()
+    Malicious(traced).__reduce__()[0](traced)
+    assert traced.exists()
+
+
+def test_a_whole_module_is_refused_with_the_way_out(file):
+    torch.save(torch.nn.Linear(2, 3), file)
+    refused("holds pickled code (torch.nn.modules.linear.Linear), which is never run; save its state_dict()", file)
+
+
+def damaged_in_the_middle(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    path.write_bytes(bytes(content[: middle - 2000]))
+
+
+DAMAGES = {
+    "empty": lambda path: path.write_bytes(b""),
+    "cut short": damaged_in_the_middle,
+    "text": lambda path: path.write_text("<html>404 Not Found</html>"),
+    "noise": lambda path: path.write_bytes(bytes(range(256)) * 40),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_a_damaged_file_is_said_in_one_line(suffix, damage, raw, tmp_path):
+    path = tmp_path / f"model{suffix}"
+    (torch.save if suffix == ".pt" else safetensors.torch.save_file)(raw, path)
+    DAMAGES[damage](path)
+    refused("not a readable checkpoint; it is damaged, cut short, or no weight file", path)
+
+
+def test_what_is_not_there_is_said_in_one_line(tmp_path):
+    refused("no such file; expected a checkpoint (.pt, .pth, .bin, .safetensors)", tmp_path / "nothing.pt")
+    refused("no such file; expected a checkpoint", tmp_path / "nothing.safetensors")
+    refused("a folder without model.safetensors or pytorch_model.bin; name the weight file itself", tmp_path)
+
+
+def without(key):
+    return lambda raw: {name: value for name, value in raw.items() if name != key}
+
+
+def changed(key, value):
+    return lambda raw: raw | {key: value}
+
+
+REFUSALS = {
+    "a list": (lambda raw: list(raw.values()), {}, "expected a dictionary of tensors, found list"),
+    "no ViT": (
+        lambda raw: {"fc.weight": torch.ones(2, 3)}, {},
+        f"single key that ends in '{ANCHOR}'; found 0: fc.weight",
+    ),
+    "two ViTs": (
+        lambda raw: prefixed("student.")(raw) | prefixed("teacher.")(raw), {},
+        f"found 2: student.{ANCHOR}, teacher.{ANCHOR}",
+    ),
+    "no tau": (
+        lambda raw: raw, {"mechanism": "hard_threshold"},
+        "hard_threshold needs its threshold, which no file records; pass tau= (--tau)",
+    ),
+    "tau for softmax": (
+        lambda raw: raw, {"tau": 0.1},
+        "tau=0.1 has no meaning for softmax; pass mechanism= (--mechanism), or leave tau out",
+    ),
+    "missing": (without("norm.bias"), {}, "1 missing (norm.bias); check backbone=, mechanism=, img_size="),
+    "unexpected": (
+        changed("blocks.0.attn.relative", torch.ones(2)), {},
+        "1 unexpected (blocks.0.attn.relative); check",
+    ),
+    "another shape": (
+        changed("blocks.1.norm1.weight", torch.ones(7)), {},
+        "1 of another shape (blocks.1.norm1.weight); check",
+    ),
+    "svda asked of a plain file": (
+        lambda raw: raw, {"mechanism": "svda"},
+        "with svda: 2 missing (blocks.0.attn.mechanism.sigma",
+    ),
+    "NaN": (
+        changed("norm.bias", torch.full((24,), torch.nan)), {},
+        "1 tensors hold NaN or infinity, such as norm.bias; the training diverged",
+    ),
+    "heads": (
+        lambda raw: raw, {"heads": None},
+        "the weights do not tell the heads, nor does a width of 24; pass heads= (--heads)",
+    ),
+    "grid": (
+        lambda raw: raw, {"img_size": None},
+        "25 position embeddings, 1 prefix tokens: no square grid; pass img_size= (--img-size)",
+    ),
+    "another grid": (
+        lambda raw: raw, {"img_size": (48, 48)},
+        "25 position embeddings do not fit img_size (48, 48) in patches (8, 8)",
+    ),
+    "no positions": (
+        without("pos_embed"), {},
+        "no position embedding, so the input size is unknown; pass backbone= (--backbone)",
+    ),
+    "classes": (lambda raw: raw, {"classes": ["a", "b"]}, "2 class names given, the head has 5 classes"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_what_does_not_fit_is_said_in_one_line(name, raw, file):
+    change, overrides, message = REFUSALS[name]
+    torch.save(change(raw), file)
+    refused(message, file, **OVERRIDES | overrides)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            {"mechanism": "hard_treshold", "tau": 0.1},
+            "unknown mechanism 'hard_treshold'; did you mean 'hard_threshold'?",
+        ),
+        ({"mechanism": "hard_threshold", "tau": 1.5}, "tau 1.5 is outside [0, 1)"),
+        ({"backbone": "vit_tny_patch16_224"}, "timm has no backbone 'vit_tny_patch16_224'"),
+    ],
+    ids=["mechanism", "tau", "backbone"],
+)
+def test_a_wrong_override_is_said_in_one_line(overrides, message, raw, file):
+    torch.save(raw, file)
+    with pytest.raises(InterpretError) as caught:
+        load(file, **OVERRIDES | overrides)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_spec_of_another_version_is_refused(file):
+    payload = {"format": checkpoint.FORMAT, "spec": {"backbone": "vit_tiny_patch16_224", "wings": 2}, "state_dict": {}}
+    torch.save(payload, file)
+    refused("its spec is of another version of this format", file)
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()], ids=["full disk", "interrupt"])
+def test_a_failure_while_saving_leaves_the_old_file_and_nothing_else(error, file, monkeypatch):
+    save(file, tiny())
+    before = file.read_bytes()
+
+    def fail(payload, path):
+        Path(path).write_bytes(b"half")
+        raise error
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(type(error)):
+        save(file, tiny(seed=1))
+    assert file.read_bytes() == before
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_saving_makes_the_folder_and_leaves_one_file(tmp_path):
+    path = tmp_path / "new" / "folder" / "model.pt"
+    save(path, tiny())
+    assert list(path.parent.iterdir()) == [path]
+    assert load(path).spec == tiny().spec
+
+
+def test_a_model_from_memory_is_as_if_loaded():
+    spec = ModelSpec("vit_tiny_patch16_224", SMALL)
+    found = from_memory(spec.build().train(), spec, "mine")
+    assert (found.name, found.model.training, found.history, found.sha256) == ("mine", False, [], "")

@@ -1,0 +1,257 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from pandas.testing import assert_frame_equal
+
+from interpret.attributions import ATTRIBUTIONS
+from interpret.checkpoint import LoadedModel
+from interpret.data import fit, fit_mask, load_data
+from interpret.errors import InterpretError
+from interpret.indicators import INDICATORS
+from interpret.study import Study, run_study
+from interpret.sweep import default_taus, tau_sweep
+from interpret.tracing import trace
+from tests.models import pictures, tiny
+
+TRIO = ("softmax", "hard_threshold", "svda")
+COLUMNS = {
+    "predictions": ["model", "image", "label", "target", "predicted", "probability", "target_probability", "correct"],
+    "maps": ["model", "image", "min", "max", "status", "attribution", "message"],
+    "indicators": ["model", "image", "layer", "head", "indicator", "kind", "value", "unit"],
+    "tau_sweep": [
+        "model", "rule", "tau", "tau_n", "n", "trained", "accuracy", "confidence", "agreement",
+        "active_tokens", "retained_mass", "dead_rows",
+    ],
+    "history": ["model", "epoch", "train_loss"],
+}  # fmt: skip
+LIMIT = 3
+
+
+def trio() -> list[LoadedModel]:
+    """A plain, a selective and an SVDA model of the classes of `shapes`; the first has a history."""
+    made = []
+    for index, mechanism in enumerate(TRIO):
+        loaded = tiny(mechanism, num_classes=10, dtype=torch.float32, seed=index)
+        spec = dataclasses.replace(loaded.spec, classes=load_data("shapes").classes)
+        history = [{"epoch": epoch, "train_loss": 1 / epoch} for epoch in (1, 2)] if index == 0 else []
+        made.append(dataclasses.replace(loaded, spec=spec, name=mechanism, history=history))
+    return made
+
+
+def study_of(models: list[LoadedModel], data: str = "shapes", **options) -> Study:
+    found = load_data(data)
+    few = found if data == "photos" else found[:8]
+    chosen = {"attributions": list(ATTRIBUTIONS), "indicators": list(INDICATORS), "taus": (0.02, 0.03), "limit": LIMIT}
+    return run_study(models, few, **chosen | options)
+
+
+@pytest.fixture(scope="module", params=["shapes", "photos"])
+def study(request) -> Study:
+    return study_of(trio(), request.param)
+
+
+@pytest.fixture(scope="module")
+def shapes() -> Study:
+    return study_of(trio())
+
+
+def test_every_table_has_its_columns_and_rows(study):
+    assert {name: list(table) for name, table in study.tables.items()} == COLUMNS
+    rows = {name: len(table) for name, table in study.tables.items()}
+    assert (rows["predictions"], rows["maps"], rows["history"]) == (3 * LIMIT, 3 * LIMIT * len(ATTRIBUTIONS), 2)
+    assert rows["tau_sweep"] == 3 * len(study.settings["taus"])
+    for table in ("predictions", "maps", "indicators"):
+        assert set(study.tables[table]["image"]) == set(study.image_ids)
+        assert list(study.tables[table]["model"].unique()) == list(TRIO)
+
+
+def test_arrays_have_the_shapes_that_are_told(study):
+    for index in range(3):
+        assert study.heatmap(index).shape == (LIMIT, 2, 3, 4, 6)
+        assert study.tau_map(index).shape == (3, LIMIT, 4, 6)
+        assert {study.map(index, name).shape for name in ATTRIBUTIONS} == {(LIMIT, 4, 6)}
+    assert (study.images.shape, study.images.dtype) == ((LIMIT, 32, 48, 3), np.uint8)
+    assert (study.masks is None) == (study.settings["data"] == "photos")
+
+
+def test_the_same_class_is_explained_for_every_model(study):
+    targets = [list(table["target"]) for _, table in study.tables["predictions"].groupby("model")]
+    assert targets == 3 * [targets[0]]
+    by_first = study.tables["predictions"].query("model == 'softmax'")
+    column = "label" if study.settings["data"] == "shapes" else "predicted"
+    assert list(by_first["target"]) == list(by_first[column])
+    assert (study.tables["predictions"]["predicted"] != study.tables["predictions"]["target"]).any()
+
+
+def test_without_labels_nothing_is_said_of_being_right():
+    table = study_of(trio()[:1], "photos", attributions=[], indicators=[]).tables
+    assert table["predictions"]["correct"].isna().all()
+    assert set(table["predictions"]["label"]) == {""}
+    assert table["tau_sweep"]["accuracy"].isna().all()
+
+
+def test_the_numbers_are_those_of_a_trace(shapes):
+    data, model = load_data("shapes"), trio()[1]
+    positions = [int(name.rpartition("/")[2]) for name in shapes.image_ids]
+    examples = [data[position] for position in positions]
+    seen = trace(
+        model,
+        [example.image for example in examples],
+        [example.label for example in examples],
+        keep=("weights", "gradient"),
+    )
+    for name in ("cls_attention", "relevance", "layer_grad_cam"):
+        expected = ATTRIBUTIONS[name].function(seen).float().numpy()
+        assert_allclose(shapes.map(1, name), expected, rtol=1e-4, atol=1e-5)
+        status = shapes.tables["maps"].query("model == 'hard_threshold' and attribution == @name")
+        assert_allclose(status["max"], expected.max(axis=(1, 2)), rtol=1e-4, atol=1e-5)
+    assert_allclose(shapes.heatmap(1)[:, -1].mean(axis=1), shapes.map(1, "cls_attention"), rtol=1e-5, atol=1e-7)
+    found = shapes.tables["indicators"].query("model == 'hard_threshold' and indicator == 'active_tokens'")
+    assert_allclose(found["value"].mean(), (seen.weights > 0).sum(dim=-1).double().mean().item())
+    assert_array_equal(shapes.images[0], np.asarray(fit(examples[0].image, (32, 48))))
+    assert_array_equal(shapes.masks[2], fit_mask(examples[2].mask, (32, 48)))
+
+
+def test_a_study_is_read_as_it_was_written(study, tmp_path):
+    study.save(tmp_path / "study")
+    found = Study.load(tmp_path / "study")
+    assert sorted(path.name for path in (tmp_path / "study").iterdir()) == sorted(
+        ["study.json", "arrays.npz", *(f"{name}.csv" for name in COLUMNS)]
+    )
+    for name, table in study.tables.items():
+        assert_frame_equal(found.tables[name], table, check_exact=True)
+    assert found.image_ids == study.image_ids
+    assert found.arrays.keys() == study.arrays.keys()
+    for name, array in study.arrays.items():
+        assert_array_equal(found.arrays[name], array, strict=True)
+    assert_array_equal(found.images, study.images, strict=True)
+    assert found.masks is study.masks is None or np.array_equal(found.masks, study.masks)
+    assert json.dumps([found.models, found.settings], sort_keys=True) == json.dumps(
+        [study.models, study.settings], sort_keys=True
+    )
+
+
+def test_two_runs_write_the_same_bytes(shapes, tmp_path):
+    shapes.save(tmp_path / "first")
+    study_of(trio()).save(tmp_path / "second")
+    for path in (tmp_path / "first").iterdir():
+        assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes(), path.name
+
+
+def test_another_seed_draws_other_images():
+    drawn = [study_of(trio()[:1], attributions=[], indicators=[], taus=(), seed=seed).image_ids for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_a_batch_of_one_gives_the_same_study(shapes):
+    one_by_one = study_of(trio(), batch_size=1)
+    for name, array in shapes.arrays.items():
+        assert_allclose(one_by_one.arrays[name], array, rtol=1e-4, atol=1e-5, err_msg=name)
+    for name, table in shapes.tables.items():
+        assert_frame_equal(one_by_one.tables[name], table, rtol=1e-3, atol=1e-4)
+
+
+def test_a_map_without_evidence_is_told_apart():
+    dead = trio()[0]
+    with torch.no_grad():
+        dead.model.head.weight.zero_()
+        for block in dead.model.blocks:
+            block.attn.qkv.weight.zero_()
+            block.attn.qkv.bias.zero_()
+    status = study_of([dead], taus=()).tables["maps"].groupby("attribution")["status"].agg(set).to_dict()
+    assert status == {
+        name: {"dead gradient" if entry.class_specific else "constant"} for name, entry in ATTRIBUTIONS.items()
+    }
+
+
+def test_a_map_that_is_not_defined_is_nan_with_the_reason():
+    pooled = tiny(global_pool="map", dtype=torch.float32)
+    table = study_of([pooled], "photos", taus=(0.0,), attributions=["rollout", "layer_grad_cam"]).tables["maps"]
+    status = table.groupby("attribution")[["status", "message"]].first()
+    assert status.loc["layer_grad_cam"].tolist() == ["ok", ""]
+    assert status.loc["rollout", "status"] == "undefined"
+    assert status.loc["rollout", "message"].startswith("pooling 'map' reads tokens by their content")
+
+
+@pytest.mark.parametrize("mechanism", ["hard_threshold", "soft_threshold"])
+def test_at_the_trained_tau_the_sweep_shows_the_model_as_trained(mechanism):
+    loaded, images = tiny(mechanism), pictures(5)
+    table = tau_sweep(loaded, images, torch.tensor([0, 1, 2, 3, 4]), (0.0, 0.03, 0.5), batch_size=2).set_index("tau")
+    assert table["trained"].to_dict() == {0.0: False, 0.03: True, 0.5: False}
+    assert set(table["rule"]) == {mechanism.removesuffix("_threshold")}
+    seen = trace(loaded, images)
+    probability, predicted = seen.logits.softmax(dim=-1).max(dim=-1)
+    row = table.loc[0.03]
+    assert (row["agreement"], row["n"]) == (1, 5)
+    assert_allclose(row["confidence"], probability.mean().item())
+    assert_allclose(row["accuracy"], (predicted == torch.arange(5)).double().mean().item())
+    assert_allclose(row["active_tokens"], (seen.weights > 0).sum(dim=-1).double().mean().item())
+    assert_allclose(table["tau_n"], [0, 0.75, 12.5])
+
+
+def test_a_higher_tau_keeps_less():
+    table = tau_sweep(tiny(), pictures(3), None, (0.0, 0.01, 0.04, 0.2, 0.9), batch_size=3)
+    assert_allclose(table["active_tokens"].iloc[0], 25)
+    assert_allclose(table["retained_mass"].iloc[0], 1)
+    assert (np.diff(table["active_tokens"]) < 0).all()
+    assert (np.diff(table["retained_mass"]) < 0).all()
+    assert (np.diff(table["dead_rows"]) >= 0).all()
+    assert table["accuracy"].isna().all()
+    assert not table["trained"].any()
+
+
+def test_the_sweep_holds_zero_and_every_trained_tau():
+    models = [tiny(), tiny("hard_threshold"), tiny("soft_threshold", options={"tau": 0.007})]
+    taus = default_taus(models)
+    assert {0.0, 0.03, 0.007, 0.04, 0.08, 0.02, 0.01} <= set(taus)
+    assert taus == tuple(sorted(set(taus)))
+    assert max(taus) < 1
+
+
+def test_models_of_one_name_are_told_apart():
+    models = [dataclasses.replace(model, name="model") for model in trio()[:2]]
+    found = study_of(models, attributions=["rollout"], indicators=["sparsity"], taus=())
+    assert [model["name"] for model in found.models] == ["model-1", "model-2"]
+    for table in ("predictions", "maps", "indicators", "tau_sweep"):
+        assert set(found.tables[table]["model"]) == {"model-1", "model-2"}
+
+
+def test_models_of_other_classes_explain_their_own_prediction():
+    first, other = trio()[0], tiny(dtype=torch.float32)
+    table = study_of([first, other], attributions=[], indicators=[], taus=()).tables["predictions"]
+    own = table.query("model == 'tiny'")
+    assert list(own["target"]) == list(own["predicted"])
+    assert own["target"].str.match(r"class \d").all()
+
+
+def test_models_of_different_aspect_ratio_are_refused():
+    wide = tiny(img_size=(32, 64), dtype=torch.float32)
+    message = (
+        r"^models whose inputs differ in aspect ratio cannot share pictures: softmax \(32, 48\), tiny \(32, 64\); .*\Z"
+    )
+    with pytest.raises(InterpretError, match=message):
+        study_of([trio()[0], wide])
+
+
+def test_models_of_one_aspect_ratio_share_the_larger_picture():
+    large = tiny(img_size=(64, 96), dtype=torch.float32)
+    found = study_of([tiny(dtype=torch.float32), large], "photos", attributions=["rollout"], indicators=[], taus=())
+    assert found.images.shape[1:3] == (64, 96)
+    assert [found.map(index, "rollout").shape[1:] for index in (0, 1)] == [(4, 6), (8, 12)]
+
+
+@pytest.mark.parametrize(("models", "limit"), [([], 3), (trio, 0)], ids=["no model", "no image"])
+def test_a_study_of_nothing_is_refused(models, limit):
+    with pytest.raises(
+        InterpretError, match=r"^a study needs a model and an image; got \d models, 8 images, limit \d\Z"
+    ):
+        study_of(models() if callable(models) else models, limit=limit)
+
+
+def test_a_folder_without_a_study_is_refused(tmp_path):
+    with pytest.raises(InterpretError, match=r"no study.json in it; expected the study/ folder of a pack\Z"):
+        Study.load(tmp_path)
