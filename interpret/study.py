@@ -197,7 +197,7 @@ def _stacked(models: Sequence[LoadedModel], tables: Sequence[pd.DataFrame]) -> p
     named = [table.assign(model=model.name) for model, table in zip(models, tables, strict=True) if len(table)]
     table = pd.concat(named, ignore_index=True) if named else pd.DataFrame({"model": []})
     first = [column for column in ("model", "image", "epoch") if column in table]
-    return table[first + [column for column in table if column not in first]]
+    return table.reindex(columns=[*first, *(column for column in table if column not in first)])
 
 
 def _masks(drawn: Sequence[Example], frame: tuple[int, int]) -> Bool[np.ndarray, "image height width"] | None:

@@ -17,8 +17,8 @@ from interpret.errors import InterpretError, MissingTensorError
 from interpret.tensors import Attention, Features, Images, Logits, Target, Tokens
 
 STAGES = ("scores", "probs", "weights", "gradient")
-IMAGES_PER_PASS = {"cpu": 1}
-"""Activations live for one pass only, so few images a pass bound the memory; a CPU loses no speed by it."""
+PASS_BYTES = {"cpu": 300e6, "cuda": 4e9}
+"""Activations live for one pass only: as many images go into a pass as keep theirs below this."""
 
 
 @dataclass(frozen=True)
@@ -97,18 +97,18 @@ def trace(
     _check_keep(keep)
     pixels = _as_pixels(model, images)
     targets = _as_targets(target, len(pixels), model.model.num_classes)
-    step = IMAGES_PER_PASS.get(pixels.device.type, len(pixels))
+    step = _images_per_pass(model, pixels.device.type)
     with untouched(model.model):
         record = _Record(model.model, len(pixels), keep)
         for first in range(0, len(pixels), step):
             part = slice(first, first + step)
-            record.look(pixels[part], None if targets is None else targets[part], part)
-    return Trace(model=model, images=pixels, **record.tensors())
+            record.look(pixels[part], targets[part] if targets is not None else None, part)
+        return Trace(model=model, images=pixels, **record.tensors())
 
 
 @contextmanager
 def untouched(model: nn.Module) -> Iterator[None]:
-    """Scope with the model frozen and in eval mode; afterwards, whatever happened, all is as it was before.
+    """Scope with the model frozen, in eval mode and at full precision; afterwards all is as it was, whatever happened.
 
     Restores the `training` flag of every module, `requires_grad` and `.grad` of every parameter, and the random state.
     """
@@ -117,7 +117,11 @@ def untouched(model: nn.Module) -> Iterator[None]:
     devices = {parameter.device for parameter, *_ in parameters if parameter.is_cuda}
     model.eval().requires_grad_(False)
     try:
-        with torch.random.fork_rng(devices=list(devices)), torch.inference_mode(False):
+        with (
+            torch.random.fork_rng(devices=list(devices)),
+            torch.inference_mode(False),
+            torch.autocast(parameters[0][0].device.type, enabled=False),
+        ):
             yield
     finally:
         for module, flag in training:
@@ -125,6 +129,13 @@ def untouched(model: nn.Module) -> Iterator[None]:
         for parameter, requires_grad, grad in parameters:
             parameter.requires_grad_(requires_grad)
             parameter.grad = grad
+
+
+def _images_per_pass(model: LoadedModel, device: str) -> int:
+    """Bounded by the attention and the token activations that a backward pass keeps of every layer."""
+    vit, tokens = model.model, model.grid.tokens
+    floats = len(vit.blocks) * tokens * (2 * vit.blocks[0].attn.num_heads * tokens + 12 * vit.embed_dim)
+    return max(1, int(PASS_BYTES.get(device, PASS_BYTES["cpu"]) // (4 * floats)))
 
 
 class _Record:
@@ -148,8 +159,7 @@ class _Record:
         live: list[Tensor] = []
         with ExitStack() as hooks, torch.set_grad_enabled(self.backward):
             self._hook(hooks, part, live)
-            with torch.autocast(pixels.device.type, enabled=False):
-                logits = self.vit(pixels)
+            logits = self.vit(pixels)
         target = logits.argmax(dim=-1) if target is None else target.to(logits.device)
         self._keep_part(logits=logits, target=target)
         if self.backward:

@@ -59,7 +59,7 @@ class Attention(nn.Module):
     def project(self, x: Tokens) -> tuple[Tensor, Tensor, Tensor]:
         """q, k as they enter the dot product and v, each (batch head token d)."""
         qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim))
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
         q, k = self.mechanism.project(self.q_norm(q), self.k_norm(k))
         return q, k, v
 
