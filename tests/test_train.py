@@ -8,13 +8,14 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState
 from numpy.testing import assert_allclose
+from scipy.stats import binomtest
 from torch.testing import assert_close
 
 from interpret import checkpoint
 from interpret.data import as_tensors, load_data, normalise
 from interpret.errors import InterpretError
 from interpret.mechanisms import MECHANISMS
-from interpret.train import loop, optimisation
+from interpret.train import loop, optimisation, record
 from interpret.train.augmentation import augment, shift
 from interpret.train.command import main
 from interpret.train.recipe import Recipe
@@ -65,20 +66,30 @@ def test_every_mechanism_trains_and_comes_back(trained, mechanism):
 
 def test_the_record_says_how_the_model_was_made(trained):
     model = trained("--mechanism", "hard_threshold", "--tau", "0.05", "--seed", "3")
-    record = model.record
-    assert record["command"].startswith("python -m interpret.train --data shapes --out")
-    assert record["recipe"]["options"] == model.spec.options == {"tau": 0.05}
-    assert record["recipe"]["seed"] == 3
-    assert record["images"] == {"train": 24, "validation": 24, "test": 24}
-    assert record["tokens"] == model.grid.tokens
-    assert record["parameters"] == sum(parameter.numel() for parameter in model.model.parameters())
-    assert {"test_accuracy", "best_epoch", "seconds", "machine", "versions"} <= set(record)
+    told = model.record
+    assert told["command"].startswith("python -m interpret.train --data shapes --out")
+    assert told["recipe"]["options"] == model.spec.options == {"tau": 0.05}
+    assert told["recipe"]["seed"] == 3
+    assert told["images"] == {"train": 24, "validation": 24, "test": 24}
+    assert told["tokens"] == model.grid.tokens
+    assert told["parameters"] == sum(parameter.numel() for parameter in model.model.parameters())
+    assert {"test_accuracy", "best_epoch", "seconds", "machine", "versions"} <= set(told)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_the_test_accuracy_is_that_of_the_saved_weights(trained, dtype):
-    model = trained("--save-dtype", dtype, "--epochs", "3")
+def test_the_record_does_not_say_where_the_data_lie(small):
+    recipe = replaced(small, data="fashionmnist:/home/me/data")
+    vit = small.spec(("a", "b")).build()
+    told = record.describe(recipe, "train --data fashionmnist:/home/me/data --epochs 1", vit, {})
+    assert told["command"] == "train --data fashionmnist:ROOT --epochs 1"
+    assert told["recipe"]["data"] == "fashionmnist:ROOT"
+
+
+def test_the_test_accuracy_is_that_of_the_saved_weights(trained, small):
+    model = trained("--save-dtype", "float16", "--epochs", "3")
     assert_allclose(accuracy(model, "shapes", "test", 24), model.record["test_accuracy"], rtol=0, atol=1e-7)
+    in_memory = loop.train(replaced(small, save_dtype="float16", epochs=1, warmup_epochs=0), "model", "").model
+    for tensor in in_memory.state_dict().values():
+        assert_close(tensor, tensor.half().float(), rtol=0, atol=0)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(trained):
@@ -229,12 +240,23 @@ def test_augmentation_flips_as_often_as_it_is_told(vflip, upside_down):
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
 def test_a_bundled_checkpoint_is_as_good_as_it_says(path, request):
     model = checkpoint.load(path)
-    data = model.record["recipe"]["data"]
+    data = model.record["recipe"]["data"].partition(":")[0]
     if data != "shapes":
         data = f"{data}:{request.getfixturevalue('data_root')}"
     measured, expected, images = accuracy(model, data, "test", 200), model.record["test_accuracy"], 200
     assert abs(measured - expected) <= 4 * math.sqrt(expected * (1 - expected) / images)
     assert path.stat().st_size <= 12e6
+
+
+@pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
+def test_the_card_of_a_bundled_checkpoint_repeats_its_record(path):
+    told = checkpoint.load(path).record
+    right, images = round(told["test_accuracy"] * told["images"]["test"]), told["images"]["test"]
+    interval = binomtest(right, images).proportion_ci(0.95, "wilson")
+    (row,) = [line for line in (path.parent / "README.md").read_text().splitlines() if f"| `{path.name}` |" in line]
+    assert f"{record['parameters']:,} | {record['best_epoch']} of " in row
+    assert f"{right / images:.2%}".replace("%", " %") + f" (n = {images:,})" in row
+    assert f"{100 * interval.low:.2f} to {100 * interval.high:.2f} %" in row
 
 
 def replaced(recipe: Recipe, **changes) -> Recipe:

@@ -15,14 +15,16 @@ PACKAGES = ("interpret-vit", "torch", "timm", "accelerate")
 
 
 def describe(recipe: Recipe, command: str, vit: VisionTransformer, images: dict[str, int]) -> dict[str, Any]:
-    """What is known of a run beside its result.
+    """What is known of a run beside its result. Where the data lie on this machine is written as ROOT.
 
     Args:
         images: number of images in each split.
     """
+    name, colon, _ = recipe.data.partition(":")
+    data = f"{name}:ROOT" if colon else name
     return {
-        "command": command,
-        "recipe": dataclasses.asdict(recipe),
+        "command": command.replace(recipe.data, data),
+        "recipe": dataclasses.asdict(recipe) | {"data": data},
         "images": images,
         "parameters": sum(parameter.numel() for parameter in vit.parameters()),
         "tokens": patch_grid(vit).tokens,
