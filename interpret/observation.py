@@ -112,7 +112,7 @@ def _map(seen: Trace, name: str) -> tuple[Float[np.ndarray, "image row col"], pd
     entry = ATTRIBUTIONS[name]
     message = ""
     try:
-        maps = entry.function(seen).float().cpu()
+        maps = entry(seen).cpu()
     except UnsupportedModelError as error:
         grid = seen.grid
         maps, message = torch.full((len(seen.images), grid.rows, grid.cols), torch.nan), str(error)

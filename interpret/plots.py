@@ -241,7 +241,7 @@ def color_bar(axes: Sequence[Axes], scale: Scale, label: str, location: str = "r
     bar = axes[0].figure.colorbar(colored, ax=list(axes), **placing)
     ticks = np.linspace(scale.low, scale.high, 5)
     bar.set_ticks(list(ticks), labels=[f"{tick:.3g}" for tick in ticks])
-    bar.set_label(f"{label}; largest {scale.peak:.3g}" if exceeded else label)
+    bar.set_label(f"{label}\nlargest value {scale.peak:.3g}" if exceeded else label)
     return bar
 
 

@@ -56,7 +56,7 @@ def tau_maps(model: LoadedModel, images: Images, taus: Sequence[float]) -> Float
     maps = []
     for tau in taus:
         with threshold(model, tau, rule_of(model)):
-            maps.append(ATTRIBUTIONS["cls_attention"].function(trace(model, images, keep=("weights",))))
+            maps.append(ATTRIBUTIONS["cls_attention"](trace(model, images, keep=("weights",))))
     return torch.stack(maps)
 
 

@@ -160,10 +160,10 @@ class _Record:
         with ExitStack() as hooks, torch.set_grad_enabled(self.backward):
             self._hook(hooks, part, live)
             logits = self.vit(pixels)
-        target = logits.argmax(dim=-1) if target is None else target.to(logits.device)
-        self._keep_part(logits=logits, target=target)
+        chosen = logits.argmax(dim=-1) if target is None else target.to(logits.device)
+        self._keep_part(logits=logits, target=chosen)
         if self.backward:
-            score = logits.gather(1, target[:, None]).sum()
+            score = logits.gather(1, chosen[:, None]).sum()
             for layer, gradient in enumerate(torch.autograd.grad(score, live)):
                 self.kept["gradient"][layer, part] = gradient
 

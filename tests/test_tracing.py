@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 from torch.testing import assert_close
 
+from interpret import tracing
 from interpret.attributions import ATTRIBUTIONS
 from interpret.data import preprocess
 from interpret.errors import InterpretError, MissingTensorError
@@ -128,11 +129,11 @@ def test_a_trace_is_the_same_whatever_surrounds_it(context, inside):
     expected = trace(loaded, images, keep=STAGES)
     with CONTEXTS[context]():
         seen = trace(loaded, images.clone() if inside else images, keep=STAGES)
-        maps = {name: entry.function(seen) for name, entry in ATTRIBUTIONS.items()}
+        maps = {name: entry(seen) for name, entry in ATTRIBUTIONS.items()}
     for stage in (*STAGES, "logits", "target", "residual", "normed"):
         assert_close(getattr(seen, stage), getattr(expected, stage), rtol=0, atol=0)
     for name, entry in ATTRIBUTIONS.items():
-        assert_close(maps[name], entry.function(expected), msg=lambda text, name=name: f"{name}: {text}")
+        assert_close(maps[name], entry(expected), msg=lambda text, name=name: f"{name}: {text}")
 
 
 @pytest.mark.parametrize("name", MECHANISMS)
@@ -150,6 +151,19 @@ def test_a_batch_gives_what_each_image_gives_alone(name):
             assert_close(
                 entry.function(batch), joined, rtol=1e-5, atol=1e-5, msg=lambda text, at=(kind, label): f"{at}: {text}"
             )
+
+
+def test_how_many_images_go_into_a_pass_does_not_matter(monkeypatch):
+    loaded, images, target = tiny("svda"), pictures(3), [1, 0, 3]
+    whole = trace(loaded, images, target, keep=STAGES)
+    monkeypatch.setattr(tracing, "PASS_BYTES", {"cpu": 1})
+    passes = []
+    handle = loaded.model.norm.register_forward_hook(lambda module, args, out: passes.append(len(out)))
+    parts = trace(loaded, images, target, keep=STAGES)
+    handle.remove()
+    assert passes == [1, 1, 1]
+    for name in (*STAGES, "logits", "target", "residual", "normed"):
+        assert_close(getattr(parts, name), getattr(whole, name))
 
 
 def test_the_order_of_images_does_not_matter():

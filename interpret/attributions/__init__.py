@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from jaxtyping import Bool
 from torch import Tensor
 
@@ -31,6 +32,11 @@ class Attribution:
     class_specific: bool
     needs: tuple[str, ...]
 
+    def __call__(self, trace: Trace, **options: Any) -> PatchMap:
+        """The raw maps, one an image, in fp32, at full precision whatever autocast surrounds the call."""
+        with torch.autocast(trace.images.device.type, enabled=False):
+            return self.function(trace, **options).float()
+
 
 ATTRIBUTIONS: Registry[Attribution] = Registry("attribution", __name__, Attribution)
 
@@ -42,7 +48,7 @@ def attribute(trace: Trace, name: str, **options: Any) -> PatchMap:
         NoEvidenceError: a map is constant over the patches, or not finite, so a picture of it would show nothing.
         MissingTensorError: the trace was made without a stage that this attribution needs.
     """
-    maps = ATTRIBUTIONS[name].function(trace, **options).float()
+    maps = ATTRIBUTIONS[name](trace, **options)
     empty = without_evidence(maps)
     if empty.any():
         images = ", ".join(str(index) for index in empty.nonzero().flatten().tolist())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from scipy.stats import binomtest
 
 from interpret.study import Study
 
@@ -48,8 +49,9 @@ def _model(study: Study, model: dict[str, Any]) -> dict[str, str]:
 def _recorded(record: dict[str, Any]) -> str:
     if "test_accuracy" not in record:
         return "not recorded"
-    images = f" (n = {record['test_images']:,})" if "test_images" in record else ""
-    return f"{record['test_accuracy']:.2%}{images}"
+    share, count = record["test_accuracy"], record["images"]["test"]
+    low, high = binomtest(round(share * count), count).proportion_ci(method="wilson")
+    return f"{share:.2%} ({low:.1%} to {high:.1%}, n = {count:,}, {record['recipe']['data']})"
 
 
 def _score(predictions: pd.DataFrame) -> str:
