@@ -97,6 +97,14 @@ def test_a_folder_that_holds_the_archive_or_the_folder_will_do(tree: Path, tmp_p
     assert len(load_data(f"cifar10:{tmp_path}")) == 2
 
 
+def test_an_archive_of_one_split_keeps_its_name(tree: Path, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "part.tar.xz", "w:xz") as file:
+        file.add(tree / "train", "train")
+    assert len(load_data(f"cifar10:{tmp_path / 'part.tar.xz'}", "train")) == 27
+    with pytest.raises(ImageError, match="has no test images"):
+        load_data(f"cifar10:{tmp_path / 'part.tar.xz'}")
+
+
 @pytest.mark.parametrize("content", [b"no archive", b""])
 def test_a_broken_archive_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "cifar10.tar.xz").write_bytes(content)
