@@ -53,7 +53,8 @@ def _model(name: str) -> dict:
         "name": name, "rule": {"plain": "softmax", "selective": "hard_threshold tau=0.05", "svda": "svda"}[name],
         "tau": tau, "tokens": TOKENS, "grid": [ROWS, COLS], "prefix": 1, "layers": LAYERS, "heads": HEADS,
         "parameters": 12345, "classes": list(CLASSES), "sha256": "0" * 64,
-        "record": {"test_accuracy": 0.5, "test_images": 100}, "spec": {"backbone": "tiny"},
+        "record": {"test_accuracy": 0.5, "images": {"test": 100}, "recipe": {"data": "shapes"}},
+        "spec": {"backbone": "tiny"},
     }  # fmt: skip
 
 

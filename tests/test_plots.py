@@ -117,7 +117,7 @@ def test_a_colour_bar_prints_both_ends_of_the_scale():
 
 def test_a_colour_bar_tells_of_values_beyond_it():
     bar = plots.color_bar([Figure().subplots()], plots.Scale(0.0, 0.25, plots.NONNEGATIVE, 0.75), "rollout")
-    assert (bar.ax.get_ylabel(), bar.extend) == ("rollout; largest 0.75", "max")
+    assert (bar.ax.get_ylabel(), bar.extend) == ("rollout\nlargest value 0.75", "max")
 
 
 def test_an_outline_lies_on_the_border_of_the_mask(ax):

@@ -176,6 +176,7 @@ def test_the_page_says_first_what_must_be_known(page):
     assert "svda: rollout shows nothing on 1 of 4 images (constant: every patch has 0.25)." in text
     assert "selective: some queries keep no token at all" in text
     assert "svda misclassifies 1 of these images (image-1)" in text
+    assert "50.00% (40.4% to 59.6%, n = 100, shapes)" in text
     assert "3 of 4 right" in text
     assert "25 (4 x 6 patches + 1 prefix)" in text
     assert text.index("Before you read the pictures") < text.index("What is left of the attention")
