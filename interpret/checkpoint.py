@@ -8,6 +8,7 @@ import os
 import pickle
 import re
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,11 @@ from torch import Tensor
 from interpret import state_dict as state_dicts
 from interpret.errors import CheckpointError
 from interpret.loaded_model import LoadedModel, ModelSpec, from_memory
+from interpret.mechanisms import MECHANISMS
 
 __all__ = ["LoadedModel", "ModelSpec", "from_memory", "load", "read", "save", "sha256", "write_atomically"]
 
 FORMAT = "interpret-vit/1"
-WRAPPERS = ("state_dict", "model", "model_state_dict", "state_dict_ema", "model_ema")
 FOLDER_FILES = ("model.safetensors", "pytorch_model.bin")
 
 logger = logging.getLogger(__name__)
@@ -134,7 +135,8 @@ def read(file: Path) -> dict[str, Any]:
     try:
         if file.suffix == ".safetensors":
             return dict(safetensors.torch.load_file(file))
-        payload = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):
+            payload = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(f"{file}: no such file; expected a checkpoint (.pt, .pth, .bin, .safetensors)") from None
     except pickle.UnpicklingError as error:
@@ -184,7 +186,7 @@ def _own_spec(payload: Mapping[str, Any], file: Path) -> ModelSpec:
 def _foreign(
     payload: dict[str, Any], file: Path, backbone: str | None, heads: int | None, img_size: tuple[int, int] | None
 ) -> tuple[ModelSpec, dict[str, Tensor], tuple[str, ...]]:
-    tensors, notes = _unwrap(payload)
+    tensors, notes = state_dicts.unwrap(payload)
     found = state_dicts.recognise(tensors, str(file))
     mechanism = state_dicts.mechanism_of(found.tensors) or "softmax"
     if backbone:
@@ -196,16 +198,8 @@ def _foreign(
     return ModelSpec(name, arguments, mechanism), found.tensors, (*notes, *found.notes)
 
 
-def _unwrap(payload: dict[str, Any]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    for wrapper in WRAPPERS:
-        if isinstance(payload.get(wrapper), Mapping):
-            tensors, _ = _unwrap(dict(payload[wrapper]))
-            return tensors, (f"read from {wrapper!r}",)
-    return {str(key): value for key, value in payload.items() if isinstance(value, Tensor)}, ()
-
-
 def _with_mechanism(spec: ModelSpec, mechanism: str | None, tau: float | None, file: Path) -> ModelSpec:
-    name = mechanism or spec.mechanism
+    name = MECHANISMS[mechanism or spec.mechanism].name
     options = dict(spec.options) if name == spec.mechanism else {}
     if name in ("hard_threshold", "soft_threshold"):
         if tau is None and "tau" not in options:

@@ -12,6 +12,7 @@ from interpret.errors import CheckpointError
 
 Tensors = Mapping[str, Tensor]
 
+WRAPPERS = ("state_dict", "model", "model_state_dict", "state_dict_ema", "model_ema")
 ANCHOR = "patch_embed.proj.weight"
 SKIPPED_BY_POSITION = ("reg_token", "blocks.0.ls1.gamma")
 """Signs of the families (DeiT III, DINOv2 with registers) whose position embedding may skip the prefix tokens."""
@@ -31,6 +32,15 @@ class Recognised:
 
     tensors: dict[str, Tensor]
     notes: tuple[str, ...]
+
+
+def unwrap(payload: Mapping[str, Any]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The tensors of a checkpoint that may hold them under a name of its own, such as "state_dict"; and that name."""
+    for wrapper in WRAPPERS:
+        if isinstance(payload.get(wrapper), Mapping):
+            tensors, _ = unwrap(payload[wrapper])
+            return tensors, (f"read from {wrapper!r}",)
+    return {str(key): value for key, value in payload.items() if isinstance(value, Tensor)}, ()
 
 
 def recognise(tensors: Tensors, source: str) -> Recognised:

@@ -101,9 +101,12 @@ class Study:
 
 
 def _read_table(path: Path, types: dict[str, str]) -> pd.DataFrame:
-    numbers = {column: [""] for column, dtype in types.items() if dtype.startswith("float")}
-    table = pd.read_csv(path, keep_default_na=False, na_values=numbers, float_precision="round_trip")
-    return table.astype(types)
+    """Numbers are read as text and converted exactly, whatever the parser of this pandas rounds."""
+    if not types:
+        return pd.DataFrame()
+    numbers = [column for column, dtype in types.items() if dtype.startswith("float")]
+    table = pd.read_csv(path, keep_default_na=False, dtype=dict.fromkeys(numbers, str))
+    return table.assign(**table[numbers].replace("", "nan")).astype(types)
 
 
 def run_study(
