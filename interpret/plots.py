@@ -31,12 +31,8 @@ LayerHead = Float[np.ndarray, "layer head"]
 Color = tuple[float, float, float]
 
 PAPER: dict[str, Any] = {
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 7,
+    **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), 8),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), 7),
     "figure.titlesize": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,

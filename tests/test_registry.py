@@ -1,3 +1,4 @@
+import importlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,9 +45,7 @@ def registry(tmp_path, monkeypatch):
         )
     (folder / "_cage.py").write_text("raise AssertionError('a helper is no entry')\n")
     monkeypatch.syspath_prepend(tmp_path)
-    import zoo
-
-    yield zoo.ZOO
+    yield importlib.import_module("zoo").ZOO
     for name in [name for name in sys.modules if name.partition(".")[0] == "zoo"]:
         del sys.modules[name]
 
