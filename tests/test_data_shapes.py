@@ -11,7 +11,7 @@ from skimage.measure import label as connected
 from interpret.data import load_data
 from interpret.data import shapes as shapes_module
 from interpret.data._outlines import OUTLINES, area
-from interpret.data._textures import TEXTURES
+from interpret.data._textures import TEXTURES, colour_lighter, colour_near, muted, palette
 from interpret.data.shapes import CONTRAST, SIZE, draw
 
 
@@ -57,6 +57,26 @@ def test_the_mask_is_where_the_object_is_seen() -> None:
         assert (lightness[~example.mask] < below).mean() > 0.85
 
 
+def test_the_mask_holds_what_is_at_least_half_covered(monkeypatch: pytest.MonkeyPatch) -> None:
+    coverage = np.linspace(0, 1, SIZE * SIZE).reshape(SIZE, SIZE)
+    monkeypatch.setattr(shapes_module, "_object", lambda rng, outline: coverage)
+    mask = draw("test", 0, 3).mask
+    assert mask is not None
+    assert_array_equal(mask, np.arange(SIZE * SIZE).reshape(SIZE, SIZE) >= SIZE * SIZE / 2)
+
+
+def test_where_nothing_is_lighter_enough_the_lightest_is_taken() -> None:
+    rng = np.random.default_rng(0)
+    lightest = palette()[colour_lighter(rng, [len(palette()) // 2], 90.0)]
+    assert_allclose(lightest, palette().max())
+
+
+def test_grounds_are_muted() -> None:
+    grounds = palette()[muted()]
+    assert len(grounds) > 100
+    assert np.ptp(grounds, axis=1).max() < 0.4
+
+
 def test_the_mask_is_the_outline_filled() -> None:
     """The pixels whose centre lies in the outline, says another library; only on the edge may the two differ."""
     for name, outline in OUTLINES.items():
@@ -98,11 +118,9 @@ def test_textures_are_shares(texture) -> None:
 
 def test_every_ground_leaves_a_colour_for_the_object() -> None:
     """No draw can run out of colours: the choice is never from an empty set."""
-    from interpret.data import _textures
-
     rng = np.random.default_rng(0)
-    for ground in _textures.muted():
-        colours = [int(ground), _textures.colour_near(rng, [int(ground)], 8.0, 35.0)]
+    for ground in muted():
+        colours = [int(ground), colour_near(rng, [int(ground)], 8.0, 35.0)]
         for _ in range(2):
-            colours.append(_textures.colour_near(rng, colours, 12.0, 60.0))
-        _textures.colour_lighter(rng, colours, CONTRAST)
+            colours.append(colour_near(rng, colours, 12.0, 60.0))
+        colour_lighter(rng, colours, CONTRAST)

@@ -69,8 +69,9 @@ def colour_near(rng: Rng, references: list[int], nearest: float, farthest: float
 
 
 def colour_lighter(rng: Rng, references: list[int], lightness: float) -> int:
-    """A colour at least `lightness` L* lighter than each of `references`."""
-    return int(rng.choice(np.flatnonzero(_lab()[:, 0] >= _lab()[references, 0].max() + lightness)))
+    """A colour at least `lightness` L* lighter than each of `references`; the lightest where none is."""
+    least = min(_lab()[references, 0].max() + lightness, _lab()[:, 0].max())
+    return int(rng.choice(np.flatnonzero(_lab()[:, 0] >= least)))
 
 
 @functools.cache
