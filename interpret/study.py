@@ -74,7 +74,7 @@ class Study:
             "image_ids": self.image_ids,
             "dtypes": {name: table.dtypes.astype(str).to_dict() for name, table in self.tables.items()},
         }
-        (folder / "study.json").write_text(json.dumps(text, indent=1, sort_keys=True), encoding="utf-8")
+        (folder / "study.json").write_text(json.dumps(text, indent=1), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: str | Path) -> "Study":

@@ -15,6 +15,8 @@ os.environ["MPLBACKEND"] = "Agg"
 torch.set_num_threads(2)
 
 CHECKOUT = Path(__file__).parents[1]
+DATA = Path(os.environ.get("INTERPRET_DATA", CHECKOUT.parent / "shared" / "data"))
+"""Local data sets: the folder named by INTERPRET_DATA, else the one beside the checkout."""
 
 
 @pytest.fixture(autouse=True)
@@ -29,10 +31,15 @@ def no_figure_left_open() -> Iterator[None]:
         sys.modules["matplotlib.pyplot"].close("all")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests marked `data` are not part of the run where there are no local data sets."""
+    if not DATA.is_dir():
+        without = [item for item in items if item.get_closest_marker("data")]
+        config.hook.pytest_deselected(items=without)
+        items[:] = [item for item in items if item not in without]
+
+
 @pytest.fixture(scope="session")
 def data_root() -> Path:
-    """The folder of the local data sets, for tests marked `data`: INTERPRET_DATA, else `../shared/data`."""
-    root = Path(os.environ.get("INTERPRET_DATA", CHECKOUT.parent / "shared" / "data"))
-    if not root.is_dir():
-        pytest.skip(f"no local data sets at {root}; set INTERPRET_DATA to their folder")
-    return root
+    """The folder of the local data sets, for tests marked `data`."""
+    return DATA
