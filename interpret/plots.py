@@ -210,6 +210,15 @@ def spread(table: pd.DataFrame, ax: Axes, index: int, color: Color, shift: float
     return ax
 
 
+def calm(ax: Axes, share: float = 0.1) -> Axes:
+    """Widen the y axis to at least `share` of its largest value: rounding errors are not drawn as findings."""
+    low, high = ax.get_ylim()
+    missing = share * max(abs(low), abs(high)) - (high - low)
+    if missing > 0:
+        ax.set_ylim(low - missing / 2, high + missing / 2)
+    return ax
+
+
 def head_dot() -> Line2D:
     """The legend's entry for the dots of `spread`."""
     return Line2D([], [], color="0.4", marker="o", markersize=2.5, linestyle="", label="one head")

@@ -169,6 +169,14 @@ def test_the_sweep_shows_tau_n_and_falls_back_to_confidence_without_labels(drawn
     assert unlabelled.axes[0].get_ylabel() == "confidence (mean top probability)"
 
 
+def test_tick_labels_of_close_taus_do_not_overlap(study):
+    sweep = study.tables["tau_sweep"].replace({"tau": {0.05: 0.0101}})
+    figure = FIGURES["tau_sweep"].draw(replace(study, tables=study.tables | {"tau_sweep": sweep}))["tau_sweep"]
+    figure.draw_without_rendering()
+    labels = [text for text in figure.axes[0].get_xticklabels() if text.get_text()]
+    assert [text.get_text() for text in labels] == ["0", "0.01"]
+
+
 def test_models_with_different_n_have_no_common_axis_of_tau_n(study):
     models = ({**study.models[0], "tokens": 50}, *study.models[1:])
     figure = FIGURES["tau_sweep"].draw(replace(study, models=models))["tau_sweep"]

@@ -104,6 +104,14 @@ def test_a_spread_shows_every_head_and_the_mean_as_a_line(ax):
     assert_allclose(ax.lines[0].get_xydata(), [[0, 2], [1, 4]])
 
 
+def test_a_calm_axis_does_not_magnify_noise(ax):
+    ax.plot([0, 1], [32.0, 32.00001])
+    low, high = plots.calm(ax).get_ylim()
+    assert_allclose((low, high), (30.4, 33.6), rtol=1e-3)
+    ax.set_ylim(0, 5)
+    assert plots.calm(ax).get_ylim() == (0, 5)
+
+
 def test_the_colours_of_models_differ_in_brightness_or_hue():
     assert len(set(plots.colors(10))) == 10
 

@@ -93,7 +93,7 @@ def spectrum_panels(study: Study, indicator: str, subject: str) -> Figure:
     figure, axes = panels(1, len(found), min(WIDTH, 3.4 * len(found) + 0.4), 2.7)
     draw_by_layer(study, [(ax, indicator, kind) for ax, kind in zip(axes[0], found, strict=True)])
     for ax, kind in zip(axes[0], found, strict=True):
-        ax.set(title=f"spectrum: {kind}", ylabel=f"{subject.lower()} ({unit(study, indicator) or 'count'})")
+        plots.calm(ax).set(title=f"spectrum: {kind}", ylabel=f"{subject.lower()} ({unit(study, indicator) or 'count'})")
     model_legend(study, figure, [plots.head_dot()])
     figure.suptitle(f"{subject}, mean over {len(study.image_ids)} images")
     return figure

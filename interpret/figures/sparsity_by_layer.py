@@ -20,10 +20,11 @@ SHOWN = {
 def sparsity_by_layer(study: Study) -> Pages:
     """One panel for each of sparsity, retained mass and dead rows, as far as they were measured."""
     measured = [name for name in SHOWN if _layout.measures(name)(study)]
-    figure, axes = _layout.panels(1, len(measured), _layout.WIDTH, 2.6)
+    figure, axes = _layout.panels(1, len(measured), _layout.WIDTH, 2.8)
     _layout.draw_by_layer(study, [(ax, name, "") for ax, name in zip(axes[0], measured, strict=True)])
     for ax, name in zip(axes[0], measured, strict=True):
-        ax.set(title=SHOWN[name], ylabel=f"{name.replace('_', ' ')} ({_layout.unit(study, name)})")
+        title = f"{name.replace('_', ' ')}\n{SHOWN[name]}"
+        ax.set(title=title, ylabel=_layout.unit(study, name), ylim=(-0.04, 1.04))
     _layout.model_legend(study, figure, [plots.head_dot()])
     figure.suptitle(f"What selection removes, mean over {len(study.image_ids)} images")
     return {"": figure}

@@ -9,6 +9,8 @@ from interpret.figures import FIGURES, Pages, _layout
 from interpret.study import Study
 
 LINES = {"hard": "-", "soft": ":"}
+CLOSEST = 0.06
+"""Room that a tick label needs, as a share of the axis."""
 
 
 @FIGURES.register(
@@ -21,7 +23,7 @@ def tau_sweep(study: Study) -> Pages:
     """Accuracy (confidence where labels are unknown), active tokens and retained mass against tau."""
     table = study.tables["tau_sweep"]
     shown = _shown(table)
-    figure, axes = _layout.panels(1, len(shown), _layout.WIDTH, 3.2)
+    figure, axes = _layout.panels(1, len(shown), _layout.WIDTH, 3.4)
     for ax, (column, label) in zip(axes[0], shown.items(), strict=True):
         _sweep(study, table, column, ax)
         ax.set(ylabel=label, ylim=(0, 1.08 * table[column].max()))
@@ -62,8 +64,20 @@ def _scale(taus: list[float], ax: Axes, labels: list[str]) -> None:
     smallest = min([tau for tau in taus if tau > 0], default=1.0)
     ax.set_xscale("symlog", linthresh=smallest, linscale=0.5)
     ax.set_xlim(-0.4 * smallest, 1.4 * max(taus[-1], smallest))
-    ax.set_xticks(taus, labels=labels, rotation=60)
+    ax.set_xticks(taus, labels=_apart(taus, ax, labels), rotation=60)
     ax.minorticks_off()
+
+
+def _apart(taus: list[float], ax: Axes, labels: list[str]) -> list[str]:
+    """The labels, without those that would lie on the one before."""
+    places = ax.transScale.transform([(tau, 0) for tau in ax.get_xlim()] + [(tau, 0) for tau in taus])[:, 0]
+    places = (places[2:] - places[0]) / (places[1] - places[0])
+    shown, last = [], -1.0
+    for place, label in zip(places, labels, strict=True):
+        free = place - last >= CLOSEST
+        shown.append(label if free else "")
+        last = place if free else last
+    return shown
 
 
 def _extra(table: pd.DataFrame) -> list[Line2D]:
