@@ -50,7 +50,7 @@ class Best:
 def train(recipe: Recipe, name: str, command: str) -> LoadedModel:
     """Train a model as `recipe` says; its history and its record come with it.
 
-    The test split is looked at once, after everything is chosen.
+    The test split is looked at once, after everything is chosen, in full precision and with the weights as saved.
 
     Args:
         name: what tables and figures will call the model.
@@ -71,11 +71,11 @@ def train(recipe: Recipe, name: str, command: str) -> LoadedModel:
     history, best = _epochs(run, vit)
     vit.load_state_dict(best.weights)
     vit.to(recipe.dtype).to(torch.float32)
+    run.model = accelerator.unwrap_model(run.model, keep_fp32_wrapper=False)
     _, accuracy = run.evaluate("test")
     logger.info("test accuracy %.4f on %d images, epoch %d", accuracy, len(datasets["test"]), best.epoch)
     record = describe(recipe, command, vit, {split: len(data) for split, data in datasets.items()})
     record |= {"best_epoch": best.epoch, "test_accuracy": accuracy, "seconds": time.perf_counter() - begun}
-    accelerator.unwrap_model(run.model, keep_fp32_wrapper=False)
     return replace(from_memory(vit.cpu(), spec, name), history=history, record=record)
 
 
