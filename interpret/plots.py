@@ -24,34 +24,14 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
+from interpret.style import BLEND, CUT, NONNEGATIVE, PAPER, SIGNED, STAMP
+
 Picture = UInt8[np.ndarray, "height width 3"]
 Levels = UInt8[np.ndarray, "row col"]
 Map = Float[np.ndarray, "row col"]
 LayerHead = Float[np.ndarray, "layer head"]
 Color = tuple[float, float, float]
 
-PAPER: dict[str, Any] = {
-    **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), 8),
-    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), 7),
-    "figure.titlesize": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "0.9",
-    "grid.linewidth": 0.6,
-    "lines.linewidth": 1.3,
-    "lines.markersize": 4,
-    "image.interpolation": "nearest",
-    "legend.frameon": False,
-    "pdf.fonttype": 42,
-}
-NONNEGATIVE, SIGNED = "magma", "RdBu_r"
-CUT = "#9aa7b0"
-"""The grey-blue of a weight that selection has set to exactly zero; no colour of `NONNEGATIVE` is near it."""
-STAMP = "#d0021b"
-BLEND = 0.5
-"""Share of the map's colour in an overlay; the rest is the grey picture."""
 MARKERS = "osD^vPX*"
 QUANTILE = 0.995
 
@@ -242,7 +222,8 @@ def color_bar(axes: Sequence[Axes], scale: Scale, label: str, location: str = "r
     colored = ScalarMappable(Normalize(scale.low, scale.high), scale.cmap)
     exceeded = scale.peak > scale.high
     extend = "neither" if not exceeded else "both" if scale.low < 0 else "max"
-    placing = {"location": location, "shrink": 0.6, "aspect": 40, "pad": 0.02, "extend": extend}
+    shape = {"shrink": 0.9, "aspect": 15} if location == "right" else {"shrink": 0.6, "aspect": 40}
+    placing = {"location": location, "pad": 0.02, "extend": extend, **shape}
     bar = axes[0].figure.colorbar(colored, ax=list(axes), **placing)
     ticks = np.linspace(scale.low, scale.high, 5)
     bar.set_ticks(list(ticks), labels=[f"{tick:.3g}" for tick in ticks])

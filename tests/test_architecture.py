@@ -26,6 +26,7 @@ FLOORS = [
     ["attributions", "indicators", "interventions", "metrics", "statistics"],
     ["observation", "sweep"],
     ["study"],
+    ["style"],
     ["plots"],
     ["figures"],
     ["report", "train", "verify", "widgets"],

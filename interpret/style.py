@@ -1,0 +1,26 @@
+"""How every figure looks: sizes for a paper column, colours that colour-blind readers tell apart."""
+
+from typing import Any
+
+PAPER: dict[str, Any] = {
+    **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), 8),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), 7),
+    "figure.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "0.9",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4,
+    "image.interpolation": "nearest",
+    "legend.frameon": False,
+    "pdf.fonttype": 42,
+}
+NONNEGATIVE, SIGNED = "magma", "RdBu_r"
+CUT = "#9aa7b0"
+"""The grey-blue of a weight that selection has set to exactly zero; no colour of `NONNEGATIVE` is near it."""
+STAMP = "#d0021b"
+BLEND = 0.5
+"""Share of the map's colour in an overlay; the rest is the grey picture."""
