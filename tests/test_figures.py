@@ -170,11 +170,11 @@ def test_the_sweep_shows_tau_n_and_falls_back_to_confidence_without_labels(drawn
 
 
 def test_tick_labels_of_close_taus_do_not_overlap(study):
-    sweep = study.tables["tau_sweep"].replace({"tau": {0.05: 0.0101}})
+    sweep = study.tables["tau_sweep"].replace({"tau": {0.05: 0.0102}})
     figure = FIGURES["tau_sweep"].draw(replace(study, tables=study.tables | {"tau_sweep": sweep}))["tau_sweep"]
     figure.draw_without_rendering()
     labels = [text for text in figure.axes[0].get_xticklabels() if text.get_text()]
-    assert [text.get_text() for text in labels] == ["0", "0.01"]
+    assert [text.get_text() for text in labels] == ["0", "0.0102"]
 
 
 def test_models_with_different_n_have_no_common_axis_of_tau_n(study):

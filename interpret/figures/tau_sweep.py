@@ -27,7 +27,7 @@ def tau_sweep(study: Study) -> Pages:
     for ax, (column, label) in zip(axes[0], shown.items(), strict=True):
         _sweep(study, table, column, ax)
         ax.set(ylabel=label, ylim=(0, 1.08 * table[column].max()))
-        _tau_axis(study, sorted(table["tau"].unique()), ax)
+        _tau_axis(study, table, ax)
     _layout.model_legend(study, figure, _extra(table))
     figure.suptitle(f"Threshold sweep over {int(table['n'].max())} images")
     return {"": figure}
@@ -48,36 +48,37 @@ def _sweep(study: Study, table: pd.DataFrame, column: str, ax: Axes) -> None:
             plots.mark(tau, ax, color)
 
 
-def _tau_axis(study: Study, taus: list[float], ax: Axes) -> None:
+def _tau_axis(study: Study, table: pd.DataFrame, ax: Axes) -> None:
     """The taus of the sweep as ticks; above them tau N, where the models agree on the number of tokens N."""
-    _scale(taus, ax, [f"{tau:g}" for tau in taus])
+    taus = sorted(table["tau"].unique())
+    trained = set(table.loc[table["trained"].astype(bool), "tau"])
+    _scale(taus, trained, ax, [f"{tau:g}" for tau in taus])
     ax.set_xlabel("threshold tau")
     tokens = {model["tokens"] for model in study.models}
     if len(tokens) == 1:
         above = ax.twiny()
         above.grid(False)
-        _scale(taus, above, [f"{tau * min(tokens):.2g}" for tau in taus])
+        _scale(taus, trained, above, [f"{tau * min(tokens):.2g}" for tau in taus])
         above.set_xlabel(f"tau N (N={min(tokens)} tokens)")
 
 
-def _scale(taus: list[float], ax: Axes, labels: list[str]) -> None:
+def _scale(taus: list[float], trained: set[float], ax: Axes, labels: list[str]) -> None:
     smallest = min([tau for tau in taus if tau > 0], default=1.0)
     ax.set_xscale("symlog", linthresh=smallest, linscale=0.5)
     ax.set_xlim(-0.4 * smallest, 1.4 * max(taus[-1], smallest))
-    ax.set_xticks(taus, labels=_apart(taus, ax, labels), rotation=60)
+    ax.set_xticks(taus, labels=_apart(taus, trained, ax, labels), rotation=60)
     ax.minorticks_off()
 
 
-def _apart(taus: list[float], ax: Axes, labels: list[str]) -> list[str]:
-    """The labels, without those that would lie on the one before."""
-    places = ax.transScale.transform([(tau, 0) for tau in ax.get_xlim()] + [(tau, 0) for tau in taus])[:, 0]
-    places = (places[2:] - places[0]) / (places[1] - places[0])
-    shown, last = [], -1.0
-    for place, label in zip(places, labels, strict=True):
-        free = place - last >= CLOSEST
-        shown.append(label if free else "")
-        last = place if free else last
-    return shown
+def _apart(taus: list[float], trained: set[float], ax: Axes, labels: list[str]) -> list[str]:
+    """The labels, without those that would lie on another; the taus of a training keep theirs."""
+    ends = ax.transScale.transform([(tau, 0) for tau in ax.get_xlim()])[:, 0]
+    places = ax.transScale.transform([(tau, 0) for tau in taus])[:, 0] / (ends[1] - ends[0])
+    shown: list[int] = []
+    for index in sorted(range(len(taus)), key=lambda index: (taus[index] not in trained, index)):
+        if all(abs(places[index] - places[other]) >= CLOSEST for other in shown):
+            shown.append(index)
+    return [label if index in shown else "" for index, label in enumerate(labels)]
 
 
 def _extra(table: pd.DataFrame) -> list[Line2D]:
