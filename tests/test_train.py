@@ -130,7 +130,7 @@ def test_the_best_epoch_on_validation_is_kept_and_the_test_split_is_seen_once(sm
 
 
 def test_learning_lowers_the_training_loss(small):
-    history = loop.train(replaced(small, epochs=5, lr=5e-3, patience=5, weight_init="jax"), "model", "").history
+    history = loop.train(replaced(small, epochs=15, lr=5e-3, patience=15, weight_init="jax"), "model", "").history
     assert history[-1]["train_loss"] < history[0]["train_loss"] - 0.1
 
 
