@@ -199,11 +199,19 @@ def test_a_place_that_cannot_be_written_is_refused_before_training(tmp_path, cap
         assert capsys.readouterr().err.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [["--epochs", "0"], ["--limit", "-1"], []])
-def test_usage_errors_exit_with_2(arguments):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out=a.pt", "--epochs=0"], "--epochs: 0 is not"),
+        (["--out=a.pt", "--limit=-1"], "--limit: -1 is not"),
+        ([], "--out"),
+    ],
+)
+def test_usage_errors_exit_with_2(arguments, message, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["--data", "shapes", *arguments])
     assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
