@@ -164,8 +164,9 @@ class _Record:
         self._keep_part(logits=logits, target=chosen)
         if self.backward:
             score = logits.gather(1, chosen[:, None]).sum()
-            for layer, gradient in enumerate(torch.autograd.grad(score, live)):
-                self.kept["gradient"][layer, part] = gradient
+            for layer, weights in enumerate(live):
+                weights.register_hook(partial(_copy_gradient, self.kept["gradient"][layer, part]))
+            torch.autograd.grad(score, live[0])
 
     def tensors(self) -> dict[str, Tensor]:
         """The tensors by name, whole."""
@@ -200,6 +201,10 @@ class _Record:
 
 def _copy_into(place: Tensor, module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
     place.copy_(output.detach())
+
+
+def _copy_gradient(place: Tensor, gradient: Tensor) -> None:
+    place.copy_(gradient)
 
 
 def _hold(live: list[Tensor], module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:

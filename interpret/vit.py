@@ -43,9 +43,13 @@ class Attention(nn.Module):
         self.mechanism = mechanism
         self.scores, self.probs, self.weights = Tap(), Tap(), Tap()
 
-    def forward(self, x: Tokens, attn_mask: Tensor | None = None, is_causal: bool = False) -> Tokens:
+    def forward(
+        self, x: Tokens, attn_mask: Tensor | None = None, is_causal: bool = False, queries: int | None = None
+    ) -> Float[Tensor, "batch query feature"]:
+        """As timm's; `queries` asks for the output of the first so many tokens only, each row being its own."""
         q, k, v = self.project(x)
         bias = additive_mask(attn_mask, is_causal, q)
+        q, bias = q[:, :, :queries], None if bias is None else bias[..., :queries, :]
         if self.mechanism.selects or any(tap.listening for tap in (self.scores, self.probs, self.weights)):
             out = self._explicit(q, k, v, bias)
         else:
@@ -53,7 +57,7 @@ class Attention(nn.Module):
             out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout, scale=self.scale)
         out = self.norm(out.transpose(1, 2).flatten(2))
         if self.gate is not None:
-            out = out * self.gate(x).sigmoid()
+            out = out * self.gate(x[:, :queries]).sigmoid()
         return self.proj_drop(self.proj(out))
 
     def project(self, x: Tokens) -> tuple[Tensor, Tensor, Tensor]:
@@ -156,7 +160,7 @@ class Tail(nn.Module):
         tokens = torch.cat([self.prefix, self.tap(features).flatten(2).transpose(1, 2)], dim=1)
         block = self.vit.blocks[-1]
         read = self.prefix.shape[1] if self.vit.global_pool == "token" else tokens.shape[1]
-        x = self.residual[:, :read] + block.drop_path1(block.ls1(block.attn(tokens)[:, :read]))
+        x = self.residual[:, :read] + block.drop_path1(block.ls1(block.attn(tokens, queries=read)))
         x = x + block.drop_path2(block.ls2(block.mlp(block.norm2(x))))
         return self.vit.forward_head(self.vit.norm(x))
 

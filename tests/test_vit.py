@@ -156,6 +156,13 @@ def test_masks_gate_and_norms_agree_with_timm(options, mask, tapped):
     assert_close(ours(x, **masks()[mask]), theirs(x, **masks()[mask]), rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("mask", masks())
+def test_some_queries_are_rows_of_all(mask):
+    _, layer = timm_layer({"gated": True})
+    x = torch.randn(2, 25, 24, dtype=torch.float64)
+    assert_close(layer(x, **masks()[mask], queries=2), layer(x, **masks()[mask])[:, :2], rtol=1e-10, atol=1e-10)
+
+
 def timm_layer(options):
     torch.manual_seed(0)
     theirs = vits.TimmAttention(24, 3, qkv_bias=True, norm_layer=torch.nn.LayerNorm, **options).double().eval()

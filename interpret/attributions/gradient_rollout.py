@@ -20,6 +20,6 @@ def gradient_rollout(trace: Trace, *, discard_ratio: float = 0.0) -> PatchMap:
     Args:
         discard_ratio: as in `rollout`.
     """
-    pairs = zip(reversed(trace.need("weights")), reversed(trace.need("gradient")), strict=True)
+    pairs = zip(reversed(trace.need("weights").unbind()), reversed(trace.need("gradient").unbind()), strict=True)
     fused = (_products.discard((heads * gradient).mean(dim=1).relu(), discard_ratio) for heads, gradient in pairs)
     return trace.grid.fold(_products.accumulate(trace.readout, fused, _products.with_residual))

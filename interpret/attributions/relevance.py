@@ -20,7 +20,7 @@ def relevance(trace: Trace) -> PatchMap:
     Nonnegative, without row normalisation, in units of the explained logit. Entries that a threshold cut are zero
     whatever their gradient.
     """
-    pairs = zip(reversed(trace.need("weights")), reversed(trace.need("gradient")), strict=True)
+    pairs = zip(reversed(trace.need("weights").unbind()), reversed(trace.need("gradient").unbind()), strict=True)
     fused = ((heads * gradient).relu_().mean(dim=1) for heads, gradient in pairs)
     return trace.grid.fold(_products.accumulate(trace.readout, fused, _add))
 

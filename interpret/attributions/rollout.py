@@ -27,6 +27,6 @@ def rollout(
         protect: what is never dropped besides entry [0, 0]: "none", "cls_row" or "cls_col".
         start_layer: first layer of the product.
     """
-    layers = reversed(trace.need("weights")[start_layer:])
+    layers = reversed(trace.need("weights")[start_layer:].unbind())
     fused = (_products.discard(_products.fuse(heads, fusion), discard_ratio, protect) for heads in layers)
     return trace.grid.fold(_products.accumulate(trace.readout, fused, _products.with_residual))
