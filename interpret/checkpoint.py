@@ -1,13 +1,11 @@
 """A checkpoint file <-> a LoadedModel. The door to `torch.load`."""
 
 import dataclasses
-import hashlib
 import json
 import logging
 import os
 import pickle
 import re
-import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,10 +14,11 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from interpret import state_dict as state_dicts
 from interpret.errors import CheckpointError
+from interpret.files import sha256, write_atomically
 from interpret.loaded_model import LoadedModel, ModelSpec, from_memory
 from interpret.mechanisms import MECHANISMS
 
@@ -33,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 def save(path: str | os.PathLike[str], loaded: LoadedModel, dtype: torch.dtype | None = None) -> None:
     """Write weights and spec to one file, whole or not at all; `dtype` converts the weights, for example to fp16."""
-    weights = {key: _as(tensor, dtype).cpu().contiguous() for key, tensor in loaded.model.state_dict().items()}
+    weights = {key: tensor.cpu().contiguous() for key, tensor in converted(loaded.model, dtype).items()}
     payload = {
         "format": FORMAT,
         "name": loaded.name,
@@ -45,22 +44,14 @@ def save(path: str | os.PathLike[str], loaded: LoadedModel, dtype: torch.dtype |
     write_atomically(Path(path), payload)
 
 
-def write_atomically(path: Path, payload: dict[str, Any]) -> None:
-    """`torch.save` to a sibling file, then rename: an interruption leaves the old file intact."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    os.close(handle)
-    try:
-        torch.save(payload, temporary)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _as(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
-    return tensor.detach().to(dtype) if dtype and tensor.is_floating_point() else tensor.detach()
+def converted(model: nn.Module, dtype: torch.dtype | None) -> dict[str, Tensor]:
+    """The state dict in `dtype`, but for what a mechanism learns: fp16 would round sigma by as much as it has moved."""
+    return {
+        key: tensor.detach().to(
+            dtype if dtype and tensor.is_floating_point() and ".mechanism." not in key else tensor.dtype
+        )
+        for key, tensor in model.state_dict().items()
+    }
 
 
 def load(
@@ -71,7 +62,7 @@ def load(
     backbone: str | None = None,
     heads: int | None = None,
     classes: Sequence[str] | None = None,
-    img_size: tuple[int, int] | None = None,
+    img_size: int | tuple[int, int] | None = None,
     mean: tuple[float, ...] | None = None,
     std: tuple[float, ...] | None = None,
     device: str = "cpu",
@@ -88,12 +79,13 @@ def load(
         backbone: timm's name, where the tensors cannot tell the architecture.
         heads: number of heads, where the width is not one of timm's.
         classes: names in the order of the logits.
-        img_size: (height, width), where the patch grid is not square.
-        mean, std: of the input; (0.5, 0.5, 0.5) for a foreign file unless given.
+        img_size: (height, width), where the patch grid is not square, or one number for both.
+        mean, std: of the input; for a foreign file timm's of `backbone`, or (0.5, 0.5, 0.5) where none is named.
 
     Raises:
         CheckpointError: the file is missing, damaged, holds code, or does not match.
     """
+    img_size = (img_size, img_size) if isinstance(img_size, int) else img_size
     file = _weight_file(Path(path))
     payload = read(file)
     own = payload if payload.get("format") == FORMAT else {}
@@ -123,6 +115,8 @@ def load(
         history=own.get("history", []),
         record=own.get("record", {}),
         sha256=sha256(file),
+        recorded=_own_spec(payload, file) if own else None,
+        assumed=notes,
     )
 
 
@@ -240,9 +234,3 @@ def _check_classes(spec: ModelSpec, model: Any, file: Path) -> None:
         raise CheckpointError(
             f"{file}: {len(spec.classes)} class names given, the head has {model.num_classes} classes"
         )
-
-
-def sha256(path: Path) -> str:
-    """Hex digest of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

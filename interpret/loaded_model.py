@@ -44,7 +44,7 @@ class ModelSpec:
         return " ".join([self.mechanism, *(f"{name}={value}" for name, value in self.options.items())])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LoadedModel:
     """A model ready to be looked at, in eval mode.
 
@@ -53,6 +53,8 @@ class LoadedModel:
         history: one record an epoch of its training, empty where the file has none.
         record: how it was made (command, data, seed, accuracy), as far as the file says.
         sha256: of the file it came from, "" for a model that came from memory.
+        recorded: the specification in the file, before anything in it was overridden; None where there was none.
+        assumed: what the loader took for granted, because the file does not say it.
     """
 
     model: Any
@@ -61,6 +63,12 @@ class LoadedModel:
     history: list[dict[str, Any]] = field(default_factory=list)
     record: dict[str, Any] = field(default_factory=dict)
     sha256: str = ""
+    recorded: ModelSpec | None = None
+    assumed: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        shape = f"{len(self.model.blocks)} layers, {self.model.blocks[0].attn.num_heads} heads, N={self.grid.tokens}"
+        return f"LoadedModel({self.name!r}, {self.spec.rule}, {shape})"
 
     @property
     def grid(self) -> vits.PatchGrid:
@@ -77,6 +85,20 @@ class LoadedModel:
         """Where its parameters lie."""
         return next(self.model.parameters()).device
 
+    @property
+    def as_trained(self) -> bool:
+        """Whether attention is formed as in the training; true where that is not recorded."""
+        return (self._trained.mechanism, self._trained.options) == (self.spec.mechanism, self.spec.options)
+
+    @property
+    def trained_tau(self) -> float | None:
+        """The threshold of the training under the same rule; of a file that records none the one it was loaded with."""
+        return self._trained.options.get("tau") if self._trained.mechanism == self.spec.mechanism else None
+
+    @property
+    def _trained(self) -> ModelSpec:
+        return self.recorded or self.spec
+
     def class_name(self, index: int) -> str:
         """Name of a class, its number where the names are not known."""
         return self.spec.classes[index] if index < len(self.spec.classes) else f"class {index}"
@@ -89,6 +111,10 @@ class LoadedModel:
             "label": MECHANISMS[self.spec.mechanism].label,
             "rule": self.spec.rule,
             "tau": self.spec.options.get("tau"),
+            "trained_tau": self.trained_tau,
+            "as_trained": self.as_trained,
+            "named": bool(self.spec.classes),
+            "assumed": list(self.assumed),
             "tokens": self.grid.tokens,
             "grid": [self.grid.rows, self.grid.cols],
             "prefix": self.grid.prefix,

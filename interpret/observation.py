@@ -51,7 +51,7 @@ def observe(
     """Trace the examples batch by batch and keep what figures need.
 
     Args:
-        classes: of the data set; labels count only where the model has the same ones.
+        classes: of the data set; labels count where the model has the same ones, or as many without names.
         targets: class to explain of each image; None takes the label where the model knows it, else its prediction.
     """
     needed = {need for name in attributions for need in ATTRIBUTIONS[name].needs}
@@ -117,17 +117,17 @@ def _map(seen: Trace, name: str) -> tuple[Float[np.ndarray, "image row col"], pd
         grid = seen.grid
         maps, message = torch.full((len(seen.images), grid.rows, grid.cols), torch.nan), str(error)
     empty = without_evidence(maps)
-    constant = "dead gradient" if entry.class_specific else "constant"
-    status = [_status(patch_map, constant) if flag else "ok" for patch_map, flag in zip(maps, empty, strict=True)]
+    zero = "dead gradient" if entry.signed else "zero"
+    status = [_status(patch_map, zero) if flag else "ok" for patch_map, flag in zip(maps, empty, strict=True)]
     flat = maps.flatten(1)
     columns = {"min": flat.amin(dim=1), "max": flat.amax(dim=1), "status": status}
     return maps.numpy(), pd.DataFrame(columns).assign(attribution=name, message=message)
 
 
-def _status(patch_map: Tensor, constant: str) -> str:
+def _status(patch_map: Tensor, zero: str) -> str:
     if not patch_map.isfinite().all():
         return "undefined"
-    return constant if (patch_map == 0).all() else "constant"
+    return zero if (patch_map == 0).all() else "constant"
 
 
 def _heatmaps(seen: Trace) -> Float[np.ndarray, "image layer head row col"]:

@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
+from scipy.stats import binomtest
 
 from interpret.style import BLEND, CUT, NONNEGATIVE, PAPER, SIGNED, STAMP
 
@@ -175,6 +176,14 @@ def line(x: pd.Series, y: pd.Series, ax: Axes, index: int, color: Color, **optio
     return ax
 
 
+def wilson_band(x: pd.Series, shares: pd.Series, counts: pd.Series, ax: Axes, color: Color) -> Axes:
+    """The 95 % interval (Wilson) of shares of `counts` images, as a faint band."""
+    tests = [binomtest(round(share * count), count) for share, count in zip(shares, counts, strict=True)]
+    low, high = zip(*(test.proportion_ci(method="wilson") for test in tests), strict=True)
+    ax.fill_between(x, low, high, color=color, alpha=0.12, linewidth=0)
+    return ax
+
+
 def spread(table: pd.DataFrame, ax: Axes, index: int, color: Color, shift: float = 0.0) -> Axes:
     """Heads as faint dots over their layer, the mean of the heads as a line.
 
@@ -207,7 +216,7 @@ def head_dot() -> Line2D:
 def outline(mask: np.ndarray, ax: Axes) -> Axes:
     """The border of an object mask (row, col), over a picture of the mask's shape enlarged to fill `ax`."""
     left, right, bottom, top = ax.get_images()[0].get_extent()
-    ax.contour(mask, levels=[0.5], colors=["white"], linewidths=0.8, extent=(left, right, top, bottom))
+    ax.contour(mask, levels=[0.5], colors=["white"], linewidths=0.8, origin="upper", extent=(left, right, bottom, top))
     return ax
 
 

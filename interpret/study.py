@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from tqdm import tqdm
 
+from interpret import history
 from interpret.data import Dataset, Example, fit, fit_mask
 from interpret.errors import InterpretError
 from interpret.loaded_model import LoadedModel
@@ -33,7 +34,7 @@ class Study:
     Attributes:
         models: what is known of each model, JSON-able.
         settings: what was asked: data, seed, taus, device, versions ...
-        tables: "predictions", "maps", "indicators", "tau_sweep", "history", each tidy.
+        tables: "predictions", "maps", "indicators", "tau_sweep", "history", "tracked", each tidy.
         images: what the models saw, one size for all.
         maps: attribution -> raw signed maps per model; heatmaps: post-threshold attention of the classifier's token;
             tau_maps: the same for the last layer, heads fused, at each of settings["taus"].
@@ -101,12 +102,13 @@ class Study:
 
 
 def _read_table(path: Path, types: dict[str, str]) -> pd.DataFrame:
-    """Numbers are read as text and converted exactly, whatever the parser of this pandas rounds."""
+    """All is read as text and converted by type: no parser rounds a number or takes a name for one."""
     if not types:
         return pd.DataFrame()
-    numbers = [column for column, dtype in types.items() if dtype.startswith("float")]
-    table = pd.read_csv(path, keep_default_na=False, dtype=dict.fromkeys(numbers, str))
-    return table.assign(**table[numbers].replace("", "nan")).astype(types)
+    text = pd.read_csv(path, keep_default_na=False, dtype=str)
+    numbers = text[[column for column, dtype in types.items() if dtype.startswith("float")]].replace("", "nan")
+    flags = {column: text[column] == "True" for column, dtype in types.items() if dtype == "bool"}
+    return text.assign(**numbers, **flags).astype(types)
 
 
 def run_study(
@@ -123,8 +125,8 @@ def run_study(
     """Look at the same images, explaining the same class of each, through every model.
 
     The class is the label where the first model knows it, else the first model's prediction; a model with other
-    classes explains its own prediction. Of a labelled set larger than `limit` a seeded sample is drawn, and the tau
-    sweep looks at up to 128 images of it.
+    classes explains its own prediction. Of a labelled set `limit` images are drawn, seeded; the tau sweep looks at up
+    to 128.
 
     Raises:
         InterpretError: no model, no image, or models whose inputs have different aspect ratios.
@@ -148,11 +150,12 @@ def run_study(
             "maps": _stacked(models, [one.status for one in seen]),
             "indicators": _stacked(models, [one.indicators for one in seen]),
             "tau_sweep": pd.concat(sweeps, ignore_index=True),
-            "history": _stacked(models, [pd.DataFrame(model.history) for model in models]),
+            "tracked": _stacked(models, [history.indicators(model.history) for model in models]),
+            "history": _stacked(models, [history.curves(model.history) for model in models]),
         },
         images=np.stack([np.asarray(fit(example.image, _frame(models))) for example in drawn]),
         image_ids=tuple(example.id for example in drawn),
-        arrays=_arrays(models, seen, drawn, taus),
+        arrays=_arrays(models, seen, drawn, taus, batch_size),
         masks=_masks(drawn, _frame(models)),
     )
 
@@ -166,13 +169,17 @@ def _sweep(
 
 
 def _arrays(
-    models: Sequence[LoadedModel], seen: Sequence[Observation], drawn: Sequence[Example], taus: Sequence[float]
+    models: Sequence[LoadedModel],
+    seen: Sequence[Observation],
+    drawn: Sequence[Example],
+    taus: Sequence[float],
+    batch_size: int,
 ) -> dict[str, np.ndarray]:
     arrays = {}
     for index, (model, one) in enumerate(zip(models, seen, strict=True)):
         arrays |= {f"map/{index}/{name}": maps for name, maps in one.maps.items()}
         arrays[f"heatmap/{index}"] = one.heatmaps
-        arrays[f"tau_map/{index}"] = tau_maps(model, pixels_of(model, drawn), taus).numpy(force=True)
+        arrays[f"tau_map/{index}"] = tau_maps(model, pixels_of(model, drawn), taus, batch_size).numpy(force=True)
     return arrays
 
 
@@ -221,7 +228,7 @@ def _named_apart(models: Sequence[LoadedModel]) -> list[LoadedModel]:
     """Models of one name get a number, so that rows of tables stay apart."""
     names = [model.name for model in models]
     return [
-        dataclasses.replace(model, name=f"{model.name}-{names[:index].count(model.name) + 1}")
+        dataclasses.replace(model, name=f"{model.name} ({names[:index].count(model.name) + 1})")
         if names.count(model.name) > 1
         else model
         for index, model in enumerate(models)

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.attributions import ATTRIBUTIONS
+from interpret.errors import UnsupportedModelError
 from interpret.indicators import INDICATORS
 from interpret.interventions.threshold import threshold
 from interpret.loaded_model import LoadedModel
@@ -25,11 +26,11 @@ def rule_of(model: LoadedModel) -> str:
 
 
 def default_taus(models: Sequence[LoadedModel]) -> tuple[float, ...]:
-    """Zero, six multiples of 1/N from a quarter to eight for the most patches, and every threshold trained with."""
+    """Zero, up to six multiples of 1/N from a quarter to eight (of the largest N, in two digits), every model's tau."""
     tokens = max(model.grid.tokens for model in models)
     spread = {float(f"{multiple / tokens:.2g}") for multiple in (0.25, 0.5, 1, 2, 4, 8) if multiple < tokens}
-    trained = {model.spec.options["tau"] for model in models if "tau" in model.spec.options}
-    return tuple(sorted({0.0} | spread | trained))
+    own = {tau for model in models for tau in (model.spec.options.get("tau"), model.trained_tau) if tau is not None}
+    return tuple(sorted({0.0} | spread | own))
 
 
 def tau_sweep(
@@ -39,25 +40,34 @@ def tau_sweep(
 
     Columns: rule, tau, tau_n (tau times N, multiples of uniform attention), n images, accuracy (NaN without labels),
     confidence (mean probability of the predicted class), agreement (share of predictions equal to those of the model
-    as it was trained), active_tokens, retained_mass and dead_rows (means over layers, heads, queries and images), and
+    as it was loaded), active_tokens, retained_mass and dead_rows (means over layers, heads, queries and images), and
     trained, whether the model was trained at this tau.
     """
     rows = []
-    as_trained, _ = _pass(model, images, batch_size)
+    as_loaded, _ = _pass(model, images, batch_size)
     for tau in taus:
         with threshold(model, tau, rule_of(model)):
             logits, measured = _pass(model, images, batch_size)
-        rows.append(_identity(model, tau, len(images)) | _predictions(logits, as_trained, labels) | measured)
+        rows.append(_identity(model, tau, len(images)) | _predictions(logits, as_loaded, labels) | measured)
     return pd.DataFrame(rows)
 
 
-def tau_maps(model: LoadedModel, images: Images, taus: Sequence[float]) -> Float[Tensor, "tau batch row col"]:
-    """The last layer's attention of the classifier's token, heads fused, at each tau."""
+def tau_maps(
+    model: LoadedModel, images: Images, taus: Sequence[float], batch_size: int
+) -> Float[Tensor, "tau batch row col"]:
+    """The last layer's attention of the classifier's token, heads fused, at each tau; NaN where no such row exists."""
     maps = []
     for tau in taus:
         with threshold(model, tau, rule_of(model)):
-            maps.append(ATTRIBUTIONS["cls_attention"](trace(model, images, keep=("weights",))))
+            maps.append(torch.cat([_map(model, batch) for batch in images.split(batch_size)]))
     return torch.stack(maps)
+
+
+def _map(model: LoadedModel, images: Images) -> Float[Tensor, "batch row col"]:
+    try:
+        return ATTRIBUTIONS["cls_attention"](trace(model, images, keep=("weights",)))
+    except UnsupportedModelError:
+        return torch.full((len(images), model.grid.rows, model.grid.cols), torch.nan)
 
 
 def _pass(model: LoadedModel, images: Images, batch_size: int) -> tuple[Logits, dict[str, float]]:
@@ -74,7 +84,7 @@ def _mean(seen: Trace, name: str) -> float:
 
 
 def _identity(model: LoadedModel, tau: float, count: int) -> dict[str, object]:
-    trained = model.spec.options.get("tau")
+    trained = model.trained_tau
     return {
         "model": model.name,
         "rule": rule_of(model),
@@ -85,11 +95,11 @@ def _identity(model: LoadedModel, tau: float, count: int) -> dict[str, object]:
     }
 
 
-def _predictions(logits: Logits, as_trained: Logits, labels: Target | None) -> dict[str, float]:
+def _predictions(logits: Logits, as_loaded: Logits, labels: Target | None) -> dict[str, float]:
     confidence, predicted = logits.softmax(dim=-1).max(dim=-1)
     right = math.nan if labels is None else (predicted == labels.to(predicted.device)).double().mean().item()
     return {
         "accuracy": right,
         "confidence": confidence.mean().item(),
-        "agreement": (predicted == as_trained.argmax(dim=-1)).double().mean().item(),
+        "agreement": (predicted == as_loaded.argmax(dim=-1)).double().mean().item(),
     }

@@ -1,7 +1,7 @@
 """Trace, trace(): one forward and at most one backward pass, looked at through the taps."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from interpret import vit as vits
 from interpret.checkpoint import LoadedModel
 from interpret.data import preprocess
 from interpret.errors import InterpretError, MissingTensorError
+from interpret.hygiene import untouched
 from interpret.tensors import Attention, Features, Images, Logits, Target, Tokens
 
 STAGES = ("scores", "probs", "weights", "gradient")
@@ -21,7 +22,7 @@ PASS_BYTES = {"cpu": 300e6, "cuda": 4e9}
 """Activations live for one pass only: as many images go into a pass as keep theirs below this."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trace:
     """What was seen in one forward and one backward pass; every map and indicator is a pure function of it.
 
@@ -29,6 +30,7 @@ class Trace:
         model: the model that was looked at, for what by nature needs more passes.
         target: the class explained, one an image.
         residual, normed: tokens entering the last block, and after its `norm1`.
+        mechanism: of the last block when it was looked at; an intervention may be over when a map is made.
         scores, probs, weights: attention before the softmax, after it, and after selection (None where not kept;
             `probs` and `weights` are one tensor where the mechanism selects nothing).
         gradient: d logit[target] / d weights, None where not kept. It need not be 0 where a weight was cut to 0.
@@ -40,10 +42,15 @@ class Trace:
     logits: Logits
     residual: Tokens
     normed: Tokens
+    mechanism: nn.Module
     scores: Attention | None = None
     probs: Attention | None = None
     weights: Attention | None = None
     gradient: Attention | None = None
+
+    def __repr__(self) -> str:
+        kept = ", ".join(stage for stage in STAGES if getattr(self, stage) is not None)
+        return f"Trace({len(self.images)} images, {self.model!r}, kept: {kept})"
 
     def need(self, stage: str) -> Attention:
         """The kept tensor of that name.
@@ -74,7 +81,7 @@ class Trace:
 
     def tail(self) -> vits.Tail:
         """The rest of the model as a function of `features`; use it inside `untouched`."""
-        return vits.Tail(self.model.model, self.residual, self.normed[:, : self.grid.prefix])
+        return vits.Tail(self.model.model, self.mechanism, self.residual, self.normed[:, : self.grid.prefix])
 
 
 def trace(
@@ -103,32 +110,8 @@ def trace(
         for first in range(0, len(pixels), step):
             part = slice(first, first + step)
             record.look(pixels[part], targets[part] if targets is not None else None, part)
-        return Trace(model=model, images=pixels, **record.tensors())
-
-
-@contextmanager
-def untouched(model: nn.Module) -> Iterator[None]:
-    """Scope with the model frozen, in eval mode and at full precision; afterwards all is as it was, whatever happened.
-
-    Restores the `training` flag of every module, `requires_grad` and `.grad` of every parameter, and the random state.
-    """
-    training = [(module, module.training) for module in model.modules()]
-    parameters = [(parameter, parameter.requires_grad, parameter.grad) for parameter in model.parameters()]
-    devices = {parameter.device for parameter, *_ in parameters if parameter.is_cuda}
-    model.eval().requires_grad_(False)
-    try:
-        with (
-            torch.random.fork_rng(devices=list(devices)),
-            torch.inference_mode(False),
-            torch.autocast(parameters[0][0].device.type, enabled=False),
-        ):
-            yield
-    finally:
-        for module, flag in training:
-            module.training = flag
-        for parameter, requires_grad, grad in parameters:
-            parameter.requires_grad_(requires_grad)
-            parameter.grad = grad
+        mechanism = model.model.blocks[-1].attn.mechanism
+        return Trace(model=model, images=pixels, mechanism=mechanism, **record.tensors())
 
 
 def _images_per_pass(model: LoadedModel, device: str) -> int:
@@ -223,9 +206,16 @@ def _check_keep(keep: Sequence[str]) -> None:
 
 
 def _as_pixels(model: LoadedModel, images: Images | Sequence[Image.Image]) -> Images:
+    if not len(images):
+        raise InterpretError("there is no image to look at; pass at least one")
     if not isinstance(images, Tensor):
         spec = model.spec
         images = torch.stack([preprocess(image, model.img_size, spec.mean, spec.std) for image in images])
+    if images.ndim != 4 or not images.is_floating_point():
+        raise InterpretError(
+            f"images are (batch, channel, height, width) floats as {model.name} wants them, got "
+            f"{tuple(images.shape)} {images.dtype}; pass PIL images, or use interpret.data.preprocess"
+        )
     if tuple(images.shape[-2:]) != model.img_size:
         raise InterpretError(
             f"{model.name} takes images of {model.img_size} (height, width), got {tuple(images.shape[-2:])}; "
@@ -239,6 +229,6 @@ def _as_targets(target: int | Sequence[int] | Target | None, batch: int, classes
         return None
     targets = torch.as_tensor(target)
     targets = targets.expand(batch) if targets.ndim == 0 else targets
-    if targets.shape != (batch,) or targets.min() < 0 or targets.max() >= classes:
+    if targets.shape != (batch,) or targets.is_floating_point() or targets.min() < 0 or targets.max() >= classes:
         raise InterpretError(f"target {target!r} is not one class in [0, {classes}) or one for each of {batch} images")
     return targets

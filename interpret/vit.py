@@ -1,5 +1,7 @@
 """A timm ViT whose attention is explicit and tapped; its patch grid; its tail. The door to timm's models."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,11 +150,20 @@ class Tail(nn.Module):
     `tap` sees the feature map, so a library that hooks a convolutional layer explains a ViT at one block's cost. The
     prefix tokens and the residual stream are constants. With token pooling the patches are dropped once they have
     been attended to: nothing reads them any more.
+
+    Args:
+        mechanism: how the last block forms its attention here, whatever it holds by now.
     """
 
-    def __init__(self, vit: VisionTransformer, residual: Tokens, prefix: Float[Tensor, "batch prefix feature"]) -> None:
+    def __init__(
+        self,
+        vit: VisionTransformer,
+        mechanism: nn.Module,
+        residual: Tokens,
+        prefix: Float[Tensor, "batch prefix feature"],
+    ) -> None:
         super().__init__()
-        self.vit = vit
+        self.vit, self.mechanism = vit, mechanism
         self.tap = Tap()
         self.residual, self.prefix = residual, prefix
 
@@ -160,9 +171,20 @@ class Tail(nn.Module):
         tokens = torch.cat([self.prefix, self.tap(features).flatten(2).transpose(1, 2)], dim=1)
         block = self.vit.blocks[-1]
         read = self.prefix.shape[1] if self.vit.global_pool == "token" else tokens.shape[1]
-        x = self.residual[:, :read] + block.drop_path1(block.ls1(block.attn(tokens, queries=read)))
+        with _installed(self.mechanism, block.attn):
+            attended = block.attn(tokens, queries=read)
+        x = self.residual[:, :read] + block.drop_path1(block.ls1(attended))
         x = x + block.drop_path2(block.ls2(block.mlp(block.norm2(x))))
         return self.vit.forward_head(self.vit.norm(x))
+
+
+@contextmanager
+def _installed(mechanism: nn.Module, attention: nn.Module) -> Iterator[None]:
+    own, attention.mechanism = attention.mechanism, mechanism
+    try:
+        yield
+    finally:
+        attention.mechanism = own
 
 
 def make_attention_explicit(
@@ -201,7 +223,7 @@ def create_vit(backbone: str, **architecture: Any) -> VisionTransformer:
         raise UnsupportedModelError(f"timm has no backbone {backbone!r}; see timm.list_models('*vit*')")
     try:
         vit = timm.create_model(backbone, pretrained=False, **architecture)
-    except TypeError as error:
+    except (TypeError, AssertionError, ValueError) as error:
         raise UnsupportedModelError(f"backbone {backbone!r} cannot be built with {architecture}: {error}") from error
     if not isinstance(vit, VisionTransformer):
         raise UnsupportedModelError(f"backbone {backbone!r} is a {type(vit).__name__}, not a plain VisionTransformer")

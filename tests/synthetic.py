@@ -39,6 +39,7 @@ def synthetic_study(*, labelled: bool = True, history: bool = True, dead: tuple[
             "indicators": _indicators(generator),
             "tau_sweep": _tau_sweep(labelled),
             "history": _history() if history else pd.DataFrame(),
+            "tracked": _tracked() if history else pd.DataFrame(),
         },
         images=generator.integers(0, 256, (len(IMAGES), 32, 48, 3), dtype=np.uint8),
         image_ids=IMAGES,
@@ -47,11 +48,19 @@ def synthetic_study(*, labelled: bool = True, history: bool = True, dead: tuple[
     )
 
 
+def _tracked() -> pd.DataFrame:
+    rows = itertools.product(NAMES, (1, 2), range(LAYERS), range(HEADS), ("active_tokens", "sparsity"))
+    columns = ["model", "epoch", "layer", "head", "indicator"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(kind="", value=table["epoch"] + 0.5 * table["layer"] + 0.1 * table["head"])
+
+
 def _model(name: str) -> dict:
     tau = 0.05 if name == "selective" else None
     return {
         "name": name, "rule": {"plain": "softmax", "selective": "hard_threshold tau=0.05", "svda": "svda"}[name],
-        "tau": tau, "tokens": TOKENS, "grid": [ROWS, COLS], "prefix": 1, "layers": LAYERS, "heads": HEADS,
+        "tau": tau, "trained_tau": tau, "as_trained": True, "named": True, "assumed": [],
+        "tokens": TOKENS, "grid": [ROWS, COLS], "prefix": 1, "layers": LAYERS, "heads": HEADS,
         "parameters": 12345, "classes": list(CLASSES), "sha256": "0" * 64,
         "record": {"test_accuracy": 0.5, "images": {"test": 100}, "recipe": {"data": "shapes"}},
         "spec": {"backbone": "tiny"},

@@ -19,7 +19,7 @@ FLOORS = [
     ["registry", "tensors"],
     ["mechanisms"],
     ["vit"],
-    ["loaded_model", "state_dict"],
+    ["files", "history", "hygiene", "loaded_model", "state_dict"],
     ["checkpoint"],
     ["data"],
     ["tracing"],

@@ -70,7 +70,10 @@ def test_half_the_size_in_fp16(file):
     whole = file.stat().st_size
     save(file, loaded, torch.float16)
     assert file.stat().st_size < 0.6 * whole
-    expected = {key: value.half().float() for key, value in loaded.model.state_dict().items()}
+    expected = {
+        key: value if key.endswith("sigma") else value.half().float()
+        for key, value in loaded.model.state_dict().items()
+    }
     assert_same_model(load(file), expected)
 
 
@@ -369,7 +372,7 @@ def test_a_failure_while_saving_leaves_the_old_file_and_nothing_else(error, file
         raise error
 
     monkeypatch.setattr(torch, "save", fail)
-    with pytest.raises(type(error)):
+    with pytest.raises(KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else CheckpointError):
         save(file, tiny(seed=1))
     assert file.read_bytes() == before
     assert list(file.parent.iterdir()) == [file]

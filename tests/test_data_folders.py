@@ -37,12 +37,12 @@ def test_class_folders_are_the_test_split(tmp_path: Path) -> None:
     data = load_data(f"imagefolder:{tmp_path}")
     assert data.classes == ("cat", "dog")
     assert [(example.label, example.id) for example in data] == [
-        (0, "imagefolder/cat/00.png"),
-        (0, "imagefolder/cat/01.png"),
-        (1, "imagefolder/dog/00.png"),
+        (0, f"{tmp_path.name}/cat/00.png"),
+        (0, f"{tmp_path.name}/cat/01.png"),
+        (1, f"{tmp_path.name}/dog/00.png"),
     ]
     assert data[1].image.getpixel((0, 0)) == (40, 1, 0)
-    with pytest.raises(ImageError, match="'imagefolder' has no train images; expected train/CLASS/IMAGE"):
+    with pytest.raises(ImageError, match=r"has no train images; expected .* or in train/CLASS folders"):
         load_data(f"imagefolder:{tmp_path}", "train")
 
 
@@ -54,7 +54,7 @@ def test_a_flat_folder_has_no_labels(tmp_path: Path) -> None:
 
 
 def test_an_empty_or_missing_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="'imagefolder' has no test images"):
+    with pytest.raises(ImageError, match=f"{tmp_path.name}' has no test images"):
         load_data(f"imagefolder:{tmp_path}")
     with pytest.raises(ImageError, match="needs an existing folder, found"):
         load_data(f"imagefolder:{tmp_path / 'none'}")

@@ -142,7 +142,10 @@ def test_spectra_of_different_kinds_never_share_axes(study):
     figure = FIGURES["effective_rank"].draw(replace(study, tables=study.tables | {"indicators": both}))[
         "effective_rank"
     ]
-    assert [ax.get_title() for ax in figure.axes] == ["spectrum: attention", "spectrum: sigma"]
+    assert [ax.get_title() for ax in figure.axes] == [
+        "spectrum: attention\nmean over 4 images",
+        "spectrum: sigma\nof the weights",
+    ]
     assert_allclose([line.get_ydata() for line in figure.axes[1].lines], 9.0)
     assert all(np.max(line.get_ydata()) < 1 for line in figure.axes[0].lines)
 

@@ -29,7 +29,7 @@ from tests.synthetic import ATTRIBUTIONS, IMAGES, NAMES, TAUS, synthetic_study
 
 CHECKOUT = Path(__file__).parents[1]
 HOSTILE = '</script><b onclick="x">&'
-TABLES = {"predictions", "maps", "indicators", "tau_sweep", "history"}
+TABLES = {"predictions", "maps", "indicators", "tau_sweep", "history", "tracked"}
 PAGES = {f"overlay_grid_{name}" for name in ATTRIBUTIONS} | {f"attention_heatmaps_{name}" for name in NAMES}
 PAGES |= set(FIGURES) - {"overlay_grid", "attention_heatmaps"}
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

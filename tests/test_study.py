@@ -28,6 +28,7 @@ COLUMNS = {
         "active_tokens", "retained_mass", "dead_rows",
     ],
     "history": ["model", "epoch", "train_loss"],
+    "tracked": ["model"],
 }  # fmt: skip
 LIMIT = 3
 
@@ -167,7 +168,8 @@ def test_a_map_without_evidence_is_told_apart():
             block.attn.qkv.bias.zero_()
     status = study_of([dead], taus=()).tables["maps"].groupby("attribution")["status"].agg(set).to_dict()
     assert status == {
-        name: {"dead gradient" if entry.class_specific else "constant"} for name, entry in ATTRIBUTIONS.items()
+        name: {"constant" if not entry.class_specific else "dead gradient" if entry.signed else "zero"}
+        for name, entry in ATTRIBUTIONS.items()
     }
 
 
@@ -220,9 +222,9 @@ def test_the_sweep_holds_zero_and_every_trained_tau():
 def test_models_of_one_name_are_told_apart():
     models = [dataclasses.replace(model, name="model") for model in trio()[:2]]
     found = study_of(models, attributions=["rollout"], indicators=["sparsity"], taus=())
-    assert [model["name"] for model in found.models] == ["model-1", "model-2"]
+    assert [model["name"] for model in found.models] == ["model (1)", "model (2)"]
     for table in ("predictions", "maps", "indicators", "tau_sweep"):
-        assert set(found.tables[table]["model"]) == {"model-1", "model-2"}
+        assert set(found.tables[table]["model"]) == {"model (1)", "model (2)"}
 
 
 def test_models_of_other_classes_explain_their_own_prediction():

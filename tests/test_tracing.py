@@ -10,9 +10,10 @@ from interpret import tracing
 from interpret.attributions import ATTRIBUTIONS
 from interpret.data import preprocess
 from interpret.errors import InterpretError, MissingTensorError
+from interpret.hygiene import untouched
 from interpret.indicators import INDICATORS
 from interpret.mechanisms import MECHANISMS
-from interpret.tracing import STAGES, trace, untouched
+from interpret.tracing import STAGES, trace
 from tests.models import KINDS, pictures, tiny, twin_forward
 
 

@@ -4,6 +4,7 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from accelerate.state import AcceleratorState
@@ -18,7 +19,8 @@ from interpret.mechanisms import MECHANISMS
 from interpret.train import loop, optimisation, record
 from interpret.train.augmentation import augment, shift
 from interpret.train.command import main
-from interpret.train.recipe import Recipe
+from interpret.train.recipe import TRACKED, Recipe
+from interpret.train.run import Run
 
 ARCHITECTURE = {"img_size": 64, "patch_size": 16, "embed_dim": 12, "depth": 2, "num_heads": 3}
 SMALL = ["--limit=24", "--epochs=1", "--batch-size=8", "--warmup-epochs=0", "--device=cpu"]
@@ -59,9 +61,13 @@ def test_every_mechanism_trains_and_comes_back(trained, mechanism):
     (epoch,) = model.history
     assert list(epoch) == [
         "epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy",
-        "seconds", "images_per_second", "lr",
+        "seconds", "images_per_second", "validation_seconds", "validation_images_per_second", "peak_memory_mb", "lr",
+        "indicators",
     ]  # fmt: skip
-    assert all(math.isfinite(value) for value in epoch.values())
+    tracked = epoch.pop("indicators")
+    assert {name.partition(":")[0] for name in tracked} == set(TRACKED)
+    assert np.isfinite([*epoch.values()]).all()
+    assert all(np.shape(values) == (2, 3) for values in tracked.values())
 
 
 def test_the_record_says_how_the_model_was_made(trained):
@@ -119,10 +125,10 @@ def test_the_best_epoch_on_validation_is_kept_and_the_test_split_is_seen_once(sm
     scores, seen = iter([0.2, 0.6, 0.6, 0.4]), []
 
     def evaluate(run, split):
-        seen.append((split, run.model.head.bias.detach().clone()))
+        seen.append((split, run.vit.head.bias.detach().clone()))
         return 1.0, next(scores) if split == "validation" else 0.5
 
-    monkeypatch.setattr(loop._Run, "evaluate", evaluate)
+    monkeypatch.setattr(Run, "evaluate", evaluate)
     model = loop.train(replaced(small, epochs=9, patience=2), "model", "")
     assert [split for split, _ in seen] == ["validation"] * 4 + ["test"]
     assert model.record["best_epoch"] == 2
@@ -240,7 +246,7 @@ def test_augmentation_shifts_whole_images_and_repeats_the_border():
 def test_augmentation_flips_as_often_as_it_is_told(vflip, upside_down):
     images = torch.zeros(400, 1, 4, 6, dtype=torch.uint8)
     images[..., :2, :3] = 1
-    flipped = augment(images, 0, vflip)[:, 0]
+    flipped = augment(images, 0, vflip=vflip)[:, 0]
     assert abs((flipped[:, :, 0] == 0).all(dim=1).sum().item() - 200) <= 40
     assert abs((flipped[:, 0] == 0).all(dim=1).sum().item() - upside_down) <= (40 if vflip == 0.5 else 0)
 
@@ -273,6 +279,6 @@ def replaced(recipe: Recipe, **changes) -> Recipe:
 
 @torch.no_grad()
 def accuracy(model, data: str, split: str, limit: int) -> float:
-    images, labels = as_tensors(load_data(data, split)[:limit], model.img_size)
+    images, labels = as_tensors(loop.some(load_data(data, split), limit), model.img_size)
     logits = model.model(normalise(images, model.spec.mean, model.spec.std))
     return (logits.argmax(dim=1) == labels).double().mean().item()

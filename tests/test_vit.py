@@ -277,7 +277,7 @@ def test_the_tail_continues_to_the_logits(mechanism, kind):
     model.blocks[-1].norm1.register_forward_hook(lambda module, args, out: seen.update(residual=args[0], normed=out))
     logits = model(pictures())
     grid = vits.patch_grid(model)
-    tail = vits.Tail(model, seen["residual"], seen["normed"][:, : grid.prefix])
+    tail = vits.Tail(model, model.blocks[-1].attn.mechanism, seen["residual"], seen["normed"][:, : grid.prefix])
     assert_close(tail(grid.fold(seen["normed"].transpose(1, 2))), logits)
 
 

@@ -38,6 +38,9 @@ class Attribution:
             return self.function(trace, **options).float()
 
 
+ROUNDING = 1e-5
+"""Differences between patches below this share of the largest magnitude are rounding, not evidence."""
+
 ATTRIBUTIONS: Registry[Attribution] = Registry("attribution", __name__, Attribution)
 
 
@@ -61,6 +64,7 @@ def attribute(trace: Trace, name: str, **options: Any) -> PatchMap:
 
 
 def without_evidence(maps: PatchMap) -> Bool[Tensor, "batch"]:
-    """Which maps are constant (all patches equal, a map of zeros above all) or not finite."""
+    """Which maps are constant up to rounding (a map of zeros above all) or not finite."""
     flat = maps.flatten(1)
-    return (flat.amax(dim=1) == flat.amin(dim=1)) | ~flat.isfinite().all(dim=1)
+    spread = flat.amax(dim=1) - flat.amin(dim=1)
+    return (spread <= ROUNDING * flat.abs().amax(dim=1)) | ~flat.isfinite().all(dim=1)

@@ -1,6 +1,7 @@
 """Raw attention: the post-threshold heatmap."""
 
 from interpret.attributions import ATTRIBUTIONS
+from interpret.errors import InterpretError
 from interpret.tensors import PatchMap
 from interpret.tracing import Trace
 
@@ -22,6 +23,11 @@ def cls_attention(trace: Trace, *, layer: int = -1, head: int | None = None) -> 
         layer: index of the block, -1 the last.
         head: index of the head; None takes the mean over heads.
     """
-    weights = trace.need("weights")[layer]
+    layers = trace.need("weights")
+    if not -len(layers) <= layer < len(layers) or not (head is None or 0 <= head < layers.shape[2]):
+        raise InterpretError(
+            f"layer {layer}, head {head}: the model has {len(layers)} layers of {layers.shape[2]} heads"
+        )
+    weights = layers[layer]
     fused = weights.mean(dim=1) if head is None else weights[:, head]
     return trace.grid.fold(trace.readout.to(fused.dtype) @ fused)

@@ -8,8 +8,9 @@ from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from interpret.attributions import ATTRIBUTIONS
+from interpret.hygiene import untouched
 from interpret.tensors import PatchMap
-from interpret.tracing import Trace, untouched
+from interpret.tracing import Trace
 
 
 class UnscaledGradCAM(GradCAM):

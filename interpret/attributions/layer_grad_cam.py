@@ -3,8 +3,9 @@
 from captum.attr import LayerGradCam
 
 from interpret.attributions import ATTRIBUTIONS
+from interpret.hygiene import untouched
 from interpret.tensors import PatchMap
-from interpret.tracing import Trace, untouched
+from interpret.tracing import Trace
 
 
 @ATTRIBUTIONS.register(

@@ -1,6 +1,7 @@
 """Images in folders, on disk or in an archive, and images listed one by one."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -30,7 +31,8 @@ def read_tree(name: str, paths: Sequence[str], split: str, opener: Callable[[str
     part, images = _part(sorted(path for path in paths if _is_image(path)), split)
     if not images:
         raise ImageError(
-            f"data set {name!r} has no {split} images; expected {split}/CLASS/IMAGE or, for test, CLASS/IMAGE"
+            f"data set {name!r} has no {split} images; expected images in a folder (for test), in CLASS folders, or in "
+            f"{split}/CLASS folders"
         )
     classes, labels = _labels([path.removeprefix(part) for path in images])
 
@@ -49,6 +51,9 @@ def open_images(paths: Sequence[str | Path]) -> Dataset:
         ImageError: a path that does not exist, or no image at all.
     """
     files = [file for path in paths for file in _expand(Path(path))]
+    twice = [str(file) for file, count in Counter(file.resolve() for file in files).items() if count > 1]
+    if twice:
+        raise ImageError(f"image {twice[0]} is given twice; name every image once")
     if not files:
         raise ImageError(
             f"no image in {', '.join(map(str, paths))}; expected files ending in {' '.join(sorted(SUFFIXES))}"

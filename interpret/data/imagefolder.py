@@ -19,4 +19,4 @@ def imagefolder(root: Path | None, split: str) -> Dataset:
     if root is None or not root.expanduser().is_dir():
         raise ImageError(f"data set 'imagefolder' needs an existing folder, found {root}; write imagefolder:PATH")
     folder = root.expanduser()
-    return read_tree("imagefolder", files_below(folder), split, lambda path: open_image(folder / path))
+    return read_tree(folder.name, files_below(folder), split, lambda path: open_image(folder / path))

@@ -40,7 +40,11 @@ class FigureEntry:
             return {}
         with plots.style():
             pages = self.function(study)
-        return {"_".join(filter(None, [self.name, _slug(suffix)])): figure for suffix, figure in pages.items()}
+        named: Pages = {}
+        for suffix, figure in pages.items():
+            name = "_".join(filter(None, [self.name, _slug(suffix)]))
+            named[name if name not in named else f"{name}_{len(named) + 1}"] = figure
+        return named
 
 
 FIGURES: Registry[FigureEntry] = Registry("figure", __name__, FigureEntry)

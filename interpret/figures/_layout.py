@@ -11,6 +11,8 @@ from matplotlib.lines import Line2D
 from interpret import plots
 from interpret.study import Study
 
+WEIGHTS = ("qk_weight", "sigma")
+"""Spectra that belong to the weights and not to an image."""
 WIDTH = 7.2
 """Width of a figure in inches: two columns of a paper."""
 
@@ -35,7 +37,14 @@ def title(model: dict) -> str:
 def model_legend(study: Study, figure: Figure, extra: Sequence[Line2D] = ()) -> None:
     """A legend under the axes: each model in its colour with its rule, then what else the lines mean."""
     handles = [
-        Line2D([], [], color=color, marker=plots.MARKERS[index], markerfacecolor="white", label=_entry(model))
+        Line2D(
+            [],
+            [],
+            color=color,
+            marker=plots.MARKERS[index % len(plots.MARKERS)],
+            markerfacecolor="white",
+            label=_entry(model),
+        )
         for index, (model, color) in enumerate(zip(study.models, plots.colors(len(study.models)), strict=True))
     ]
     figure.legend(handles=[*handles, *extra], loc="outside lower center", ncols=2)
@@ -93,7 +102,10 @@ def spectrum_panels(study: Study, indicator: str, subject: str) -> Figure:
     figure, axes = panels(1, len(found), min(WIDTH, 3.4 * len(found) + 0.4), 2.7)
     draw_by_layer(study, [(ax, indicator, kind) for ax, kind in zip(axes[0], found, strict=True)])
     for ax, kind in zip(axes[0], found, strict=True):
-        plots.calm(ax).set(title=f"spectrum: {kind}", ylabel=f"{subject.lower()} ({unit(study, indicator) or 'count'})")
+        over = "of the weights" if kind in WEIGHTS else f"mean over {len(study.image_ids)} images"
+        plots.calm(ax).set(
+            title=f"spectrum: {kind}\n{over}", ylabel=f"{subject.lower()} ({unit(study, indicator) or 'count'})"
+        )
     model_legend(study, figure, [plots.head_dot()])
-    figure.suptitle(f"{subject}, mean over {len(study.image_ids)} images")
+    figure.suptitle(subject)
     return figure

@@ -26,7 +26,8 @@ def _pages(study: Study) -> Iterator[tuple[str, Figure]]:
     shown = [study.heatmap(index)[0] for index in range(len(study.models))]
     scale = plots.shared_scale(shown)
     for model, weights in zip(study.models, shown, strict=True):
-        yield model["name"], _page(study, model, weights, scale)
+        if not np.isnan(weights).all():
+            yield model["name"], _page(study, model, weights, scale)
 
 
 def _page(study: Study, model: dict, weights: np.ndarray, scale: plots.Scale) -> Figure:

@@ -1,6 +1,7 @@
 """The same images under every model, one page for each attribution."""
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,9 +17,10 @@ ROWS = 8
 
 @FIGURES.register(
     title="Where the evidence lies",
-    caption="One image a row, one model a column. The row's label names the class explained, the text under a panel "
-    "what the model says (red where that is not the label). All panels share the colour scale printed at the bar, in "
-    "the raw unit of the attribution; a red stamp marks a map that shows nothing.",
+    caption="One image a row, one model a column. The row's label names the class explained: the image's label, or, "
+    "where that is unknown, the first model's prediction. The text under a panel is what the model predicts (red where "
+    "that is not the label). All panels share the colour scale printed at the bar, in the raw unit of the attribution; "
+    "a red stamp marks a map that shows nothing.",
     applies=lambda study: bool(study.settings["attributions"]),
 )
 def overlay_grid(study: Study) -> Pages:
@@ -56,8 +58,10 @@ def _input(study: Study, image: int, ax: Axes) -> None:
     plots.picture(plots.enlarge(study.images[image]), ax)
     if study.masks is not None:
         plots.outline(study.masks[image], ax)
-    targets = _predictions(study, image)["target"].unique()
-    ax.set_ylabel(f"{_layout.short(study.image_ids[image])}\n{_layout.short(' / '.join(targets))}")
+    said = _predictions(study, image)
+    what = "" if bool(said["label"].astype(bool).any()) else "explained: "
+    name = _layout.short(PurePosixPath(study.image_ids[image]).name)
+    ax.set_ylabel(f"{name}\n{what}{_layout.short(' / '.join(said['target'].unique()))}")
 
 
 def _panel(study: Study, index: int, attribution: str, image: int, scale: plots.Scale, ax: Axes) -> None:

@@ -16,7 +16,8 @@ CLOSEST = 0.06
 @FIGURES.register(
     title="Threshold sweep",
     caption="Each model run again with the threshold applied inside its forward pass. A dashed vertical line marks the "
-    "tau a model was trained with; elsewhere the sweep is an intervention on a model that never saw this tau.",
+    "tau a model was trained with; elsewhere the sweep is an intervention on a model that never saw this tau. Bands "
+    "are 95 % Wilson intervals.",
     applies=lambda study: len(study.tables["tau_sweep"]) > 0,
 )
 def tau_sweep(study: Study) -> Pages:
@@ -44,6 +45,8 @@ def _sweep(study: Study, table: pd.DataFrame, column: str, ax: Axes) -> None:
         mine = _layout.of_model(table, model)
         for rule, rows in mine.sort_values("tau").groupby("rule"):
             plots.line(rows["tau"], rows[column], ax, index, color, linestyle=LINES[str(rule)])
+            if column == "accuracy":
+                plots.wilson_band(rows["tau"], rows["accuracy"], rows["n"], ax, color)
         for tau in mine.loc[mine["trained"].astype(bool), "tau"].unique():
             plots.mark(tau, ax, color)
 
@@ -85,4 +88,5 @@ def _extra(table: pd.DataFrame) -> list[Line2D]:
     rules = [
         Line2D([], [], color="0.3", linestyle=LINES[rule], label=f"{rule} threshold") for rule in table["rule"].unique()
     ]
-    return [*rules, Line2D([], [], color="0.3", linestyle=(0, (4, 2)), linewidth=1.0, label="tau of the training")]
+    dashed = Line2D([], [], color="0.3", linestyle=(0, (4, 2)), linewidth=1.0, label="tau of the training")
+    return [*rules, *([dashed] if bool(table["trained"].astype(bool).any()) else [])]

@@ -13,8 +13,9 @@ LINES = {"train": ":", "validation": "-"}
 
 @FIGURES.register(
     title="Training curves",
-    caption="Loss and accuracy after each epoch as the checkpoints record them. The validation split chose the epoch "
-    "that was kept; it is not the test split.",
+    caption="Loss and accuracy of each epoch as the checkpoints record them: training figures are means while the "
+    "epoch ran, on augmented images, validation figures were taken after it. The validation split chose the epoch that "
+    "was kept; it is not the test split.",
     applies=lambda study: len(study.tables["history"]) > 0,
 )
 def training_curves(study: Study) -> Pages:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 import torch
 
+from interpret.errors import InterpretError
 from interpret.indicators import _spectra
 from interpret.registry import Registry
 from interpret.tensors import PerHead
@@ -40,9 +41,11 @@ INDICATORS: Registry[Indicator] = Registry("indicator", __name__, Indicator)
 def measure(trace: Trace, names: Sequence[str]) -> pd.DataFrame:
     """Tidy table of indicators: image, layer, head, indicator, kind, value, unit; layers and heads count from 0.
 
-    `kind` names the spectrum of a spectral indicator ("attention", and "sigma" for svda) and is "" for the others;
-    values of different kinds are not comparable. An undefined value is NaN.
+    `kind` names the spectrum of a spectral indicator ("attention", "qk_weight", "sigma" for svda, "scores" where kept)
+    and is "" for the others; values of different kinds are not comparable. An undefined value is NaN.
     """
+    if not names:
+        raise InterpretError(f"no indicator is named; available: {', '.join(INDICATORS)}")
     tables = [_tidy(values, name, kind) for name in names for kind, values in _values(trace, INDICATORS[name])]
     return pd.concat(tables, ignore_index=True)
 

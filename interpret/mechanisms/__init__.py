@@ -23,6 +23,8 @@ class Mechanism(nn.Module):
 
     tau: float | None = None
     """The threshold on probabilities, where the mechanism has one number for it."""
+    size: float = 1.0
+    """Magnitude of what the mechanism learns, before it learns: a step of the optimiser is taken relative to it."""
 
     def __init__(self, num_heads: int, head_dim: int) -> None:
         super().__init__()

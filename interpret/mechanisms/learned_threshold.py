@@ -22,12 +22,12 @@ class LearnedThreshold(Mechanism):
     The soft rule is used because the hard rule has no gradient in tau.
 
     Args:
-        tau_init: tau of every head before training, in (0, 1).
+        tau_init: tau of every head before training, in [0, 1).
     """
 
     def __init__(self, num_heads: int, head_dim: int, tau_init: float = 0.005) -> None:
         super().__init__(num_heads, head_dim)
-        share = max(_thresholding.check_tau(tau_init), 1e-12) / CEILING
+        share = min(max(_thresholding.check_tau(tau_init), 1e-12) / CEILING, 1 - 1e-9)
         self.tau_logit = nn.Parameter(torch.full((num_heads,), math.log(share / (1 - share))))
 
     @property

@@ -23,6 +23,7 @@ class SVDA(Mechanism):
 
     def __init__(self, num_heads: int, head_dim: int, sigma_init: str | float = "parity") -> None:
         super().__init__(num_heads, head_dim)
+        self.size = abs(initial_sigma(sigma_init, head_dim)) or 1.0
         self.sigma = nn.Parameter(torch.full((num_heads, head_dim), initial_sigma(sigma_init, head_dim)))
 
     def project(self, q: LayerAttention, k: LayerAttention) -> tuple[LayerAttention, LayerAttention]:

@@ -70,7 +70,13 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
     source = group.add_mutually_exclusive_group()
     source.add_argument("--images", nargs="+", type=Path, metavar="PATH", help="image files, or a folder of them")
     source.add_argument("--data", metavar="NAME[:ROOT]", help=f"a data set: {', '.join(entries('data'))}")
-    group.add_argument("--limit", type=positive, default=8, metavar="N", help="at most so many images (%(default)s)")
+    group.add_argument(
+        "--limit",
+        type=positive,
+        default=8,
+        metavar="N",
+        help="images shown; the sweep sees up to 128 (%(default)s)",
+    )
 
 
 def _add_study(group: argparse._ArgumentGroup) -> None:

@@ -18,7 +18,7 @@ IMAGES = 8
 
 
 def slider(study: Study) -> dict[str, Any] | None:
-    """Everything the template shows: payload of the script, default step, stills; None where nothing was swept.
+    """Everything the template shows: payload of the script, default step, stills; None where there is no map to move.
 
     The maps are steps 0 to 255 of one scale for all images, models and taus; `plots.overlay_pixels` and the script
     turn them into the same picture.
@@ -28,6 +28,8 @@ def slider(study: Study) -> dict[str, Any] | None:
         return None
     shown = study.images[:IMAGES]
     maps = [study.tau_map(index)[:, :IMAGES] for index in range(len(study.models))]
+    if any(np.isnan(values).any() for values in maps):
+        return None
     scale = plots.shared_scale(maps)
     levels = [plots.quantise(values, scale) for values in maps]
     default = _default(study, taus)

@@ -82,7 +82,7 @@ def device(name: str) -> str:
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
-        raise InterpretError(f"device {name!r} cannot be used here; give cpu, cuda, or auto") from error
+        raise InterpretError(f"device {name!r} cannot be used here; give cpu or auto") from error
     return name
 
 

@@ -81,11 +81,21 @@ def _whole_or_nothing(out: Path) -> Iterator[Path]:
         folder = holder / "new"
         folder.mkdir()
         yield folder
-        if out.exists():
-            out.rename(holder / "old")
-        folder.rename(out)
+        _replace(out, folder, holder / "old")
     finally:
         shutil.rmtree(holder)
+
+
+def _replace(out: Path, new: Path, old: Path) -> None:
+    """Put `new` in the place of `out`; what was there comes back if that fails."""
+    if out.exists():
+        out.rename(old)
+    try:
+        new.rename(out)
+    except BaseException:
+        if old.exists():
+            old.rename(out)
+        raise
 
 
 def _write_tables(study: Study, folder: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from interpret.report import summary
+from interpret.report import summary, verdicts
 from interpret.report.explorer import data_url, slider
 from interpret.study import Study
 
@@ -43,7 +43,8 @@ def render(study: Study, shown: Sequence[Shown]) -> str:
         sections=_sections(shown),
         explorer=slider(study),
         models=summary.models(study),
-        verdicts=summary.verdicts(study),
+        verdicts=verdicts.verdicts(study),
+        clean=verdicts.clean(study),
         tables=summary.tables(study),
     )
 

@@ -7,6 +7,8 @@ from typing import Any
 import pandas as pd
 from scipy.stats import binomtest
 
+from interpret.attributions import ATTRIBUTIONS
+from interpret.indicators import INDICATORS
 from interpret.study import Study
 
 LONGEST = 40
@@ -41,7 +43,7 @@ def _model(study: Study, model: dict[str, Any]) -> dict[str, str]:
         "tokens N": f"{model['tokens']} ({rows} x {cols} patches + {model['prefix']} prefix)",
         "layers x heads": f"{model['layers']} x {model['heads']}",
         "parameters": f"{model['parameters']:,}",
-        "test accuracy": _recorded(model["record"]),
+        "test accuracy": _recorded(model["record"]) if model["as_trained"] else "not measured under this rule",
         "on these images": _score(mine),
     }
 
@@ -61,51 +63,7 @@ def _score(predictions: pd.DataFrame) -> str:
     return f"{int(known.astype(bool).sum())} of {len(known)} right"
 
 
-def verdicts(study: Study) -> list[str]:
-    """What a reader must know before believing a picture."""
-    return [*_silent_maps(study), *_dead_rows(study), *_wrong(study), *_undefined(study), *_unequal(study)]
-
-
-def _silent_maps(study: Study) -> Iterator[str]:
-    table = study.tables["maps"]
-    silent = table[table["status"] != "ok"]
-    for (model, attribution, status), rows in _groups(silent, "model", "attribution", "status"):
-        reason = ": ".join(filter(None, [status, rows["message"].iloc[0]]))
-        yield f"{model}: {attribution} shows nothing on {len(rows)} of {len(study.image_ids)} images ({reason})."
-
-
-def _dead_rows(study: Study) -> Iterator[str]:
-    table = study.tables["indicators"]
-    dead = table[(table["indicator"] == "dead_rows") & (table["value"] > 0)]
-    for (model, unit), rows in _groups(dead, "model", "unit"):
-        worst = rows.loc[rows["value"].idxmax()]
-        yield (
-            f"{model}: some queries keep no token at all and attend to nothing, at most {worst['value']:.3g} ({unit}) "
-            f"in layer {worst['layer']}, head {worst['head']}, image {worst['image']}."
-        )
-
-
-def _wrong(study: Study) -> Iterator[str]:
-    table = study.tables["predictions"]
-    wrong = table[table["correct"].notna() & (table["predicted"] != table["label"])]
-    for (model,), rows in _groups(wrong, "model"):
-        names = ", ".join(rows["image"].head(5)) + (", ..." if len(rows) > 5 else "")
-        yield f"{model} misclassifies {len(rows)} of these images ({names}); its maps explain the class at the row."
-
-
-def _undefined(study: Study) -> Iterator[str]:
-    table = study.tables["indicators"]
-    for (model, indicator), rows in _groups(table[table["value"].isna()], "model", "indicator"):
-        yield f"{model}: {indicator} is undefined in {len(rows)} cases, which are left out of means and plots."
-
-
-def _unequal(study: Study) -> Iterator[str]:
-    if len({model["tokens"] for model in study.models}) > 1:
-        tokens = ", ".join(f"{model['name']} {model['tokens']}" for model in study.models)
-        yield f"The models see different numbers of tokens ({tokens}): compare thresholds by tau N, not by tau."
-
-
-def _groups(table: pd.DataFrame, *columns: str) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
+def groups(table: pd.DataFrame, *columns: str) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
     """Parts of a table that agree in `columns`, in the order of the table, under what they agree on."""
     for _, rows in table.groupby(list(columns), sort=False, dropna=False):
         yield tuple(str(rows[column].iloc[0]) for column in columns), rows
@@ -113,7 +71,7 @@ def _groups(table: pd.DataFrame, *columns: str) -> Iterator[tuple[tuple[str, ...
 
 def tables(study: Study) -> list[Table]:
     """The short tables of the page, without those that would be empty."""
-    made = [_predictions(study), _indicators(study), _sweep(study), _training(study)]
+    made = [_predictions(study), _attributions(study), _indicators(study), _sweep(study), _training(study)]
     return [table for table in made if table.rows]
 
 
@@ -122,7 +80,7 @@ def _predictions(study: Study) -> Table:
     names = [model["name"] for model in study.models]
     rows = [
         [image, str(seen["label"].iloc[0]) or "unknown", *(_said(seen[seen["model"] == name]) for name in names)]
-        for (image,), seen in _groups(table, "image")
+        for (image,), seen in groups(table, "image")
     ]
     note = "What each model says and how probable it finds it (softmax probability of the predicted class)."
     return Table("Predictions", note, ["image", "label", *names], rows[:LONGEST], "predictions.csv")
@@ -136,11 +94,32 @@ def _indicators(study: Study) -> Table:
     table = study.tables["indicators"].fillna({"kind": ""})
     names = [model["name"] for model in study.models]
     rows = []
-    for (indicator, kind, unit), values in _groups(table, "indicator", "kind", "unit"):
+    for (indicator, kind, unit), values in groups(table, "indicator", "kind", "unit"):
         per_model = [values.loc[values["model"] == name, "value"] for name in names]
-        rows.append([indicator, kind or "-", unit or "-", *map(_spread, per_model)])
-    note = "Mean over images, layers and heads, and in brackets the lowest and highest single value."
-    return Table("Indicators", note, ["indicator", "spectrum", "unit", *names], rows, "indicators.csv")
+        entry = INDICATORS[indicator]
+        rows.append([indicator, kind or "-", unit or "-", *map(_spread, per_model), entry.higher, entry.reference])
+    note = (
+        "Mean over images, layers and heads, and in brackets the lowest and highest single value. For svda the "
+        "spectrum qk_weight is a proxy: it ignores the norm of each row."
+    )
+    columns = ["indicator", "spectrum", "unit", *names, "higher means", "definition"]
+    return Table("Indicators", note, columns, rows, "indicators.csv")
+
+
+def _attributions(study: Study) -> Table:
+    entries = [ATTRIBUTIONS[name] for name in study.settings["attributions"]]
+    rows = [
+        [
+            entry.name,
+            entry.label,
+            "signed" if entry.signed else "nonnegative",
+            "yes" if entry.class_specific else "no",
+            entry.reference,
+        ]
+        for entry in entries
+    ]
+    note = "What each map is; raw values, never scaled image by image."
+    return Table("Attributions", note, ["name", "method", "values", "depends on the class", "source"], rows, "maps.csv")
 
 
 def _spread(values: pd.Series) -> str:
@@ -151,7 +130,7 @@ def _spread(values: pd.Series) -> str:
 SWEPT = {
     "accuracy": "accuracy (share)",
     "confidence": "confidence (probability)",
-    "agreement": "same prediction as trained (share)",
+    "agreement": "same prediction as loaded (share)",
     "active_tokens": "active tokens (per query)",
     "retained_mass": "retained mass (share)",
     "dead_rows": "dead rows",
@@ -185,7 +164,7 @@ TRAINED = {
     "validation_loss": "validation loss (nats)",
     "train_accuracy": "training accuracy (share)",
     "validation_accuracy": "validation accuracy (share)",
-    "images_per_second": "images per second",
+    "images_per_second": "images per second (of its machine)",
 }
 
 
@@ -194,8 +173,11 @@ def _training(study: Study) -> Table:
     measured = [column for column in TRAINED if column in history]
     rows = [
         [model, str(len(epochs)), *(_number(epochs[column].iloc[-1]) for column in measured)]
-        for (model,), epochs in (_groups(history, "model") if len(history) else ())
+        for (model,), epochs in (groups(history, "model") if len(history) else ())
     ]
-    note = "The last epoch that each checkpoint records."
+    note = (
+        "The last epoch that each checkpoint records; the epoch kept is the one of the highest validation accuracy. "
+        "Training figures are means while the epoch ran, on augmented images."
+    )
     columns = ["model", "epochs", *(TRAINED[column] for column in measured)]
     return Table("Training", note, columns, rows, "history.csv")

@@ -7,14 +7,15 @@ from torch import Tensor
 Bytes = UInt8[Tensor, "batch channel height width"]
 
 
-def augment(images: Bytes, reach: int, vflip: float = 0.0) -> Bytes:
-    """Each image flipped left-right with probability one half, upside down with probability `vflip`, then shifted.
+def augment(images: Bytes, reach: int, hflip: float = 0.5, vflip: float = 0.0) -> Bytes:
+    """Each image flipped left-right and upside down with these probabilities, then shifted.
 
     Args:
         reach: images are moved by up to so many pixels.
     """
-    images = flip(images, -1, 0.5)
-    return shift(flip(images, -2, vflip) if vflip else images, reach)
+    images = flip(images, -1, hflip) if hflip else images
+    images = flip(images, -2, vflip) if vflip else images
+    return shift(images, reach) if reach else images
 
 
 def flip(images: Bytes, axis: int, probability: float) -> Bytes:

@@ -1,4 +1,4 @@
-"""The command line: arguments in, the path of a checkpoint out."""
+"""The command line: arguments in, the path of what was written out."""
 
 import argparse
 import logging
@@ -6,21 +6,21 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interpret.errors import InterpretError
+
+if TYPE_CHECKING:
+    from interpret.train.recipe import Recipe
 
 PROGRAM = "python -m interpret.train"
 ARCHITECTURE = ("img_size", "patch_size", "embed_dim", "depth", "num_heads")
 OPTIONS = ("tau", "tau_init", "sigma_init")
-RECIPE = ("data", "weight_init", "epochs", "batch_size", "lr", "weight_decay", "warmup_epochs", "patience")
-RECIPE += ("seed", "shift", "vflip", "limit", "device", "amp", "save_dtype")
-
-log = logging.getLogger(__name__)
+ELSEWHERE = ("preset", "out", "seeds", "resume", "mechanism", *ARCHITECTURE, *OPTIONS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Train one model and write it; the only line on stdout is the path written.
+    """Train and write; the only line on stdout is the path of the checkpoint, or of the comparison of several.
 
     Returns:
         0, or 2 after one line on stderr that says what the user can mend.
@@ -30,86 +30,130 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s")
     logging.getLogger("interpret").setLevel(logging.INFO)
     try:
-        _train(arguments, shlex.join([*PROGRAM.split(), *argv]))
+        written = _train(arguments, shlex.join([*PROGRAM.split(), *argv]))
     except InterpretError as error:
         sys.stderr.write(f"{PROGRAM}: error: {error}\n")
         return 2
-    sys.stdout.write(f"{arguments.out}\n")
+    sys.stdout.write(f"{written}\n")
     return 0
 
 
 def parser() -> argparse.ArgumentParser:
-    """The arguments, under timm's names."""
+    """The arguments, under timm's names; what is not given comes from the preset, else from `Recipe`."""
     result = argparse.ArgumentParser(
-        prog=PROGRAM, description="Train a Vision Transformer with one attention mechanism and write a checkpoint."
+        prog=PROGRAM,
+        description="Train a Vision Transformer and write a checkpoint, or all arms of a preset and their comparison.",
+        argument_default=argparse.SUPPRESS,
     )
-    result.add_argument("--data", required=True, metavar="NAME[:ROOT]", help="a registered data set, e.g. shapes")
-    result.add_argument("--out", required=True, type=Path, metavar="FILE.pt", help="the checkpoint to write")
+    result.add_argument("--out", required=True, type=Path, metavar="PATH", help="FILE.pt; with --seeds a folder")
+    result.add_argument("--preset", metavar="NAME", help="a published or small set-up; what else is given overrides it")
+    result.add_argument("--data", metavar="NAME[:ROOT]", help="a registered data set, e.g. shapes; the preset's own")
+    result.add_argument("--seeds", type=_numbers, metavar="N,N", help="all arms of the preset, each with these seeds")
+    result.add_argument("--resume", action="store_true", help="go on after the last epoch of an interrupted run")
     _add_model(result.add_argument_group("model"))
     _add_recipe(result.add_argument_group("recipe"))
     return result
 
 
 def _add_model(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--mechanism", default="softmax", metavar="NAME", help="how attention is formed (%(default)s)")
+    group.add_argument("--mechanism", metavar="NAME", help="how attention is formed (softmax)")
     group.add_argument("--tau", type=float, help="threshold on attention probabilities, in [0, 1)")
     group.add_argument("--tau-init", type=float, help="learned_threshold: every head's tau before training")
     group.add_argument("--sigma-init", type=_name_or_number, help="svda: one, sqrt_d, parity (= d), or a number")
-    group.add_argument("--backbone", default="vit_tiny_patch16_224", metavar="NAME", help="timm's name (%(default)s)")
+    group.add_argument("--backbone", metavar="NAME", help="timm's name (vit_tiny_patch16_224)")
     for name in ARCHITECTURE:
         group.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N", help="default: the backbone's own")
+    group.add_argument("--init", metavar="FILE", help="weights to start from: a checkpoint, or 'pretrained' (timm's)")
     group.add_argument("--weight-init", choices=("jax", "moco"), help="how weights are drawn; default: likewise")
 
 
 def _add_recipe(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--epochs", type=_positive, default=10, metavar="N", help="at most (%(default)s)")
-    group.add_argument("--batch-size", type=_positive, default=128, metavar="N", help="images a step (%(default)s)")
-    group.add_argument("--lr", type=float, default=1e-3, help="highest learning rate (%(default)s)")
-    group.add_argument("--weight-decay", type=float, default=0.05, help="of matrices (%(default)s)")
-    group.add_argument("--warmup-epochs", type=float, default=1.0, metavar="N", help="may be a fraction (%(default)s)")
-    group.add_argument("--patience", type=_positive, default=5, metavar="N", help="epochs without gain (%(default)s)")
-    group.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation (%(default)s)")
-    group.add_argument("--shift", type=int, default=0, metavar="N", help="random shift, pixels (%(default)s)")
-    group.add_argument("--vflip", type=float, default=0.0, metavar="P", help="upside-down probability (%(default)s)")
+    group.add_argument("--epochs", type=_positive, metavar="N", help="at most (10)")
+    group.add_argument("--batch-size", type=_positive, metavar="N", help="images a step, all processes together (128)")
+    group.add_argument("--accumulate", type=_positive, metavar="N", help="batches an update (1)")
+    group.add_argument("--lr", type=float, help="highest learning rate (0.001)")
+    group.add_argument("--eta-min", type=float, metavar="LR", help="where the cosine ends (0)")
+    group.add_argument("--weight-decay", type=float, help="of matrices (0.05)")
+    group.add_argument("--warmup-epochs", type=float, metavar="N", help="may be a fraction (1.0)")
+    group.add_argument("--patience", type=_positive, metavar="N", help="epochs without gain (5)")
+    group.add_argument("--ema", type=float, metavar="DECAY", help="keep a moving average of the weights")
+    group.add_argument("--seed", type=int, help="of weights, order and augmentation (0)")
+    group.add_argument("--shift", type=int, metavar="N", help="random shift, pixels (0)")
+    group.add_argument("--hflip", type=float, metavar="P", help="left-right flip probability (0.5)")
+    group.add_argument("--vflip", type=float, metavar="P", help="upside-down probability (0)")
     group.add_argument("--limit", type=_positive, metavar="N", help="use at most N images of each split")
-    group.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(%(default)s)")
-    group.add_argument("--amp", action="store_true", help="mixed precision, bfloat16")
-    group.add_argument("--save-dtype", choices=("float32", "float16"), default="float32", help="(%(default)s)")
+    group.add_argument("--track", type=_names, metavar="NAME,NAME", help="indicators after every epoch; '' for none")
+    group.add_argument("--device", choices=("auto", "cpu", "cuda"), help="(auto)")
+    group.add_argument("--amp", action=argparse.BooleanOptionalAction, help="mixed precision, bfloat16")
+    group.add_argument("--save-dtype", choices=("float32", "float16"), help="(float32)")
 
 
-def _train(arguments: argparse.Namespace, command: str) -> None:
-    check_writable(arguments.out)
-    from interpret import checkpoint
-    from interpret.train.loop import train
-    from interpret.train.recipe import Recipe
+def _train(arguments: argparse.Namespace, command: str) -> Path:
+    given = vars(arguments)
+    _check(given)
+    from interpret.train import job, presets
 
-    recipe = Recipe(
-        backbone=arguments.backbone,
-        architecture=_given(arguments, ARCHITECTURE),
-        mechanism=arguments.mechanism,
-        options=_given(arguments, OPTIONS),
-        **{name: getattr(arguments, name) for name in RECIPE},
+    chosen = presets.find_preset(given["preset"]) if "preset" in given else None
+    resume = "resume" in given
+    if chosen and "seeds" in given:
+        recipes = [_override(chosen.arm(mechanism), given) for mechanism in chosen.arms]
+        return job.train_arms(recipes, given["seeds"], given["out"], command, resume=resume)
+    base = (
+        chosen.arm(given.get("mechanism"))
+        if chosen
+        else presets.Recipe(given["data"], given.get("mechanism", "softmax"))
     )
-    trained = train(recipe, name=arguments.out.stem, command=command)
-    checkpoint.save(arguments.out, trained, recipe.dtype)
+    job.train_one(_override(base, given), given["out"], command, resume=resume)
+    return given["out"]
 
 
-def check_writable(path: Path) -> None:
-    """Make the folder of `path`, before hours of training and not after.
+def _override(recipe: "Recipe", given: dict[str, Any]) -> "Recipe":
+    from dataclasses import replace
+
+    from interpret.indicators import INDICATORS
+
+    for name in given.get("track", ()):
+        INDICATORS[name]
+    fields = {name: value for name, value in given.items() if name not in ELSEWHERE}
+    architecture = {name: given[name] for name in ARCHITECTURE if name in given}
+    options = {name: given[name] for name in OPTIONS if name in given}
+    return replace(
+        recipe,
+        architecture={**recipe.architecture, **architecture},
+        options={**recipe.options, **options},
+        **fields,
+    )
+
+
+def _check(given: dict[str, Any]) -> None:
+    """Refuse what can be refused before anything is imported, and hours before it would fail.
 
     Raises:
-        InterpretError: the folder cannot be made, or `path` is itself a folder.
+        InterpretError: neither data nor preset, seeds without a preset or with one arm's options, a place that cannot
+            be written.
+    """
+    if "data" not in given and "preset" not in given:
+        raise InterpretError("neither --data nor --preset is given; name what to train on, e.g. --data shapes")
+    if "seeds" in given and "preset" not in given:
+        raise InterpretError("--seeds trains the arms of a preset; name it with --preset, or give one --seed")
+    alone = [name for name in ("mechanism", "seed", *OPTIONS) if name in given]
+    if "seeds" in given and alone:
+        raise InterpretError(f"--seeds trains all arms of the preset; leave out --{alone[0].replace('_', '-')}")
+    check_writable(given["out"], folder="seeds" in given)
+
+
+def check_writable(path: Path, *, folder: bool = False) -> None:
+    """Make the folder to write into, before hours of training and not after.
+
+    Raises:
+        InterpretError: it cannot be made, or `path` is a folder where a file is wanted.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        (path if folder else path.parent).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InterpretError(f"--out {path}: its folder cannot be made ({error.strerror}); choose another") from error
-    if path.is_dir():
+    if path.is_dir() and not folder:
         raise InterpretError(f"--out {path} is a folder; name a file in it, such as {path / 'model.pt'}")
-
-
-def _given(arguments: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
-    return {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
 
 
 def _positive(text: str) -> int:
@@ -117,6 +161,14 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return number
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
 
 
 def _name_or_number(text: str) -> str | float:

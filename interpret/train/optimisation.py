@@ -1,28 +1,33 @@
 """AdamW and its learning rate, both timm's."""
 
+import torch
 from timm.optim import create_optimizer_v2, param_groups_weight_decay
 from timm.scheduler import CosineLRScheduler
+from timm.utils import ModelEmaV3
 from torch.optim import Optimizer
 
 from interpret.errors import InterpretError
 from interpret.train.recipe import Recipe
 from interpret.vit import VisionTransformer
 
-MECHANISM = "*.mechanism.*"
-"""Parameters of the mechanism (sigma, tau_logit), as timm matches names."""
-
 
 def adamw(vit: VisionTransformer, recipe: Recipe) -> Optimizer:
     """AdamW; weight decay reaches matrices only.
 
     Vectors, the position and prefix embeddings, and the parameters of the mechanism are not decayed: decay would pull
-    sigma towards uniform attention and tau towards one half.
+    sigma towards uniform attention and tau towards one half. AdamW's steps have the size of the learning rate, so that
+    of sigma is multiplied by its initial value: sigma = d learns as d times a gain of one would, and does not stay put.
 
     Raises:
         InterpretError: a negative or undefined learning rate or weight decay.
     """
-    kept = [*vit.no_weight_decay(), MECHANISM]
-    groups = param_groups_weight_decay(vit, recipe.weight_decay, no_weight_decay_list=kept)
+    groups = param_groups_weight_decay(vit, recipe.weight_decay, no_weight_decay_list=vit.no_weight_decay())
+    mechanisms = [block.attn.mechanism for block in vit.blocks]
+    own = [parameter for mechanism in mechanisms for parameter in mechanism.parameters()]
+    for group in groups:
+        group["params"] = [each for each in group["params"] if all(each is not other for other in own)]
+    if own:
+        groups.append({"params": own, "weight_decay": 0.0, "lr_scale": mechanisms[0].size})
     try:
         return create_optimizer_v2(groups, opt="adamw", lr=recipe.lr)
     except ValueError as error:
@@ -30,9 +35,17 @@ def adamw(vit: VisionTransformer, recipe: Recipe) -> Optimizer:
 
 
 def cosine(optimizer: Optimizer, recipe: Recipe, updates_per_epoch: int) -> CosineLRScheduler:
-    """Linear warm-up from zero to `lr`, then half a cosine to zero at the last update of `epochs`; set per update."""
+    """Half a cosine from `lr` to `eta_min` over the updates of `epochs`, its first ones replaced by a linear warm-up.
+
+    The cosine counts the updates of the warm-up too (timm's default), so the rate after a long warm-up is below `lr`.
+    """
     warmup = round(recipe.warmup_epochs * updates_per_epoch)
     updates = recipe.epochs * updates_per_epoch
     if warmup >= updates:
         raise InterpretError(f"--warmup-epochs {recipe.warmup_epochs} leaves none of {recipe.epochs} epochs; lower it")
-    return CosineLRScheduler(optimizer, t_initial=updates, warmup_t=warmup, t_in_epochs=False)
+    return CosineLRScheduler(optimizer, t_initial=updates, lr_min=recipe.eta_min, warmup_t=warmup, t_in_epochs=False)
+
+
+def moving_average(vit: VisionTransformer, recipe: Recipe, device: torch.device) -> ModelEmaV3 | None:
+    """timm's exponential moving average of the weights, its decay growing to `ema` over the first updates."""
+    return None if recipe.ema is None else ModelEmaV3(vit, decay=recipe.ema, use_warmup=True, device=device)

@@ -3,6 +3,8 @@
 import dataclasses
 import os
 import platform
+import resource
+import sys
 from importlib.metadata import version
 from typing import Any
 
@@ -36,3 +38,11 @@ def describe(recipe: Recipe, command: str, vit: VisionTransformer, images: dict[
 def machine() -> str:
     """The kind of machine, without its name: what bounds the time of a run."""
     return torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
+
+
+def peak_memory() -> float:
+    """Highest memory of this process so far, MB: the GPU's where there is one, else what was resident."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 1e6
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

@@ -1,0 +1,74 @@
+"""What a checkpoint recorded while it learned, as tables."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+INDICATORS = "indicators"
+"""Key of an epoch's record under which its indicators lie, as "name" or "name:kind" -> (layer, head) lists."""
+
+SCALARS = {
+    "train_loss": ("train", "loss", "nats"),
+    "train_accuracy": ("train", "accuracy", "share"),
+    "seconds": ("train", "seconds", "s"),
+    "images_per_second": ("train", "images_per_second", "1/s"),
+    "peak_memory_mb": ("train", "peak_memory_mb", "MB"),
+    "lr": ("train", "lr", ""),
+    "validation_loss": ("validation", "loss", "nats"),
+    "validation_accuracy": ("validation", "accuracy", "share"),
+    "validation_seconds": ("validation", "seconds", "s"),
+    "validation_images_per_second": ("validation", "images_per_second", "1/s"),
+}
+"""Keys of an epoch's record: split, quantity, unit."""
+
+History = Sequence[Mapping[str, Any]]
+
+
+def curves(history: History) -> pd.DataFrame:
+    """One row an epoch: its losses, accuracies, times and learning rate."""
+    return pd.DataFrame([{key: value for key, value in row.items() if key != INDICATORS} for row in history])
+
+
+def indicators(history: History) -> pd.DataFrame:
+    """Tidy table of the indicators tracked: epoch, layer, head, indicator, kind, value; empty where none was."""
+    return pd.DataFrame(_indicator_rows(history), columns=["epoch", "layer", "head", "indicator", "kind", "value"])
+
+
+def tidy(history: History) -> pd.DataFrame:
+    """Both in one: epoch, split, quantity, kind, layer, head, value, unit; a scalar has neither layer nor head.
+
+    Indicators are those of the validation split.
+    """
+    scalars = [
+        {"epoch": row["epoch"], "split": split, "quantity": quantity, "value": row[key], "unit": unit}
+        for row in history
+        for key, (split, quantity, unit) in SCALARS.items()
+        if key in row
+    ]
+    tracked = indicators(history).rename(columns={"indicator": "quantity"}).assign(split="validation")
+    columns = ["epoch", "split", "quantity", "kind", "layer", "head", "value", "unit"]
+    table = pd.concat([pd.DataFrame(scalars), tracked]).reindex(columns=columns)
+    return table.astype({"layer": "Int64", "head": "Int64"}).sort_values("epoch", kind="stable", ignore_index=True)
+
+
+def pack_indicators(table: pd.DataFrame) -> dict[str, list[list[float]]]:
+    """A table of `measure`, averaged over its images where defined, as an epoch's record keeps it."""
+    packed = {}
+    for name, kind in table[["indicator", "kind"]].drop_duplicates().itertuples(index=False):
+        values = table[(table["indicator"] == name) & (table["kind"] == kind)]
+        means = values.pivot_table(values="value", index="layer", columns="head", aggfunc="mean", dropna=False)
+        packed[f"{name}:{kind}" if kind else name] = means.to_numpy().tolist()
+    return packed
+
+
+def _indicator_rows(history: History) -> Iterable[dict[str, Any]]:
+    for row in history:
+        for key, layers in row.get(INDICATORS, {}).items():
+            name, _, kind = key.partition(":")
+            for layer, heads in enumerate(layers):
+                for head, value in enumerate(heads):
+                    yield {
+                        "epoch": row["epoch"], "layer": layer, "head": head,
+                        "indicator": name, "kind": kind, "value": value,
+                    }  # fmt: skip

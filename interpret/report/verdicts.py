@@ -1,0 +1,77 @@
+"""What a reader must know before believing a picture."""
+
+from collections.abc import Iterator
+
+from interpret.report.summary import groups
+from interpret.study import Study
+
+
+def verdicts(study: Study) -> list[str]:
+    """One line for each thing that was found."""
+    found = (_silent_maps, _dead_rows, _wrong, _undefined, _unequal, _unnamed, _assumed)
+    return [line for each in found for line in each(study)]
+
+
+def clean(study: Study) -> list[str]:
+    """What was looked for, to be said where nothing was found."""
+    looked = {
+        "every map carries evidence": len(study.tables["maps"]) > 0,
+        "no query lost all its tokens": "dead_rows" in set(study.tables["indicators"]["indicator"]),
+        "every labelled image is classified rightly": bool(study.tables["predictions"]["correct"].notna().any()),
+    }
+    return [said for said, done in looked.items() if done]
+
+
+def _silent_maps(study: Study) -> Iterator[str]:
+    table = study.tables["maps"]
+    silent = table[table["status"] != "ok"]
+    for (model, attribution, status), rows in groups(silent, "model", "attribution", "status"):
+        reason = ": ".join(filter(None, [status, rows["message"].iloc[0]]))
+        yield f"{model}: {attribution} shows nothing on {len(rows)} of {len(study.image_ids)} images ({reason})."
+
+
+def _dead_rows(study: Study) -> Iterator[str]:
+    table = study.tables["indicators"]
+    dead = table[(table["indicator"] == "dead_rows") & (table["value"] > 0)]
+    for (model, unit), rows in groups(dead, "model", "unit"):
+        worst = rows.loc[rows["value"].idxmax()]
+        yield (
+            f"{model}: some queries keep no token at all and attend to nothing, at most {worst['value']:.3g} ({unit}) "
+            f"in layer {worst['layer']}, head {worst['head']}, image {worst['image']}."
+        )
+
+
+def _wrong(study: Study) -> Iterator[str]:
+    table = study.tables["predictions"]
+    wrong = table[table["correct"].notna() & (table["predicted"] != table["label"])]
+    for (model,), rows in groups(wrong, "model"):
+        names = ", ".join(rows["image"].head(5)) + (", ..." if len(rows) > 5 else "")
+        yield f"{model} misclassifies {len(rows)} of these images ({names}); its maps explain the class at the row."
+
+
+def _undefined(study: Study) -> Iterator[str]:
+    table = study.tables["indicators"]
+    for (model, indicator), rows in groups(table[table["value"].isna()], "model", "indicator"):
+        yield f"{model}: {indicator} is undefined in {len(rows)} cases, which are left out of means and plots."
+
+
+def _unequal(study: Study) -> Iterator[str]:
+    if len({model["tokens"] for model in study.models}) > 1:
+        tokens = ", ".join(f"{model['name']} {model['tokens']}" for model in study.models)
+        yield (
+            f"The models see different numbers of tokens ({tokens}): compare thresholds by tau N, not by tau; "
+            "attention and rollout are shares of N tokens, so their colours differ for that reason alone."
+        )
+
+
+def _unnamed(study: Study) -> Iterator[str]:
+    labelled = study.tables["predictions"].dropna(subset="correct")
+    for model in study.models:
+        if not model["named"] and model["name"] in set(labelled["model"]):
+            yield f"{model['name']} carries no class names: its outputs are assumed to be in the order of the labels."
+
+
+def _assumed(study: Study) -> Iterator[str]:
+    for model in study.models:
+        if model["assumed"]:
+            yield f"{model['name']}: {'; '.join(model['assumed'])}."

@@ -1,0 +1,72 @@
+"""The weights a run starts from."""
+
+import logging
+from typing import Any
+
+import timm
+from timm.layers import resample_abs_pos_embed
+from torch import Tensor
+
+from interpret.checkpoint import load
+from interpret.errors import InterpretError
+from interpret.train.recipe import Recipe
+from interpret.vit import VisionTransformer, patch_grid
+
+HEADS = ("head.", "head_dist.")
+
+logger = logging.getLogger(__name__)
+
+
+def initialise(vit: VisionTransformer, recipe: Recipe) -> None:
+    """Draw the weights as `weight_init` says, or copy those of `init`, attention included, into `vit`.
+
+    Every tensor must fit, but for two: position embeddings are resampled to another grid (timm, bicubic), and a head
+    for another number of classes is drawn afresh. What the mechanism learns (sigma, tau) keeps its initial value where
+    `init` has none.
+
+    Raises:
+        InterpretError: `init` cannot be loaded or has another architecture.
+    """
+    if recipe.weight_init:
+        vit.init_weights(recipe.weight_init)
+    if recipe.init is None:
+        return
+    source = _pretrained(recipe) if recipe.init == "pretrained" else load(recipe.init).model
+    tensors = _fitted(source, vit)
+    own = {key for key in vit.state_dict() if ".mechanism." in key or key.startswith(HEADS)}
+    try:
+        missing, unexpected = vit.load_state_dict(tensors, strict=False)
+    except RuntimeError as error:
+        raise InterpretError(f"--init {recipe.init} has other sizes: {str(error).splitlines()[-1].strip()}") from error
+    wrong = [*unexpected, *(key for key in missing if key not in own)]
+    if wrong:
+        raise InterpretError(
+            f"--init {recipe.init} does not fit {recipe.backbone}: {len(wrong)} keys differ ({', '.join(wrong[:3])})"
+        )
+    fresh = f"; drawn afresh: {', '.join(missing)}" if missing else ""
+    logger.info("%d tensors from %s%s", len(tensors), recipe.init, fresh)
+
+
+def _pretrained(recipe: Recipe) -> Any:
+    try:
+        return timm.create_model(recipe.backbone, pretrained=True)
+    except (RuntimeError, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InterpretError(
+            f"timm's weights of {recipe.backbone} are not to be had: {reason}; pass --init FILE"
+        ) from error
+
+
+def _fitted(source: VisionTransformer, vit: VisionTransformer) -> dict[str, Tensor]:
+    """The tensors of `source` that `vit` can take."""
+    tensors = dict(source.state_dict())
+    grid, old = patch_grid(vit), patch_grid(source)
+    if vit.pos_embed is not None and "pos_embed" in tensors and tensors["pos_embed"].shape != vit.pos_embed.shape:
+        prefix = 0 if vit.no_embed_class else grid.prefix
+        tensors["pos_embed"] = resample_abs_pos_embed(
+            tensors["pos_embed"], [grid.rows, grid.cols], [old.rows, old.cols], num_prefix_tokens=prefix
+        )
+    if source.num_classes != vit.num_classes:
+        tensors = {key: tensor for key, tensor in tensors.items() if not key.startswith(HEADS)}
+    kept = vit.state_dict().keys()
+    return {key: tensor for key, tensor in tensors.items() if ".mechanism." not in key or key in kept}

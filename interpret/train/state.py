@@ -1,0 +1,92 @@
+"""How far a run has come, and the file that an interrupted run goes on from."""
+
+import dataclasses
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from interpret import checkpoint
+from interpret.errors import InterpretError
+from interpret.files import write_atomically
+from interpret.train.run import Run
+from interpret.train.tracking import track
+
+MAY_DIFFER = ("data", "device", "patience")
+"""Fields of a recipe that an interrupted run may go on with changed: `data` when its folder has moved."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Progress:
+    """The epochs done, and the one of the highest validation accuracy, the earliest of equals, with its weights."""
+
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best_epoch: int = 0
+    best_accuracy: float = -1.0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def advance(self, run: Run) -> None:
+        """Train one epoch more and note what came of it."""
+        epoch = len(self.history) + 1
+        row = run.epoch(epoch)
+        logger.info(" ".join(f"{name} {value:.4g}" for name, value in row.items()))
+        self.history.append(row | {"indicators": track(run)})
+        if row["validation_accuracy"] > self.best_accuracy:
+            self.best_epoch, self.best_accuracy = epoch, row["validation_accuracy"]
+            self.best_weights = {
+                key: tensor.detach().cpu().clone() for key, tensor in run.measured.state_dict().items()
+            }
+
+    def save(self, run: Run, path: Path) -> None:
+        """Write all that the next epoch depends on, whole or not at all."""
+        average = None if run.average is None else run.average.module.state_dict()
+        payload = dataclasses.asdict(self) | {
+            "recipe": _plain(run),
+            "model": run.vit.state_dict(),
+            "average": average,
+            "optimizer": run.optimizer.state_dict(),
+            "updates": run.updates,
+            "random": [torch.get_rng_state(), *torch.cuda.get_rng_state_all()],
+        }
+        write_atomically(path, payload)
+
+    @classmethod
+    def restore(cls, run: Run, path: Path) -> "Progress":
+        """Put `run` where `save` left it: on a CPU the next epoch is bit for bit what it would have been.
+
+        Raises:
+            CheckpointError: the file cannot be read.
+            InterpretError: it is of another recipe.
+        """
+        payload = checkpoint.read(path)
+        _check_same_recipe(payload["recipe"], _plain(run), path)
+        run.vit.load_state_dict(payload["model"])
+        if run.average is not None:
+            run.average.module.load_state_dict(payload["average"])
+        run.optimizer.load_state_dict(payload["optimizer"])
+        run.updates = payload["updates"]
+        torch.set_rng_state(payload["random"][0])
+        if len(payload["random"]) > 1:
+            torch.cuda.set_rng_state_all(payload["random"][1:])
+        return cls(**{each.name: payload[each.name] for each in dataclasses.fields(cls)})
+
+
+def _plain(run: Run) -> dict[str, Any]:
+    recipe = dataclasses.asdict(run.recipe)
+    return {name: value for name, value in recipe.items() if name not in MAY_DIFFER}
+
+
+def _check_same_recipe(saved: dict[str, Any], given: dict[str, Any], path: Path) -> None:
+    changed = [name for name in given if saved.get(name) != given[name]]
+    if changed:
+        name = changed[0]
+        raise InterpretError(
+            f"{path} is of a run with {name}={saved.get(name)!r}, not {given[name]!r}; give the same options, or leave "
+            "out --resume"
+        )
