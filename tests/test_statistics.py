@@ -1,0 +1,50 @@
+"""Intervals and paired tests, against scipy and by hand."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.stats import binomtest, bootstrap
+
+from interpret.statistics import bootstrap_interval, holm, sign_flip_p
+
+
+def test_of_one_seed_the_interval_is_scipys_percentile_bootstrap_over_images():
+    values = (np.random.default_rng(1).random(400) < 0.8).astype(float)
+    reference = bootstrap((values,), np.mean, method="percentile", n_resamples=10_000, rng=np.random.default_rng(2))
+    assert_allclose(bootstrap_interval(values[None]), reference.confidence_interval, atol=0.003)
+
+
+def test_seeds_that_differ_widen_the_interval():
+    right = np.random.default_rng(1).random((3, 2000))
+    alike, apart = right < 0.8, right < np.array([[0.7], [0.8], [0.9]])
+    widths = [np.diff(bootstrap_interval(values.astype(float)))[0] for values in (alike, apart)]
+    assert widths[1] > 3 * widths[0]
+
+
+@pytest.mark.parametrize(("gained", "lost"), [(12, 5), (3, 3), (40, 12)])
+def test_right_or_wrong_of_one_seed_is_the_exact_test_of_mcnemar(gained, lost):
+    differences = np.array([1.0] * gained + [-1.0] * lost + [0.0] * 50)
+    assert_allclose(sign_flip_p(differences), binomtest(gained, gained + lost).pvalue, rtol=1e-12)
+
+
+def test_sign_flips_of_all_kinds_agree_with_every_flip_written_out():
+    differences = np.array([1.0, 1 / 3, -1 / 3, 2 / 3, 1 / 3, 1.0, -2 / 3, 1 / 3])
+    signs = np.array(np.meshgrid(*[[-1, 1]] * 8)).reshape(8, -1)
+    means = differences @ signs
+    exact = np.mean(np.abs(means) >= abs(differences.sum()) - 1e-12)
+    assert_allclose(sign_flip_p(differences), exact, atol=0.02)
+
+
+def test_the_golden_numbers():
+    assert_allclose(sign_flip_p(np.array([0.02, 0.05, -0.01, 0.04, 0.03])), 0.125)
+    assert_allclose(sign_flip_p(np.array([1.0] * 12 + [-1.0] * 5)), 0.1434631, atol=1e-7)
+    assert_allclose(holm(np.array([0.01, 0.04, 0.03])), [0.03, 0.06, 0.06])
+
+
+def test_no_difference_is_no_finding():
+    assert sign_flip_p(np.zeros(10)) == 1.0
+
+
+def test_holm_by_hand():
+    assert_allclose(holm(np.array([0.04, 0.01, 0.03])), [0.06, 0.03, 0.06])
+    assert_allclose(holm(np.array([0.6, 0.5])), [1.0, 1.0])

@@ -1,0 +1,237 @@
+"""Whole runs of the trainer: presets, seeds, interruption, several processes."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+from numpy.testing import assert_allclose
+from torch.testing import assert_close
+
+from interpret import checkpoint
+from interpret.data import load_data
+from interpret.mechanisms import MECHANISMS
+from interpret.train import command, comparison, initialisation, loop, optimisation
+from interpret.train.presets import PRESETS
+from interpret.train.recipe import Recipe
+
+SMALL = ["--limit=24", "--batch-size=8", "--device=cpu", "--img-size=64", "--patch-size=16", "--embed-dim=12"]
+SMALL += ["--depth=2", "--num-heads=3", "--track=active_tokens", "--no-amp", "--warmup-epochs=0"]
+TINY = [name for name in PRESETS if name.endswith("-tiny")]
+
+
+@pytest.fixture(autouse=True)
+def fresh_accelerator():
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def run(*arguments: object, prefix: tuple[str, ...] = (sys.executable,)) -> subprocess.Popen:
+    line = [*prefix, "-m", "interpret.train", *map(str, arguments)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def failure(process: subprocess.Popen) -> str:
+    """What a finished process said when it failed, "" if it did not."""
+    _, said = process.communicate()
+    return said if process.returncode else ""
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_says_its_source_and_every_arm_can_be_built(name):
+    preset = PRESETS[name]
+    assert len(preset.source) > 40
+    for mechanism, options in preset.arms.items():
+        arm = preset.arm(mechanism)
+        assert (arm.mechanism, arm.options) == (mechanism, options)
+        MECHANISMS[mechanism].function(3, 8, **options)
+        assert dataclasses.replace(arm, mechanism="", options={}) == dataclasses.replace(
+            preset.recipe, mechanism="", options={}
+        )
+
+
+def test_the_presets_of_the_papers_are_those_of_their_sources():
+    paper, readme, notebook = (PRESETS[f"selectivevit-{name}"].recipe for name in ("paper", "readme", "notebook"))
+    for recipe in (paper, readme, notebook):
+        assert (recipe.backbone, recipe.lr, recipe.batch_size, recipe.amp) == ("vit_base_patch16_224", 3e-4, 16, True)
+    assert (paper.mechanism, PRESETS["selectivevit-paper"].arm().options, paper.epochs) == (
+        "hard_threshold", {"tau": 0.005}, 10,
+    )  # fmt: skip
+    assert (readme.mechanism, PRESETS["selectivevit-readme"].arm().options, readme.epochs) == (
+        "soft_threshold", {"tau": 0.01}, 70,
+    )  # fmt: skip
+    assert (notebook.mechanism, PRESETS["selectivevit-notebook"].arm().options) == ("hard_threshold", {"tau": 0.01})
+    assert (notebook.patience, notebook.eta_min, notebook.init) == (3, 1e-5, "pretrained")
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_every_tiny_preset_runs_an_epoch(name, tmp_path, request, capsys):
+    data = PRESETS[name].recipe.data
+    if data != "shapes":
+        data = f"{data}:{request.getfixturevalue('data_root')}"
+    out = tmp_path / "model.pt"
+    given = ["--preset", name, "--data", data, "--limit", "16", "--epochs", "1", "--warmup-epochs", "0", "--device=cpu"]
+    assert command.main([*given, "--out", str(out)]) == 0
+    model = checkpoint.load(out)
+    assert model.record["recipe"]["batch_size"] == PRESETS[name].recipe.batch_size
+    assert model.record["recipe"]["epochs"] == 1
+    table = pd.read_csv(tmp_path / "model.history.csv")
+    assert set(table["split"]) == {"train", "validation"}
+    assert {"loss", "accuracy", "active_tokens", "effective_rank"} <= set(table["quantity"])
+    assert not list(tmp_path.glob("*.resume"))
+
+
+def test_all_arms_under_two_seeds_and_their_comparison(tmp_path, monkeypatch, capsys):
+    small = [*SMALL, "--epochs=1", "--out", str(tmp_path)]
+    assert command.main(["--preset", "shapes-tiny", "--seeds", "0,1", *small]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'comparison.md'}\n"
+    arms = PRESETS["shapes-tiny"].arms
+    assert {path.name for path in tmp_path.glob("*.pt")} == {f"{arm}-seed{seed}.pt" for arm in arms for seed in (0, 1)}
+    table = pd.read_csv(tmp_path / "comparison.csv")
+    assert list(table["arm"]) == list(arms)
+    assert (table["accuracy_low"] <= table["accuracy"]).all()
+    assert (table["accuracy"] <= table["accuracy_high"]).all()
+    recorded = [
+        sum(checkpoint.load(tmp_path / f"{arm}-seed{seed}.pt").record["test_accuracy"] for seed in (0, 1)) / 2
+        for arm in arms
+    ]
+    assert_allclose(table["accuracy"], recorded, atol=1e-9)
+    assert_allclose(table["difference"][1:], table["accuracy"][1:] - table["accuracy"][0], atol=1e-9)
+    monkeypatch.setattr(loop, "train", lambda *given, **options: pytest.fail("finished arms are not trained again"))
+    assert command.main(["--preset", "shapes-tiny", "--seeds", "0,1", "--resume", *small]) == 0
+
+
+def test_a_comparison_tells_a_better_arm_from_an_equal_one():
+    data = loop.some(load_data("shapes", "test"), 200)
+    root = Path(__file__).parents[1] / "checkpoints"
+    good = checkpoint.load(root / "shapes-softmax.pt")
+    poor = checkpoint.load(root / "shapes-softmax.pt")
+    poor.model.head.weight.data.zero_()
+    table = comparison.compare({"good": [good], "same": [good], "poor": [poor]}, data)
+    assert table["verdict"].tolist()[1:] == ["not shown (one seed)", "lower (one seed)"]
+    assert table.loc[1, "p_holm"] == 1.0
+    assert table.loc[2, "p_holm"] < 1e-6
+    assert comparison.to_markdown(table).count("\n") == 5
+
+
+def test_a_killed_run_goes_on_bit_for_bit(tmp_path):
+    whole, cut = tmp_path / "whole.pt", tmp_path / "cut.pt"
+    given = ["--data", "shapes", *SMALL, "--epochs=12", "--patience=12", "--mechanism=svda", "--ema=0.9", "--shift=2"]
+    assert failure(run(*given, "--out", whole)) == ""
+    second, state = run(*given, "--out", cut), cut.with_suffix(".resume")
+    while not state.exists() and second.poll() is None:
+        time.sleep(0.01)
+    second.send_signal(signal.SIGKILL)
+    second.communicate()
+    assert second.returncode == -signal.SIGKILL
+    assert failure(run(*given, "--out", cut, "--resume")) == ""
+    one, other = checkpoint.load(whole), checkpoint.load(cut)
+    assert_close(one.model.state_dict(), other.model.state_dict(), rtol=0, atol=0)
+    drop = {"seconds", "images_per_second", "validation_seconds", "validation_images_per_second", "peak_memory_mb"}
+    histories = [[{k: v for k, v in row.items() if k not in drop} for row in model.history] for model in (one, other)]
+    assert histories[0] == histories[1]
+    assert not state.exists()
+
+
+def test_another_recipe_is_not_resumed(tmp_path, capsys, monkeypatch):
+    given = ["--data", "shapes", *SMALL, "--epochs=1", "--out", str(tmp_path / "a.pt")]
+    monkeypatch.setattr(checkpoint, "save", lambda *_: (_ for _ in ()).throw(checkpoint.CheckpointError("disk full")))
+    assert command.main(given) == 2
+    assert (tmp_path / "a.resume").exists()
+    capsys.readouterr()
+    assert command.main([*given, "--resume", "--lr=0.5"]) == 2
+    assert "a.resume is of a run with lr=0.001, not 0.5; give the same options" in capsys.readouterr().err
+
+
+def test_two_processes_learn_what_one_does(tmp_path):
+    given = ["--data", "shapes", *SMALL, "--epochs=2", "--hflip=0", "--limit=32", "--save-dtype=float32"]
+    launch = (sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1")
+    launch += ("--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0")
+    alone, shared = tmp_path / "alone.pt", tmp_path / "shared.pt"
+    assert failure(run(*given, "--out", alone)) == ""
+    several = run(*given, "--out", shared, prefix=launch)
+    assert failure(several) == ""
+    one, two = checkpoint.load(alone), checkpoint.load(shared)
+    assert_close(one.model.state_dict(), two.model.state_dict(), rtol=1e-3, atol=1e-5)
+    assert_allclose([row["train_loss"] for row in one.history], [row["train_loss"] for row in two.history], rtol=1e-5)
+    assert one.record["test_accuracy"] == two.record["test_accuracy"]
+
+
+def test_the_average_of_the_weights_is_what_is_kept(tmp_path):
+    models = []
+    for name, extra in (("plain", []), ("average", ["--ema=0.999"])):
+        path = tmp_path / f"{name}.pt"
+        assert command.main(["--data", "shapes", *SMALL, "--epochs=2", *extra, "--out", str(path)]) == 0
+        AcceleratorState._reset_state(reset_partial_state=True)
+        models.append(checkpoint.load(path).model)
+    start = Recipe(
+        "shapes", architecture={"img_size": 64, "patch_size": 16, "embed_dim": 12, "depth": 2, "num_heads": 3}
+    )
+    torch.manual_seed(0)
+    drawn = start.spec(load_data("shapes").classes).build()
+    moved = [(model.head.weight - drawn.head.weight).norm() for model in models]
+    assert 0 < moved[1] < moved[0]
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_given_weights_are_copied_into_every_mechanism_attention_included(mechanism, tmp_path):
+    root = Path(__file__).parents[1] / "checkpoints"
+    source = checkpoint.load(root / "shapes-softmax.pt")
+    recipe = Recipe("shapes", mechanism, architecture=source.spec.architecture, init=str(root / "shapes-softmax.pt"))
+    vit = recipe.spec(source.spec.classes).build()
+    initialisation.initialise(vit, recipe)
+    for key, tensor in source.model.state_dict().items():
+        assert_close(vit.state_dict()[key], tensor, rtol=0, atol=0)
+
+
+def test_another_grid_is_resampled_and_another_head_drawn_afresh():
+    root = Path(__file__).parents[1] / "checkpoints"
+    recipe = Recipe(
+        "shapes",
+        architecture={"img_size": 96, "patch_size": 8, "embed_dim": 96, "depth": 4, "num_heads": 3},
+        init=str(root / "shapes-softmax.pt"),
+    )
+    vit = recipe.spec(("a", "b")).build()
+    head = vit.head.weight.detach().clone()
+    initialisation.initialise(vit, recipe)
+    assert_close(vit.head.weight, head)
+    assert vit.pos_embed.shape == (1, 1 + 12 * 12, 96)
+    assert_close(vit.blocks[0].attn.qkv.weight, checkpoint.load(recipe.init).model.blocks[0].attn.qkv.weight)
+
+
+def test_sigma_learns_at_its_own_size():
+    recipe = Recipe("shapes", "svda", architecture={"embed_dim": 12, "depth": 2, "num_heads": 3})
+    vit = recipe.spec(("a", "b")).build()
+    optimizer = optimisation.adamw(vit, recipe)
+    scheduler = optimisation.cosine(optimizer, dataclasses.replace(recipe, warmup_epochs=0.0), 4)
+    scheduler.step_update(1)
+    by_parameter = {id(each): group["lr"] for group in optimizer.param_groups for each in group["params"]}
+    sigma, other = vit.blocks[0].attn.mechanism.sigma, vit.blocks[0].attn.qkv.weight
+    assert_allclose(by_parameter[id(sigma)], 4 * by_parameter[id(other)])
+    assert len(by_parameter) == len(list(vit.parameters()))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "neither --data nor --preset is given"),
+        (["--preset", "tiny"], "unknown preset 'tiny'; available: vit-baseline"),
+        (["--data", "shapes", "--seeds", "0,1"], "--seeds trains the arms of a preset"),
+        (["--preset", "shapes-tiny", "--seeds", "0", "--tau", "0.1"], "leave out --tau"),
+        (["--preset", "shapes-tiny", "--track", "sparsty"], "unknown indicator 'sparsty'; did you mean 'sparsity'?"),
+        (["--preset", "shapes-tiny", "--init", "none.pt", *SMALL], "none.pt: no such file"),
+    ],
+)
+def test_what_the_user_gets_wrong_is_said_in_one_line(arguments, message, tmp_path, capsys):
+    assert command.main([*arguments, "--out", str(tmp_path / "a")]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert (captured.out, captured.err.count("\n")) == ("", 1)
