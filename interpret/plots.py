@@ -180,6 +180,11 @@ def wilson_band(x: pd.Series, shares: pd.Series, counts: pd.Series, ax: Axes, co
     """The 95 % interval (Wilson) of shares of `counts` images, as a faint band."""
     tests = [binomtest(round(share * count), count) for share, count in zip(shares, counts, strict=True)]
     low, high = zip(*(test.proportion_ci(method="wilson") for test in tests), strict=True)
+    return band(x, pd.Series(low), pd.Series(high), ax, color)
+
+
+def band(x: pd.Series, low: pd.Series, high: pd.Series, ax: Axes, color: Color) -> Axes:
+    """A faint band from `low` to `high`."""
     ax.fill_between(x, low, high, color=color, alpha=0.12, linewidth=0)
     return ax
 

@@ -12,6 +12,7 @@ from torch.testing import assert_close
 
 from interpret.attributions import ATTRIBUTIONS, attribute
 from interpret.errors import InterpretError, NoEvidenceError
+from interpret.interventions.threshold import threshold
 from interpret.mechanisms import MECHANISMS
 from interpret.tracing import Trace, trace
 from interpret.vit import Tap
@@ -254,3 +255,32 @@ WRONG = {
 def test_wrong_options_are_said_in_one_line(name, options, message):
     with pytest.raises(InterpretError, match=message):
         attribute(trace(tiny(), pictures(1), keep=KEEP), name, **options)
+
+
+@pytest.mark.parametrize("name", CAMS)
+def test_a_map_is_of_the_mechanism_that_was_traced_even_after_an_intervention_is_over(name):
+    model = tiny()
+    with threshold(model, 0.05):
+        seen = trace(model, pictures(), keep=KEEP)
+        inside = attribute(seen, name)
+    assert_close(attribute(seen, name), inside)
+    with pytest.raises(AssertionError):
+        assert_close(attribute(trace(model, pictures(), keep=KEEP), name), inside)
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_rounding_of_uniform_attention_is_no_evidence(batch):
+    model = tiny(img_size=(128, 128), depth=12, dtype=torch.float32)
+    with torch.no_grad():
+        for block in model.model.blocks:
+            block.attn.qkv.weight[:48].zero_()
+            block.attn.qkv.bias[:48].zero_()
+    seen = trace(model, pictures(batch, (128, 128)))
+    with pytest.raises(NoEvidenceError):
+        attribute(seen, "rollout")
+
+
+@pytest.mark.parametrize("options", [{"layer": 2}, {"layer": -3}, {"head": 3}])
+def test_a_layer_or_head_that_is_not_there_is_said(options):
+    with pytest.raises(InterpretError, match="the model has 2 layers of 3 heads"):
+        attribute(trace(tiny(), pictures()), "cls_attention", **options)

@@ -13,7 +13,7 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 from torchvision.datasets import CIFAR10
 
-from interpret.data import load_data
+from interpret.data import load_data, open_images
 from interpret.errors import ImageError
 
 
@@ -200,3 +200,10 @@ def test_published_sizes(data_root: Path, name: str) -> None:
     assert len(data) == 10_000
     assert len(data.classes) == 10
     assert data[0].image.size == {"cifar10": (32, 32), "fashionmnist": (28, 28)}[name]
+
+
+def test_an_image_given_twice_is_refused(tmp_path: Path) -> None:
+    _fill(tmp_path, {"cat": 1})
+    file = tmp_path / "cat" / "00.png"
+    with pytest.raises(ImageError, match=r"00.png is given twice"):
+        open_images([file, tmp_path])

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 from numpy.testing import assert_allclose, assert_array_equal
@@ -200,3 +201,21 @@ def test_a_long_name_is_shortened_in_its_middle(study):
     tables = {name: table.replace("plain", "a" * 30 + "b" * 30) for name, table in study.tables.items()}
     written = texts(FIGURES["tau_sweep"].draw(replace(study, models=models, tables=tables))["tau_sweep"])
     assert f"{'a' * 11}…{'b' * 11}: softmax, N=25" in written
+
+
+def test_more_models_than_markers_can_be_drawn(study):
+    models = [{**study.models[0], "name": f"model {index}"} for index in range(9)]
+    tables = {
+        name: pd.concat([table[table["model"] == "plain"].assign(model=model["name"]) for model in models])
+        for name, table in study.tables.items()
+    }
+    many = replace(study, models=tuple(models), tables=tables)
+    for name in ("tau_sweep", "sparsity_by_layer", "training_curves", "indicators_by_epoch", "epoch_time"):
+        assert FIGURES[name].draw(many)
+
+
+def test_indicators_by_epoch_are_the_means_over_heads(drawn, study):
+    left, right = drawn["indicators_by_epoch"]["indicators_by_epoch_sparsity"].axes
+    mine = study.tables["tracked"].query("model == 'plain' and indicator == 'sparsity'")
+    assert_allclose(left.lines[0].get_ydata(), mine.groupby("epoch")["value"].mean())
+    assert_allclose(right.lines[0].get_ydata(), mine.query("epoch == 2").groupby("layer")["value"].mean())

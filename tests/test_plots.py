@@ -133,7 +133,7 @@ def test_an_outline_lies_on_the_border_of_the_mask(ax):
     mask[8:16, 12:24] = True
     plots.outline(mask, plots.picture(plots.enlarge(np.zeros((32, 48, 3), np.uint8), 64), ax))
     points = np.concatenate([path.vertices for path in ax.collections[0].get_paths()])
-    assert_allclose([points.min(0), points.max(0)], [[23.5, 15.5], [47.5, 31.5]], atol=1.1)
+    assert_allclose([points.min(0), points.max(0)], [[23.5, 15.5], [47.5, 31.5]], atol=0.1)
 
 
 def test_a_figure_is_saved_without_a_date_and_twice_the_same(tmp_path):

@@ -21,7 +21,7 @@ from interpret import checkpoint, plots
 from interpret.errors import InterpretError
 from interpret.figures import FIGURES
 from interpret.loaded_model import LoadedModel, ModelSpec
-from interpret.report import write_pack
+from interpret.report import verdicts, write_pack
 from interpret.report.command import main, parser
 from interpret.report.job import split_taus
 from interpret.study import Study
@@ -31,7 +31,8 @@ CHECKOUT = Path(__file__).parents[1]
 HOSTILE = '</script><b onclick="x">&'
 TABLES = {"predictions", "maps", "indicators", "tau_sweep", "history", "tracked"}
 PAGES = {f"overlay_grid_{name}" for name in ATTRIBUTIONS} | {f"attention_heatmaps_{name}" for name in NAMES}
-PAGES |= set(FIGURES) - {"overlay_grid", "attention_heatmaps"}
+PAGES |= {f"indicators_by_epoch_{name}" for name in ("active_tokens", "sparsity")}
+PAGES |= set(FIGURES) - {"overlay_grid", "attention_heatmaps", "indicators_by_epoch"}
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
@@ -357,3 +358,28 @@ def test_models_of_one_name_are_told_apart(capsys, tiny, tmp_path):
     assert main([str(argument) for argument in arguments]) == 0
     names = pd.read_csv(tmp_path / "pack/tables/predictions.csv")["model"]
     assert names.nunique() == 2
+
+
+def test_a_replacement_that_fails_gives_the_old_pack_back(tmp_path, monkeypatch):
+    out = write_pack(synthetic_study(), tmp_path / "pack").parent
+    before = (out / "manifest.json").read_bytes()
+    rename = Path.rename
+
+    def fail(path, target):
+        if path.name == "new":
+            raise OSError("disk full")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_pack(synthetic_study(), out, overwrite=True)
+    assert (out / "manifest.json").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["pack"]
+
+
+def test_the_page_claims_only_what_was_looked_for():
+    study = synthetic_study(dead=None)
+    tables = study.tables | {"indicators": study.tables["indicators"].query("indicator == 'sparsity'")}
+    assert "no query lost all its tokens" not in verdicts.clean(replace(study, tables=tables))
+    unlabelled = synthetic_study(labelled=False, dead=None)
+    assert verdicts.clean(unlabelled) == ["every map carries evidence", "no query lost all its tokens"]

@@ -262,3 +262,34 @@ def test_a_study_of_nothing_is_refused(models, limit):
 def test_a_folder_without_a_study_is_refused(tmp_path):
     with pytest.raises(InterpretError, match=r"no study.json in it; expected the study/ folder of a pack\Z"):
         Study.load(tmp_path)
+
+
+def test_a_tau_given_at_loading_is_not_called_trained():
+    plain, hard = (tiny(name, dtype=torch.float32) for name in ("softmax", "hard_threshold"))
+    for model, options, expected in (
+        (plain, {"mechanism": "hard_threshold", "options": {"tau": 0.1}}, None),
+        (hard, {"options": {"tau": 0.1}}, 0.03),
+        (hard, {}, 0.03),
+    ):
+        spec = dataclasses.replace(model.spec, **options)
+        loaded = dataclasses.replace(model, model=spec.build(), spec=spec, recorded=model.spec)
+        assert loaded.trained_tau == expected
+        assert loaded.as_trained == (not options)
+        assert expected is None or expected in default_taus([loaded])
+        table = tau_sweep(loaded, pictures().float(), None, [0.03, 0.1], 2)
+        assert table["trained"].tolist() == [expected == 0.03, False]
+
+
+def test_names_that_look_like_numbers_stay_names(tmp_path):
+    models = [dataclasses.replace(model, name=name) for model, name in zip(trio(), ("001", "1e3", "nan"), strict=True)]
+    study = study_of(models, attributions=["rollout"], indicators=["sparsity"])
+    study.save(tmp_path / "study")
+    for name, table in Study.load(tmp_path / "study").tables.items():
+        assert_frame_equal(table, study.tables[name])
+
+
+def test_a_model_that_pools_by_attention_is_studied_without_token_maps():
+    pooled = tiny(global_pool="map", dtype=torch.float32)
+    study = study_of([pooled], "photos", attributions=["layer_grad_cam"], indicators=["sparsity"])
+    assert np.isnan(study.tau_map(0)).all()
+    assert set(study.tables["maps"]["status"]) == {"ok"}

@@ -1,0 +1,34 @@
+"""What a mechanism costs in training."""
+
+from matplotlib.ticker import MaxNLocator
+
+from interpret import plots
+from interpret.figures import FIGURES, Pages, _layout
+from interpret.study import Study
+
+
+@FIGURES.register(
+    title="Time of an epoch",
+    caption="Seconds that each epoch of training took, validation left out, and the median with its overhead over the "
+    "first model's. Comparable only for models trained on one machine that did nothing else.",
+    applies=lambda study: "seconds" in study.tables["history"],
+)
+def epoch_time(study: Study) -> Pages:
+    """Seconds against the epoch; the median of each model against the first model's, in percent."""
+    figure, axes = _layout.panels(1, 2, _layout.WIDTH, 2.8)
+    table = study.tables["history"]
+    medians = [_layout.of_model(table, model)["seconds"].median() for model in study.models]
+    palette = plots.colors(len(study.models))
+    for index, (model, color) in enumerate(zip(study.models, palette, strict=True)):
+        rows = _layout.of_model(table, model)
+        plots.line(rows["epoch"], rows["seconds"], axes[0, 0], index, color)
+    bars = axes[0, 1].bar(range(len(medians)), medians, color=palette)
+    axes[0, 1].bar_label(bars, [f"{100 * (median / medians[0] - 1):+.0f} %" for median in medians], fontsize=7)
+    axes[0, 0].set(xlabel="epoch", ylabel="training time (s)", ylim=(0, None))
+    axes[0, 0].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes[0, 1].set(ylabel="median training time (s)", xticks=range(len(medians)))
+    axes[0, 1].set_xticklabels([_layout.short(model["name"], 14) for model in study.models], rotation=20, ha="right")
+    axes[0, 1].grid(False, axis="x")
+    _layout.model_legend(study, figure)
+    figure.suptitle("Time of an epoch, and its overhead over the first model")
+    return {"": figure}
