@@ -23,7 +23,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
-from scipy.stats import binomtest
 
 from interpret.style import BLEND, CUT, NONNEGATIVE, PAPER, SIGNED, STAMP
 
@@ -174,13 +173,6 @@ def line(x: pd.Series, y: pd.Series, ax: Axes, index: int, color: Color, **optio
     marker = {"marker": MARKERS[index % len(MARKERS)], "markerfacecolor": "white", "markeredgecolor": color}
     ax.plot(x, y, color=color, **(marker | options))
     return ax
-
-
-def wilson_band(x: pd.Series, shares: pd.Series, counts: pd.Series, ax: Axes, color: Color) -> Axes:
-    """The 95 % interval (Wilson) of shares of `counts` images, as a faint band."""
-    tests = [binomtest(round(share * count), count) for share, count in zip(shares, counts, strict=True)]
-    low, high = zip(*(test.proportion_ci(method="wilson") for test in tests), strict=True)
-    return band(x, pd.Series(low), pd.Series(high), ax, color)
 
 
 def band(x: pd.Series, low: pd.Series, high: pd.Series, ax: Axes, color: Color) -> Axes:

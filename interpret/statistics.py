@@ -24,6 +24,12 @@ def bootstrap_interval(values: BySeed, *, resamples: int = 10_000, seed: int = 0
     return float(low), float(high)
 
 
+def wilson_interval(share: float, count: int) -> tuple[float, float]:
+    """95 % interval (Wilson) of a share of `count` independent images."""
+    interval = binomtest(round(share * count), count).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
+
+
 def sign_flip_p(differences: Float[np.ndarray, "image"], *, resamples: int = 9_999, seed: int = 0) -> float:
     """Two-sided p of the paired permutation test that the mean difference is zero; 1.0 where all are zero.
 

@@ -6,6 +6,7 @@ from matplotlib.lines import Line2D
 
 from interpret import plots
 from interpret.figures import FIGURES, Pages, _layout
+from interpret.statistics import wilson_interval
 from interpret.study import Study
 
 LINES = {"hard": "-", "soft": ":"}
@@ -45,8 +46,10 @@ def _sweep(study: Study, table: pd.DataFrame, column: str, ax: Axes) -> None:
         mine = _layout.of_model(table, model)
         for rule, rows in mine.sort_values("tau").groupby("rule"):
             plots.line(rows["tau"], rows[column], ax, index, color, linestyle=LINES[str(rule)])
-            if column == "accuracy":
-                plots.wilson_band(rows["tau"], rows["accuracy"], rows["n"], ax, color)
+            if column == "accuracy" and not rows[column].hasnans:
+                bounds = [wilson_interval(share, count) for share, count in zip(rows[column], rows["n"], strict=True)]
+                low, high = (pd.Series(side) for side in zip(*bounds, strict=True))
+                plots.band(rows["tau"], low, high, ax, color)
         for tau in mine.loc[mine["trained"].astype(bool), "tau"].unique():
             plots.mark(tau, ax, color)
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from scipy.stats import binomtest
 
 from interpret.attributions import ATTRIBUTIONS
 from interpret.indicators import INDICATORS
+from interpret.statistics import wilson_interval
 from interpret.study import Study
 
 LONGEST = 40
@@ -52,7 +52,7 @@ def _recorded(record: dict[str, Any]) -> str:
     if "test_accuracy" not in record:
         return "not recorded"
     share, count = record["test_accuracy"], record["images"]["test"]
-    low, high = binomtest(round(share * count), count).proportion_ci(method="wilson")
+    low, high = wilson_interval(share, count)
     return f"{share:.2%} ({low:.1%} to {high:.1%}, n = {count:,}, {record['recipe']['data']})"
 
 
