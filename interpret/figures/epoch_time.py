@@ -9,24 +9,24 @@ from interpret.study import Study
 
 @FIGURES.register(
     title="Time of an epoch",
-    caption="Seconds that each epoch of training took, validation left out, and the median with its overhead over the "
-    "first model's. Comparable only for models trained on one machine that did nothing else.",
+    caption="Seconds that each epoch of training took, validation left out, and the fastest epoch, the one least "
+    "disturbed by other work, with its overhead over the first model's. Comparable only on one kind of machine.",
     applies=lambda study: "seconds" in study.tables["history"],
 )
 def epoch_time(study: Study) -> Pages:
-    """Seconds against the epoch; the median of each model against the first model's, in percent."""
+    """Seconds against the epoch; the fastest epoch of each model against the first model's, in percent."""
     figure, axes = _layout.panels(1, 2, _layout.WIDTH, 2.8)
     table = study.tables["history"]
-    medians = [_layout.of_model(table, model)["seconds"].median() for model in study.models]
+    fastest = [_layout.of_model(table, model)["seconds"].min() for model in study.models]
     palette = plots.colors(len(study.models))
     for index, (model, color) in enumerate(zip(study.models, palette, strict=True)):
         rows = _layout.of_model(table, model)
         plots.line(rows["epoch"], rows["seconds"], axes[0, 0], index, color)
-    bars = axes[0, 1].bar(range(len(medians)), medians, color=palette)
-    axes[0, 1].bar_label(bars, [f"{100 * (median / medians[0] - 1):+.0f} %" for median in medians], fontsize=7)
+    bars = axes[0, 1].bar(range(len(fastest)), fastest, color=palette)
+    axes[0, 1].bar_label(bars, [f"{100 * (seconds / fastest[0] - 1):+.0f} %" for seconds in fastest], fontsize=7)
     axes[0, 0].set(xlabel="epoch", ylabel="training time (s)", ylim=(0, None))
     axes[0, 0].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes[0, 1].set(ylabel="median training time (s)", xticks=range(len(medians)))
+    axes[0, 1].set(ylabel="fastest epoch (s)", xticks=range(len(fastest)))
     axes[0, 1].set_xticklabels([_layout.short(model["name"], 14) for model in study.models], rotation=20, ha="right")
     axes[0, 1].grid(False, axis="x")
     _layout.model_legend(study, figure)
