@@ -1,6 +1,7 @@
 """What the readout token attends to after selection, head by head."""
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -33,13 +34,14 @@ def _pages(study: Study) -> Iterator[tuple[str, Figure]]:
 def _page(study: Study, model: dict, weights: np.ndarray, scale: plots.Scale) -> Figure:
     layers, heads, rows, columns = weights.shape
     width = min(_layout.WIDTH, 1.1 * (heads + 1) + 0.4)
-    height = (width - 0.6) / (heads + 1) * rows / columns * layers + 1.4
+    height = (width - 0.6) / (heads + 1) * rows / columns * layers + 1.5
     figure, axes = _layout.panels(layers, heads + 1, width, height)
     _fill(axes, study.images[0], weights, scale)
     plots.color_bar(list(axes.flat), scale, "attention weight, one scale for all models", location="bottom")
     cut = Patch(facecolor=plots.CUT, label=f"exactly 0 ({np.mean(weights == 0):.0%} of the weights shown)")
     figure.legend(handles=[cut], loc="outside lower center")
-    figure.suptitle(f"{_layout.title(model)}, N={model['tokens']}: readout row of {_layout.short(study.image_ids[0])}")
+    image = _layout.short(PurePosixPath(study.image_ids[0]).name)
+    figure.suptitle(f"{_layout.title(model)}, N={model['tokens']}\nreadout row of {image}")
     return figure
 
 
