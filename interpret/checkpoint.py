@@ -21,6 +21,7 @@ from interpret.errors import CheckpointError
 from interpret.files import sha256, write_atomically
 from interpret.loaded_model import LoadedModel, ModelSpec, from_memory
 from interpret.mechanisms import MECHANISMS
+from interpret.vit import input_statistics
 
 __all__ = ["LoadedModel", "ModelSpec", "from_memory", "load", "read", "save", "sha256", "write_atomically"]
 
@@ -183,13 +184,14 @@ def _foreign(
     tensors, notes = state_dicts.unwrap(payload)
     found = state_dicts.recognise(tensors, str(file))
     mechanism = state_dicts.mechanism_of(found.tensors) or "softmax"
+    statistics = input_statistics(backbone) if backbone else {}
     if backbone:
         name, arguments = backbone, {"num_classes": state_dicts.num_classes(found.tensors)}
         arguments |= ({"img_size": img_size} if img_size else {}) | ({"num_heads": heads} if heads else {})
     else:
         name, arguments = state_dicts.architecture(found.tensors, str(file), heads, img_size)
         notes = (*notes, f"{arguments['num_heads']} heads and img_size {arguments['img_size']} assumed")
-    return ModelSpec(name, arguments, mechanism), found.tensors, (*notes, *found.notes)
+    return ModelSpec(name, arguments, mechanism, **statistics), found.tensors, (*notes, *found.notes)
 
 
 def _with_mechanism(spec: ModelSpec, mechanism: str | None, tau: float | None, file: Path) -> ModelSpec:

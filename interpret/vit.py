@@ -213,6 +213,12 @@ def make_attention_explicit(
     return vit
 
 
+def input_statistics(backbone: str) -> dict[str, tuple[float, ...]]:
+    """The mean and std of the input that timm's weights of that backbone were trained with; empty where unknown."""
+    known = timm.get_pretrained_cfg(backbone, allow_unregistered=True)
+    return {"mean": tuple(known.mean), "std": tuple(known.std)} if known else {}
+
+
 def create_vit(backbone: str, **architecture: Any) -> VisionTransformer:
     """timm's backbone of that name, untrained, with `architecture` overriding its `VisionTransformer` arguments.
 

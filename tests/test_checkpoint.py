@@ -389,3 +389,11 @@ def test_a_model_from_memory_is_as_if_loaded():
     spec = ModelSpec("vit_tiny_patch16_224", SMALL)
     found = from_memory(spec.build().train(), spec, "mine")
     assert (found.name, found.model.training, found.history, found.sha256) == ("mine", False, [], "")
+
+
+@pytest.mark.parametrize("backbone", ["vit_tiny_patch16_224", "deit_tiny_patch16_224"])
+def test_a_named_backbone_brings_the_input_statistics_of_timm(backbone, tmp_path):
+    expected = timm.data.resolve_data_config({}, model=timm.create_model(backbone))
+    torch.save(timm.create_model(backbone, num_classes=3).state_dict(), tmp_path / "raw.pt")
+    spec = load(tmp_path / "raw.pt", backbone=backbone).spec
+    assert (spec.mean, spec.std) == (expected["mean"], expected["std"])
