@@ -8,6 +8,7 @@ import pickle
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,9 @@ from torch import Tensor, nn
 from interpret import state_dict as state_dicts
 from interpret.errors import CheckpointError
 from interpret.files import sha256, write_atomically
-from interpret.loaded_model import LoadedModel, ModelSpec, from_memory
+from interpret.loaded_model import LoadedModel, ModelSpec
 from interpret.mechanisms import MECHANISMS
 from interpret.vit import input_statistics
-
-__all__ = ["LoadedModel", "ModelSpec", "from_memory", "load", "read", "save", "sha256", "write_atomically"]
 
 FORMAT = "interpret-vit/1"
 FOLDER_FILES = ("model.safetensors", "pytorch_model.bin")
@@ -42,17 +41,14 @@ def save(path: str | os.PathLike[str], loaded: LoadedModel, dtype: torch.dtype |
         "record": loaded.record,
         "state_dict": weights,
     }
-    write_atomically(Path(path), payload)
+    write_atomically(Path(path), partial(torch.save, payload))
 
 
 def converted(model: nn.Module, dtype: torch.dtype | None) -> dict[str, Tensor]:
     """The state dict in `dtype`, but for what a mechanism learns: fp16 would round sigma by as much as it has moved."""
-    return {
-        key: tensor.detach().to(
-            dtype if dtype and tensor.is_floating_point() and ".mechanism." not in key else tensor.dtype
-        )
-        for key, tensor in model.state_dict().items()
-    }
+    tensors = model.state_dict()
+    rounded = [key for key, tensor in tensors.items() if tensor.is_floating_point() and ".mechanism." not in key]
+    return tensors | {key: tensors[key].to(dtype) for key in rounded if dtype}
 
 
 def load(
@@ -90,8 +86,9 @@ def load(
     file = _weight_file(Path(path))
     payload = read(file)
     own = payload if payload.get("format") == FORMAT else {}
-    if own:
-        spec, tensors, notes = _own_spec(payload, file), payload["state_dict"], ()
+    recorded = _own_spec(own, file) if own else None
+    if recorded:
+        spec, tensors, notes = recorded, own["state_dict"], ()
         if backbone or heads or img_size:
             notes = ("backbone=, heads= and img_size= ignored, the file records them",)
     else:
@@ -116,7 +113,7 @@ def load(
         history=own.get("history", []),
         record=own.get("record", {}),
         sha256=sha256(file),
-        recorded=_own_spec(payload, file) if own else None,
+        recorded=recorded,
         assumed=notes,
     )
 

@@ -1,17 +1,15 @@
-"""Weight files on disk: written whole or not at all, told apart by their hash."""
+"""Files on disk: written whole or not at all, told apart by their hash."""
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from interpret.errors import CheckpointError
 
 
-def write_atomically(path: Path, payload: dict[str, Any]) -> None:
-    """`torch.save` to a sibling file, then rename: an interruption leaves the old file intact.
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """`write` to a sibling file, then rename: an interruption leaves the old file intact.
 
     Raises:
         CheckpointError: the disk is full, or the place cannot be written.
@@ -19,7 +17,7 @@ def write_atomically(path: Path, payload: dict[str, Any]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(payload, temporary)
+        write(temporary)
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).splitlines()[0]

@@ -24,7 +24,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from interpret.style import BLEND, CUT, NONNEGATIVE, PAPER, SIGNED, STAMP
+from interpret.style import BLEND, CUT, NONNEGATIVE, PAPER, SIGNED, STAMP, marker_of
 
 Picture = UInt8[np.ndarray, "height width 3"]
 Levels = UInt8[np.ndarray, "row col"]
@@ -32,7 +32,6 @@ Map = Float[np.ndarray, "row col"]
 LayerHead = Float[np.ndarray, "layer head"]
 Color = tuple[float, float, float]
 
-MARKERS = "osD^vPX*"
 QUANTILE = 0.995
 
 
@@ -170,7 +169,7 @@ def head_grid(values: LayerHead, ax: Axes, scale: Scale, form: str = ".3g") -> A
 
 def line(x: pd.Series, y: pd.Series, ax: Axes, index: int, color: Color, **options: Any) -> Axes:
     """A line with the marker that belongs to model `index`; a hollow marker shows what lies under it."""
-    marker = {"marker": MARKERS[index % len(MARKERS)], "markerfacecolor": "white", "markeredgecolor": color}
+    marker = {"marker": marker_of(index), "markerfacecolor": "white", "markeredgecolor": color}
     ax.plot(x, y, color=color, **(marker | options))
     return ax
 

@@ -24,3 +24,10 @@ CUT = "#9aa7b0"
 STAMP = "#d0021b"
 BLEND = 0.5
 """Share of the map's colour in an overlay; the rest is the grey picture."""
+
+MARKERS = "osD^vPX*"
+
+
+def marker_of(index: int) -> str:
+    """The marker of model `index`."""
+    return MARKERS[index % len(MARKERS)]

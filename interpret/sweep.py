@@ -29,8 +29,13 @@ def default_taus(models: Sequence[LoadedModel]) -> tuple[float, ...]:
     """Zero, up to six multiples of 1/N from a quarter to eight (of the largest N, in two digits), every model's tau."""
     tokens = max(model.grid.tokens for model in models)
     spread = {float(f"{multiple / tokens:.2g}") for multiple in (0.25, 0.5, 1, 2, 4, 8) if multiple < tokens}
-    own = {tau for model in models for tau in (model.spec.options.get("tau"), model.trained_tau) if tau is not None}
-    return tuple(sorted({0.0} | spread | own))
+    return tuple(sorted({0.0} | spread | own_taus(models)))
+
+
+def own_taus(models: Sequence[LoadedModel]) -> set[float]:
+    """Every tau that a model has now or was trained at."""
+    taus = (tau for model in models for tau in (model.spec.options.get("tau"), model.trained_tau))
+    return {tau for tau in taus if tau is not None}
 
 
 def tau_sweep(

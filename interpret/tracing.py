@@ -11,10 +11,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from interpret import vit as vits
-from interpret.checkpoint import LoadedModel
 from interpret.data import preprocess
 from interpret.errors import InterpretError, MissingTensorError
 from interpret.hygiene import untouched
+from interpret.loaded_model import LoadedModel
 from interpret.tensors import Attention, Features, Images, Logits, Target, Tokens
 
 STAGES = ("scores", "probs", "weights", "gradient")

@@ -31,7 +31,7 @@ class Attention(nn.Module):
     """timm's multi-head self-attention with its mechanism explicit and three taps: `scores`, `probs`, `weights`.
 
     Takes over the parameters of a timm `Attention` under their own names. Where nothing listens and the mechanism
-    selects nothing, the fused kernel computes the same result.
+    selects nothing, the fused kernel computes the same result, unless it would be the slower way.
     """
 
     def __init__(self, attention: TimmAttention, mechanism: Mechanism) -> None:
@@ -52,7 +52,8 @@ class Attention(nn.Module):
         q, k, v = self.project(x)
         bias = additive_mask(attn_mask, is_causal, q)
         q, bias = q[:, :, :queries], None if bias is None else bias[..., :queries, :]
-        if self.mechanism.selects or any(tap.listening for tap in (self.scores, self.probs, self.weights)):
+        listening = any(tap.listening for tap in (self.scores, self.probs, self.weights))
+        if self.mechanism.selects or listening or _slow_when_fused(q):
             out = self._explicit(q, k, v, bias)
         else:
             dropout = self.attn_drop.p if self.training else 0.0
@@ -76,6 +77,11 @@ class Attention(nn.Module):
         with torch.autocast(probs.device.type, enabled=False):
             weights = self.weights(self.mechanism.select(probs))
         return self.attn_drop(weights.to(v.dtype)) @ v
+
+
+def _slow_when_fused(q: Tensor) -> bool:
+    # Backward, PyTorch's fused CPU kernel takes up to three times as long in bfloat16 as the plain products.
+    return q.requires_grad and q.device.type == "cpu" and q.dtype == torch.bfloat16
 
 
 def _softmax(scores: Tensor, *, masked: bool) -> Tensor:

@@ -1,38 +1,29 @@
 """Data sets that lie in folders and archives."""
 
-import gzip
 import hashlib
 import pickle
-import struct
 import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from PIL import Image
 from torchvision.datasets import CIFAR10
 
 from interpret.data import load_data, open_images
 from interpret.errors import ImageError
-
-
-def _fill(folder: Path, counts: dict[str, int]) -> None:
-    for number, (name, count) in enumerate(counts.items()):
-        (folder / name).mkdir(parents=True)
-        for position in range(count):
-            Image.new("RGB", (6, 4), (40 * number, position, 0)).save(folder / name / f"{position:02d}.png")
+from tests.files import write_fashionmnist, write_tree
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     folder = tmp_path / "cifar10"
-    _fill(folder, {"train/cat": 20, "train/dog": 10, "test/cat": 2, "test/dog": 3})
+    write_tree(folder, {"train/cat": 20, "train/dog": 10, "test/cat": 2, "test/dog": 3})
     return folder
 
 
 def test_class_folders_are_the_test_split(tmp_path: Path) -> None:
-    _fill(tmp_path, {"dog": 1, "cat": 2})
+    write_tree(tmp_path, {"dog": 1, "cat": 2})
     (tmp_path / "cat" / "notes.txt").touch()
     data = load_data(f"imagefolder:{tmp_path}")
     assert data.classes == ("cat", "dog")
@@ -47,7 +38,7 @@ def test_class_folders_are_the_test_split(tmp_path: Path) -> None:
 
 
 def test_a_flat_folder_has_no_labels(tmp_path: Path) -> None:
-    _fill(tmp_path, {"flat": 3})
+    write_tree(tmp_path, {"flat": 3})
     data = load_data(f"imagefolder:{tmp_path / 'flat'}")
     assert data.classes == ()
     assert [example.label for example in data] == [None, None, None]
@@ -71,7 +62,7 @@ def test_validation_is_held_out_of_train_never_of_test(tree: Path) -> None:
 
 
 def test_a_validation_folder_is_used_as_it_is(tree: Path) -> None:
-    _fill(tree, {"validation/cat": 1, "validation/dog": 1})
+    write_tree(tree, {"validation/cat": 1, "validation/dog": 1})
     sizes = [len(load_data(f"imagefolder:{tree}", split)) for split in ("train", "validation", "test")]
     assert sizes == [30, 2, 5]
 
@@ -158,17 +149,7 @@ def test_torchvisions_damaged_files_are_refused(batches: Path) -> None:
 
 @pytest.fixture
 def fashion(tmp_path: Path) -> Path:
-    folder = tmp_path / "FashionMNIST" / "raw"
-    folder.mkdir(parents=True)
-    for part, count in (("train", 40), ("t10k", 6)):
-        images = np.random.default_rng(count).integers(0, 256, (count, 28, 28), dtype=np.uint8)
-        labels = np.arange(count, dtype=np.uint8) % 2
-        for kind, header, values in (
-            ("images-idx3", struct.pack(">4I", 2051, count, 28, 28), images),
-            ("labels-idx1", struct.pack(">2I", 2049, count), labels),
-        ):
-            (folder / f"{part}-{kind}-ubyte.gz").write_bytes(gzip.compress(header + values.tobytes()))
-    return tmp_path
+    return write_fashionmnist(tmp_path, {"train": 40, "t10k": 6})
 
 
 def test_fashionmnist_is_read_from_its_published_files(fashion: Path) -> None:
@@ -203,7 +184,7 @@ def test_published_sizes(data_root: Path, name: str) -> None:
 
 
 def test_an_image_given_twice_is_refused(tmp_path: Path) -> None:
-    _fill(tmp_path, {"cat": 1})
+    write_tree(tmp_path, {"cat": 1})
     file = tmp_path / "cat" / "00.png"
     with pytest.raises(ImageError, match=r"00.png is given twice"):
         open_images([file, tmp_path])

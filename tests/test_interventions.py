@@ -3,8 +3,8 @@ import torch
 from torch.testing import assert_close
 
 from interpret import threshold
-from interpret.checkpoint import LoadedModel
 from interpret.errors import InterpretError
+from interpret.loaded_model import LoadedModel
 from interpret.mechanisms import MECHANISMS
 from interpret.tracing import trace
 from tests.models import pictures, tiny

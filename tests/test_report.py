@@ -20,6 +20,7 @@ from PIL import Image
 from interpret import checkpoint, plots
 from interpret.errors import InterpretError
 from interpret.figures import FIGURES
+from interpret.files import sha256
 from interpret.loaded_model import LoadedModel, ModelSpec
 from interpret.report import verdicts, write_pack
 from interpret.report.command import main, parser
@@ -332,7 +333,7 @@ def test_the_command_writes_the_same_tables_and_maps_twice(capsys, tiny, tmp_pat
     assert {name for name in same if (packs[0] / name).read_bytes() != (packs[1] / name).read_bytes()} == set()
     manifest = json.loads((packs[0] / "manifest.json").read_text())
     assert manifest["settings"]["command"].startswith("python -m interpret.report ")
-    assert manifest["models"][1]["sha256"] == checkpoint.sha256(tiny / "hard_threshold.pt")
+    assert manifest["models"][1]["sha256"] == sha256(tiny / "hard_threshold.pt")
     assert set(pd.read_csv(packs[0] / "tables/tau_sweep.csv")["tau"]) == {0.0, 0.02, 0.03}
 
 

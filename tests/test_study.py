@@ -8,10 +8,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pandas.testing import assert_frame_equal
 
 from interpret.attributions import ATTRIBUTIONS
-from interpret.checkpoint import LoadedModel
 from interpret.data import fit, fit_mask, load_data
 from interpret.errors import InterpretError
 from interpret.indicators import INDICATORS
+from interpret.loaded_model import LoadedModel
 from interpret.observation import observe
 from interpret.study import Study, run_study
 from interpret.sweep import default_taus, tau_sweep

@@ -17,8 +17,10 @@ from interpret.data import as_tensors, load_data, normalise
 from interpret.errors import InterpretError
 from interpret.mechanisms import MECHANISMS
 from interpret.train import loop, optimisation, record
-from interpret.train.augmentation import augment, shift
+from interpret.train.augmentation import augment, seed_policies, shift
+from interpret.train.card import card
 from interpret.train.command import main
+from interpret.train.loading import make_loader
 from interpret.train.recipe import TRACKED, Recipe
 from interpret.train.run import Run
 
@@ -190,6 +192,7 @@ def test_a_loss_that_is_nan_ends_in_one_line_and_no_file(tmp_path, capsys):
         (["--backbone", "vit_none"], "timm has no backbone 'vit_none'"),
         (["--warmup-epochs", "1"], "--warmup-epochs 1.0 leaves none of 1 epochs"),
         (["--lr", "nan"], "AdamW refuses --lr nan"),
+        (["--aa", "more"], "timm has no policy 'more' for --aa"),
     ],
 )
 def test_what_the_user_gets_wrong_is_said_in_one_line(tmp_path, capsys, arguments, message):
@@ -256,6 +259,24 @@ def test_augmentation_flips_as_often_as_it_is_told(vflip, upside_down):
     assert abs((flipped[:, 0] == 0).all(dim=1).sum().item() - upside_down) <= (40 if vflip == 0.5 else 0)
 
 
+def test_policies_of_timm_change_the_training_images_alone_and_by_the_seed(small):
+    data = loop.some(load_data("shapes"), 12)
+
+    def images(aa, *seed):
+        seed_policies(*seed)
+        return torch.cat([batch for batch, _ in make_loader(data, (64, 48), 5, shuffle=False, aa=aa)])
+
+    plain, first, again, other = images(None), images("rand-m9", 1, 2), images("rand-m9", 1, 2), images("rand-m9", 1, 3)
+    assert (first.dtype, first.shape) == (plain.dtype, plain.shape) == (torch.uint8, (12, 3, 64, 48))
+    assert_close(first, again, rtol=0, atol=0)
+    assert not torch.equal(first, plain)
+    assert not torch.equal(first, other)
+    spec = small.spec(data.classes)
+    run = Run.start(replaced(small, aa="rand-m9"), spec, spec.build(), dict.fromkeys(("train", "test"), data))
+    seen = {split: type(loader.dataset).__name__ for split, loader in run.loaders.items()}
+    assert seen == {"train": "Augmented", "test": "TensorDataset"}
+
+
 @pytest.mark.parametrize("path", [needing_data(path, path.stem.startswith("shapes")) for path in BUNDLED])
 def test_a_bundled_checkpoint_is_as_good_as_it_says(path, request):
     model = checkpoint.load(path)
@@ -268,7 +289,12 @@ def test_a_bundled_checkpoint_is_as_good_as_it_says(path, request):
 
 
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
-def test_the_card_of_a_bundled_checkpoint_repeats_its_record(path):
+def test_a_bundled_checkpoint_lies_beside_its_card(path):
+    assert path.with_suffix(".md").read_text() == card(checkpoint.load(path))
+
+
+@pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
+def test_the_list_of_bundled_checkpoints_repeats_their_records(path):
     told = checkpoint.load(path).record
     right, images = round(told["test_accuracy"] * told["images"]["test"]), told["images"]["test"]
     interval = binomtest(right, images).proportion_ci(0.95, "wilson")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -16,11 +17,13 @@ from numpy.testing import assert_allclose
 from torch.testing import assert_close
 
 from interpret import checkpoint
-from interpret.data import load_data
+from interpret.data import load_data, normalise
 from interpret.mechanisms import MECHANISMS
 from interpret.train import command, comparison, initialisation, loop, optimisation
+from interpret.train import run as train_run
 from interpret.train.presets import PRESETS
 from interpret.train.recipe import Recipe
+from tests.files import write_fashionmnist, write_tree
 
 SMALL = ["--limit=24", "--batch-size=8", "--device=cpu", "--img-size=64", "--patch-size=16", "--embed-dim=12"]
 SMALL += ["--depth=2", "--num-heads=3", "--track=active_tokens", "--no-amp", "--warmup-epochs=0"]
@@ -72,13 +75,18 @@ def test_the_presets_of_the_papers_are_those_of_their_sources():
     assert (notebook.patience, notebook.eta_min, notebook.init) == (3, 1e-5, "pretrained")
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name == "shapes-tiny" else pytest.mark.data) for name in TINY]
-)
-def test_every_tiny_preset_runs_an_epoch(name, tmp_path, request, capsys):
-    data = PRESETS[name].recipe.data
-    if data != "shapes":
-        data = f"{data}:{request.getfixturevalue('data_root')}"
+@pytest.fixture
+def roots(tmp_path):
+    """A few images of every data set that a tiny preset learns from, in its published layout."""
+    folders = {f"{split}/{name}": 20 for split in ("train", "test") for name in ("cat", "dog")}
+    cifar = write_tree(tmp_path / "cifar10", folders)
+    fashion = write_fashionmnist(tmp_path, {"train": 40, "t10k": 20})
+    return {"shapes": "shapes", "cifar10": f"cifar10:{cifar}", "fashionmnist": f"fashionmnist:{fashion}"}
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_every_tiny_preset_runs_an_epoch(name, roots, tmp_path):
+    data = roots[PRESETS[name].recipe.data]
     out = tmp_path / "model.pt"
     given = ["--preset", name, "--data", data, "--limit", "16", "--epochs", "1", "--warmup-epochs", "0", "--device=cpu"]
     assert command.main([*given, "--out", str(out)]) == 0
@@ -127,6 +135,7 @@ def test_a_comparison_tells_a_better_arm_from_an_equal_one():
 def test_a_killed_run_goes_on_bit_for_bit(tmp_path):
     whole, cut = tmp_path / "whole.pt", tmp_path / "cut.pt"
     given = ["--data", "shapes", *SMALL, "--epochs=12", "--patience=12", "--mechanism=svda", "--ema=0.9", "--shift=2"]
+    given += ["--aa=rand-m9-mstd0.5"]
     assert failure(run(*given, "--out", whole)) == ""
     second, state = run(*given, "--out", cut), cut.with_suffix(".resume")
     while not state.exists() and second.poll() is None:
@@ -141,6 +150,62 @@ def test_a_killed_run_goes_on_bit_for_bit(tmp_path):
     histories = [[{k: v for k, v in row.items() if k not in drop} for row in model.history] for model in (one, other)]
     assert histories[0] == histories[1]
     assert not state.exists()
+
+
+def too_much_memory(images, mean, std):
+    return torch.empty(10**15)
+
+
+def diverged(images, mean, std):
+    return normalise(images, mean, std) * torch.nan
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (too_much_memory, "memory does not suffice for batches of 8; lower --batch-size and raise --accumulate"),
+        (diverged, "the training loss became nan after 3 updates; lower --lr"),
+    ],
+)
+def test_what_breaks_in_an_epoch_leaves_the_one_before(broken, message, tmp_path, capsys, monkeypatch):
+    given = ["--data", "shapes", *SMALL, "--epochs=2", "--out", str(tmp_path / "a.pt")]
+    state = tmp_path / "a.resume"
+    with monkeypatch.context() as patch:
+        patch.setattr(train_run, "normalise", lambda *given: broken(*given) if state.exists() else normalise(*given))
+        assert command.main(given) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert (captured.out, captured.err.count("error")) == ("", 1)
+    assert pd.read_csv(tmp_path / "a.history.csv")["epoch"].unique().tolist() == [1]
+    AcceleratorState._reset_state(reset_partial_state=True)
+    assert command.main([*given, "--resume"]) == 0
+    assert len(checkpoint.load(tmp_path / "a.pt").history) == 2
+
+
+@pytest.fixture
+def full_disk():
+    """A call after which the operating system refuses every file larger than a kilobyte."""
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, usual[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+
+
+def test_a_full_disk_leaves_the_epoch_before(full_disk, tmp_path, capsys, monkeypatch):
+    given = ["--data", "shapes", *SMALL, "--epochs=3", "--out", str(tmp_path / "a.pt")]
+    state, epoch = tmp_path / "a.resume", train_run.Run.epoch
+
+    def fill_up_in_the_second(run, number):
+        if number == 2:
+            full_disk()
+        return epoch(run, number)
+
+    monkeypatch.setattr(train_run.Run, "epoch", fill_up_in_the_second)
+    assert command.main(given) == 2
+    said = capsys.readouterr().err
+    assert "a.resume cannot be written (" in said
+    assert "free some space" in said
+    assert len(checkpoint.read(state)["history"]) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"a.resume", "a.history.csv"}
 
 
 def test_another_recipe_is_not_resumed(tmp_path, capsys, monkeypatch):
@@ -237,3 +302,11 @@ def test_what_the_user_gets_wrong_is_said_in_one_line(arguments, message, tmp_pa
     captured = capsys.readouterr()
     assert message in captured.err
     assert (captured.out, captured.err.count("\n")) == ("", 1)
+
+
+def test_an_arm_alone_is_the_baseline():
+    root = Path(__file__).parents[1] / "checkpoints"
+    data = loop.some(load_data("shapes", "test"), 20)
+    table = comparison.compare({"softmax": [checkpoint.load(root / "shapes-softmax.pt")]}, data)
+    assert table.loc[0, ["difference", "p", "p_holm", "verdict"]].isna().all()
+    assert "| baseline |" in comparison.to_markdown(table)

@@ -24,10 +24,9 @@ def cls_attention(trace: Trace, *, layer: int = -1, head: int | None = None) -> 
         head: index of the head; None takes the mean over heads.
     """
     layers = trace.need("weights")
-    if not -len(layers) <= layer < len(layers) or not (head is None or 0 <= head < layers.shape[2]):
-        raise InterpretError(
-            f"layer {layer}, head {head}: the model has {len(layers)} layers of {layers.shape[2]} heads"
-        )
+    depth, _, heads, *_ = layers.shape
+    if not -depth <= layer < depth or not (head is None or 0 <= head < heads):
+        raise InterpretError(f"layer {layer}, head {head}: the model has {depth} layers of {heads} heads")
     weights = layers[layer]
     fused = weights.mean(dim=1) if head is None else weights[:, head]
     return trace.grid.fold(trace.readout.to(fused.dtype) @ fused)

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 
 from interpret import plots
 from interpret.study import Study
+from interpret.style import marker_of
 
 WEIGHTS = ("qk_weight", "sigma")
 """Spectra that belong to the weights and not to an image."""
@@ -37,14 +38,7 @@ def title(model: dict) -> str:
 def model_legend(study: Study, figure: Figure, extra: Sequence[Line2D] = ()) -> None:
     """A legend under the axes: each model in its colour with its rule, then what else the lines mean."""
     handles = [
-        Line2D(
-            [],
-            [],
-            color=color,
-            marker=plots.MARKERS[index % len(plots.MARKERS)],
-            markerfacecolor="white",
-            label=_entry(model),
-        )
+        Line2D([], [], color=color, marker=marker_of(index), markerfacecolor="white", label=_entry(model))
         for index, (model, color) in enumerate(zip(study.models, plots.colors(len(study.models)), strict=True))
     ]
     figure.legend(handles=[*handles, *extra], loc="outside lower center", ncols=2)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from interpret.checkpoint import LoadedModel
 from interpret.errors import InterpretError
+from interpret.loaded_model import LoadedModel
 from interpret.mechanisms import Mechanism, _thresholding
 from interpret.tensors import LayerAttention
 

@@ -16,6 +16,7 @@ from interpret.loaded_model import LoadedModel
 from interpret.mechanisms import MECHANISMS
 from interpret.report.pack import check_free, write_pack
 from interpret.study import run_study
+from interpret.sweep import own_taus
 
 
 def report(arguments: argparse.Namespace) -> Path:
@@ -107,6 +108,6 @@ def split_taus(arguments: argparse.Namespace) -> tuple[float | None, tuple[float
 
 
 def taus(arguments: argparse.Namespace, models: Sequence[LoadedModel]) -> list[float] | None:
-    """The sweep that is asked for, with every tau that a model was trained with; None asks for the usual one."""
+    """The sweep that is asked for, with the models' own thresholds; None asks for the usual one."""
     asked = split_taus(arguments)[1]
-    return [*asked, *(model.spec.options["tau"] for model in models if "tau" in model.spec.options)] if asked else None
+    return [*asked, *own_taus(models)] if asked else None

@@ -1,8 +1,16 @@
-"""Light augmentation of a batch, where the batch lies."""
+"""Light augmentation of a batch, where the batch lies; timm's policies for one image."""
 
+import random
+from collections.abc import Callable
+
+import numpy as np
 import torch
 from jaxtyping import UInt8
+from PIL import Image
+from timm.data.auto_augment import auto_augment_transform, rand_augment_transform
 from torch import Tensor
+
+from interpret.errors import InterpretError
 
 Bytes = UInt8[Tensor, "batch channel height width"]
 
@@ -37,3 +45,25 @@ def shift(images: Bytes, reach: int) -> Bytes:
 def _moved(batch: int, length: int, reach: int, device: torch.device) -> Tensor:
     offset = torch.randint(-reach, reach + 1, (batch, 1), device=device)
     return (torch.arange(length, device=device) + offset).clamp(0, length - 1)
+
+
+def policy(name: str, size: tuple[int, int]) -> Callable[[Image.Image], Image.Image]:
+    """timm's RandAugment ("rand-m9-mstd0.5") or AutoAugment ("original") for images of this (height, width).
+
+    It draws from the generators of Python and NumPy: `seed_policies`.
+
+    Raises:
+        InterpretError: timm has no policy of that name.
+    """
+    make = rand_augment_transform if name.startswith("rand") else auto_augment_transform
+    try:
+        return make(name, {"translate_const": int(0.45 * min(size)), "img_mean": (128, 128, 128)})
+    except (AssertionError, ValueError, LookupError) as error:
+        raise InterpretError(f"timm has no policy {name!r} for --aa; name one such as rand-m9-mstd0.5") from error
+
+
+def seed_policies(*numbers: int) -> None:
+    """Make what the policies draw from now on a function of these numbers alone."""
+    (seed,) = np.random.SeedSequence(numbers).generate_state(1)
+    random.seed(int(seed))
+    np.random.seed(seed)  # noqa: NPY002 (timm draws from the old generator)

@@ -81,6 +81,7 @@ def _add_recipe(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--shift", type=int, metavar="N", help="random shift, pixels (0)")
     group.add_argument("--hflip", type=float, metavar="P", help="left-right flip probability (0.5)")
     group.add_argument("--vflip", type=float, metavar="P", help="upside-down probability (0)")
+    group.add_argument("--aa", metavar="NAME", help="timm's RandAugment or AutoAugment, e.g. rand-m9-mstd0.5 (none)")
     group.add_argument("--limit", type=_positive, metavar="N", help="use at most N images of each split")
     group.add_argument("--track", type=_names, metavar="NAME,NAME", help="indicators after every epoch; '' for none")
     group.add_argument("--device", choices=("auto", "cpu", "cuda"), help="(auto)")

@@ -14,6 +14,8 @@ from interpret.loaded_model import LoadedModel
 from interpret.statistics import bootstrap_interval, holm, sign_flip_p
 
 BATCH = 256
+COLUMNS = ["arm", "rule", "tau_n", "seeds", "images", "parameters", "accuracy", "accuracy_low", "accuracy_high"]
+COLUMNS += ["difference", "difference_low", "difference_high", "p", "verdict", "seconds_per_epoch", "overhead"]
 HEADINGS = {
     "rule": "selection",
     "tau_n": "tau N",
@@ -34,8 +36,8 @@ def compare(arms: Mapping[str, Sequence[LoadedModel]], data: Dataset) -> pd.Data
 
     Intervals resample seeds and images, the p values images alone; `p_holm` is adjusted for the number of arms. The
     verdict is "higher" or "lower" where the interval of the difference excludes zero, else "not shown"; of one seed it
-    says so, for then it is about two models and not about two methods. Accuracies
-    and differences are shares; `overhead` is the time of the fastest epoch over the baseline's, minus one.
+    says so, for then it is about two models and not about two methods. Accuracies and differences are shares;
+    `overhead` is the time of the fastest epoch over the baseline's, minus one. What compares is NaN for the baseline.
 
     Args:
         arms: the models of each arm, one a seed, in the same order of seeds.
@@ -52,10 +54,8 @@ def compare(arms: Mapping[str, Sequence[LoadedModel]], data: Dataset) -> pd.Data
         accuracy = {"accuracy": right[arm].mean(), "accuracy_low": low, "accuracy_high": high}
         time = {"seconds_per_epoch": pace[arm], "overhead": pace[arm] / pace[baseline] - 1}
         rows.append(_facts(arm, models, data) | accuracy | against | time)
-    table = pd.DataFrame(rows)
-    if len(table) > 1:
-        table.loc[1:, "p_holm"] = holm(table.loc[1:, "p"].to_numpy(dtype=float))
-    return table
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    return table.assign(p_holm=[np.nan, *holm(table["p"].to_numpy(dtype=float)[1:])])
 
 
 def to_markdown(table: pd.DataFrame) -> str:
@@ -65,7 +65,7 @@ def to_markdown(table: pd.DataFrame) -> str:
         accuracy=[_percent(row) for row in table.to_dict("records")],
         difference=[_points(row) for row in table.to_dict("records")],
         p_holm=[f"{value:.3g}" if value == value else "-" for value in table["p_holm"]],
-        verdict=table["verdict"].fillna("baseline"),
+        verdict=table["verdict"].astype(object).fillna("baseline"),
         seconds_per_epoch=[f"{value:.0f}" for value in table["seconds_per_epoch"]],
         overhead=[f"{100 * value:+.0f} %" for value in table["overhead"]],
         parameters=[f"{value:,}" for value in table["parameters"]],
@@ -105,7 +105,7 @@ def _difference(right: np.ndarray, baseline: np.ndarray) -> dict[str, Any]:
 
 
 def _seconds_per_epoch(models: Sequence[LoadedModel]) -> float:
-    return float(min([row["seconds"] for model in models for row in model.history]))
+    return min(row["seconds"] for model in models for row in model.history)
 
 
 @torch.no_grad()

@@ -3,12 +3,15 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from interpret import checkpoint, history
 from interpret.data import load_data
 from interpret.errors import InterpretError
+from interpret.files import write_atomically
 from interpret.loaded_model import LoadedModel
+from interpret.train.card import card
 from interpret.train.comparison import compare, to_markdown
 from interpret.train.loop import some, train
 from interpret.train.recipe import Recipe
@@ -19,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 def train_one(recipe: Recipe, out: Path, command: str, *, resume: bool = False) -> LoadedModel:
-    """Train into `out`; beside it, the history as it grows (.history.csv) and, until it is done, .resume.
+    """Train into `out`; beside it its card (.md), the history as it grows (.history.csv) and, until done, .resume.
 
     Raises:
         InterpretError: what `train` raises, and what cannot be written. The last epoch's .resume then stays.
@@ -28,11 +31,12 @@ def train_one(recipe: Recipe, out: Path, command: str, *, resume: bool = False) 
 
     def after_epoch(run: Run, progress: Progress) -> None:
         progress.save(run, state)
-        history.tidy(progress.history).to_csv(table, index=False)
+        write_atomically(table, partial(history.tidy(progress.history).to_csv, index=False))
 
     found = state if resume and state.exists() else None
     trained = train(recipe, out.stem, command, resume=found, after_epoch=after_epoch)
     checkpoint.save(out, trained, recipe.dtype)
+    write_atomically(out.with_suffix(".md"), lambda file: file.write_text(card(trained)))
     state.unlink(missing_ok=True)
     return trained
 
@@ -52,9 +56,9 @@ def train_arms(recipes: Sequence[Recipe], seeds: Sequence[int], folder: Path, co
     }
     baseline = recipes[0]
     table = compare(arms, some(load_data(baseline.data, "test"), baseline.limit))
-    table.to_csv(folder / "comparison.csv", index=False)
+    write_atomically(folder / "comparison.csv", partial(table.to_csv, index=False))
     page = folder / "comparison.md"
-    page.write_text(to_markdown(table))
+    write_atomically(page, lambda file: file.write_text(to_markdown(table)))
     return page
 
 

@@ -1,23 +1,30 @@
 """The splits as batches of bytes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.data import Dataset as TorchDataset
 
 from interpret.data import Dataset, as_tensors
+from interpret.train.augmentation import policy
 
 IN_MEMORY_BYTES = 4e9
 """A split that would take more is decoded anew in every epoch, by worker processes."""
 
 
-def make_loader(data: Dataset, size: tuple[int, int], batch_size: int, *, shuffle: bool) -> DataLoader:
-    """Batches of (images as bytes, labels) of a split, after `fit` to `size`."""
-    if 3 * size[0] * size[1] * len(data) <= IN_MEMORY_BYTES:
-        return DataLoader(TensorDataset(*as_tensors(data, size)), batch_size, shuffle=shuffle)
-    return DataLoader(Decoded(data, size), batch_size, shuffle=shuffle, num_workers=torch.multiprocessing.cpu_count())
+def make_loader(data: Dataset, size: tuple[int, int], batch_size: int, *, shuffle: bool, aa: str | None) -> DataLoader:
+    """Batches of (images as bytes, labels) of a split, after `fit` to `size` and timm's policy `aa`."""
+    fits = 3 * size[0] * size[1] * len(data) <= IN_MEMORY_BYTES
+    images = TensorDataset(*as_tensors(data, size)) if fits else Decoded(data, size)
+    images = Augmented(images, policy(aa, size)) if aa else images
+    workers = 0 if fits else torch.multiprocessing.cpu_count()
+    return DataLoader(images, batch_size, shuffle=shuffle, num_workers=workers)
 
 
 @dataclass
@@ -33,3 +40,19 @@ class Decoded(TorchDataset):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         images, labels = as_tensors(self.data[index : index + 1], self.size)
         return images[0], labels[0]
+
+
+@dataclass
+class Augmented(TorchDataset):
+    """Images of `source` after a policy, drawn anew whenever one is asked for."""
+
+    source: Any
+    policy: Callable[[Image.Image], Image.Image]
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        image, label = self.source[index]
+        moved = np.array(self.policy(Image.fromarray(image.permute(1, 2, 0).numpy())))
+        return torch.from_numpy(moved).permute(2, 0, 1), label

@@ -31,6 +31,7 @@ class Recipe:
         ema: decay of a moving average of the weights, which is then what is validated and kept; None for none.
         shift: training images are moved by up to so many pixels.
         hflip, vflip: training images are turned left-right, upside down with this probability.
+        aa: timm's RandAugment or AutoAugment of training images, such as "rand-m9-mstd0.5"; None for none.
         track: indicators measured after every epoch.
         limit: at most so many images of each split, drawn with a fixed seed.
         amp: bfloat16 autocast.
@@ -57,6 +58,7 @@ class Recipe:
     shift: int = 0
     hflip: float = 0.5
     vflip: float = 0.0
+    aa: str | None = None
     limit: int | None = None
     device: str = "auto"
     amp: bool = False

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from interpret.data import Dataset, normalise
 from interpret.errors import InterpretError
 from interpret.loaded_model import ModelSpec
-from interpret.train.augmentation import augment
+from interpret.train.augmentation import augment, seed_policies
 from interpret.train.loading import make_loader
 from interpret.train.optimisation import adamw, cosine, moving_average
 from interpret.train.recipe import Recipe
@@ -51,8 +51,9 @@ class Run:
         """
         accelerator = _accelerator(recipe)
         size = tuple(vit.patch_embed.img_size)
+        aa = {"train": recipe.aa}
         loaders = {
-            split: make_loader(data, size, recipe.batch_size, shuffle=split == "train")
+            split: make_loader(data, size, recipe.batch_size, shuffle=split == "train", aa=aa.get(split))
             for split, data in datasets.items()
         }
         average = moving_average(vit, recipe, accelerator.device)
@@ -98,6 +99,7 @@ class Run:
 
     def _learn(self, number: int) -> tuple[float, float]:
         self.loaders["train"].set_epoch(number)
+        seed_policies(self.recipe.seed, number, self.accelerator.process_index)
         self.model.train()
         meter = self._meter()
         for images, labels in self._batches("train", f"epoch {number}/{self.recipe.epochs}"):

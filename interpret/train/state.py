@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class Progress:
             "updates": run.updates,
             "random": [torch.get_rng_state(), *torch.cuda.get_rng_state_all()],
         }
-        write_atomically(path, payload)
+        write_atomically(path, partial(torch.save, payload))
 
     @classmethod
     def restore(cls, run: Run, path: Path) -> "Progress":

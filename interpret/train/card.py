@@ -1,0 +1,86 @@
+"""The card of a trained model: what a reader must know before they trust a figure of it."""
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from interpret import history
+from interpret.indicators import INDICATORS
+from interpret.loaded_model import LoadedModel
+from interpret.statistics import wilson_interval
+from interpret.train.tracking import TRACKED_IMAGES
+
+SAID_ELSEWHERE = ("data", "mechanism", "options", "backbone", "architecture", "epochs", "seed", "track", "save_dtype")
+
+
+def card(model: LoadedModel) -> str:
+    """A page in Markdown, from the file's own record: command, data, accuracy with its interval, indicators, limits."""
+    environment = Environment(
+        loader=PackageLoader("interpret.train", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        keep_trailing_newline=True, autoescape=False,
+    )  # fmt: skip
+    return environment.get_template("card.md").render(
+        model=model,
+        record=model.record,
+        recipe=model.record["recipe"],
+        facts=_facts(model),
+        indicators=_indicators(model),
+        images=min(TRACKED_IMAGES, model.record["images"]["validation"]),
+        limits=_limits(model),
+    )
+
+
+def _facts(model: LoadedModel) -> dict[str, str]:
+    record, recipe = model.record, model.record["recipe"]
+    images, best = record["images"], record["best_epoch"]
+    low, high = wilson_interval(record["test_accuracy"], images["test"])
+    kept = model.history[best - 1]["validation_accuracy"]
+    return {
+        "attention": _attention(model),
+        "architecture": f"{model.spec.backbone} with {_listed(recipe['architecture'])}; N = {model.grid.tokens} tokens",
+        "data": f"{recipe['data'].partition(':')[0]}: {images['train']:,} training, {images['validation']:,} "
+        f"validation, {images['test']:,} test images; what validates is never the test part",
+        "weights": f"of epoch {best} of {len(model.history)}, the highest validation accuracy ({100 * kept:.2f} %); "
+        f"kept as {recipe['save_dtype']}, but what a mechanism learns as float32",
+        "accuracy": f"{100 * record['test_accuracy']:.2f} % (n = {images['test']:,}, measured once), 95 % interval "
+        f"(Wilson) {100 * low:.2f} to {100 * high:.2f} %",
+        "time": f"{record['seconds'] / 60:.0f} min on {record['machine']}, reading the data included",
+        "versions": _listed(record["versions"]),
+        "recipe": _listed({name: value for name, value in recipe.items() if name not in SAID_ELSEWHERE}),
+    }
+
+
+def _attention(model: LoadedModel) -> str:
+    tau = model.spec.options.get("tau")
+    return model.spec.rule if tau is None else f"{model.spec.rule}, tau N = {tau * model.grid.tokens:.2f}"
+
+
+def _listed(values: dict[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items() if value is not None)
+
+
+def _indicators(model: LoadedModel) -> list[dict[str, str]]:
+    table = history.indicators(model.history)
+    kept = table[table["epoch"] == model.record["best_epoch"]]
+    pairs = kept[["indicator", "kind"]].drop_duplicates().itertuples(index=False)
+    return [
+        _row(name, kind, kept.loc[(kept["indicator"] == name) & (kept["kind"] == kind), "value"])
+        for name, kind in pairs
+    ]
+
+
+def _row(name: str, kind: str, values: pd.Series) -> dict[str, str]:
+    entry = INDICATORS[name]
+    numbers = {each: f"{values.agg(each):.3g}" for each in ("mean", "min", "max")}
+    return {"label": entry.label, "kind": kind, "unit": entry.unit} | numbers
+
+
+def _limits(model: LoadedModel) -> list[str]:
+    limits = [
+        "One seed: the interval covers the drawing of test images, not of seeds. A difference to another model is one "
+        "between two models, no evidence about their mechanisms.",
+        "The order of floating-point sums differs between machines and thread counts: a run elsewhere gives other "
+        "weights and about the same accuracy.",
+    ]
+    if "tau" in model.spec.options:
+        limits.append("A tau has its meaning only beside N: what is at or below tau N times the uniform 1/N is cut.")
+    return limits
