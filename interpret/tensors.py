@@ -12,6 +12,7 @@ Logits = Float[Tensor, "batch class_"]
 Target = Int[Tensor, "batch"]
 
 Tokens = Float[Tensor, "batch token feature"]
+LayerTokens = Float[Tensor, "layer batch token feature"]
 Features = Float[Tensor, "batch channel row col"]
 
 LayerAttention = Float[Tensor, "batch head query key"]

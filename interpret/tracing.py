@@ -15,14 +15,14 @@ from interpret.data import preprocess
 from interpret.errors import InterpretError, MissingTensorError
 from interpret.hygiene import untouched
 from interpret.loaded_model import LoadedModel
-from interpret.tensors import Attention, Features, Images, Logits, Target, Tokens
+from interpret.tensors import Attention, Features, Images, LayerTokens, Logits, Target, Tokens
 
-STAGES = ("scores", "probs", "weights", "gradient")
+STAGES = ("inputs", "scores", "probs", "weights", "gradient")
 PASS_BYTES = {"cpu": 300e6, "cuda": 4e9}
 """Activations live for one pass only: as many images go into a pass as keep theirs below this."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Trace:
     """What was seen in one forward and one backward pass; every map and indicator is a pure function of it.
 
@@ -30,7 +30,8 @@ class Trace:
         model: the model that was looked at, for what by nature needs more passes.
         target: the class explained, one an image.
         residual, normed: tokens entering the last block, and after its `norm1`.
-        mechanism: of the last block when it was looked at; an intervention may be over when a map is made.
+        mechanisms: of the blocks when they were looked at; an intervention may be over when a map is made.
+        inputs: tokens entering the attention of each block, after its `norm1`; None where not kept.
         scores, probs, weights: attention before the softmax, after it, and after selection (None where not kept;
             `probs` and `weights` are one tensor where the mechanism selects nothing).
         gradient: d logit[target] / d weights, None where not kept. It need not be 0 where a weight was cut to 0.
@@ -42,7 +43,8 @@ class Trace:
     logits: Logits
     residual: Tokens
     normed: Tokens
-    mechanism: nn.Module
+    mechanisms: tuple[nn.Module, ...]
+    inputs: LayerTokens | None = None
     scores: Attention | None = None
     probs: Attention | None = None
     weights: Attention | None = None
@@ -52,7 +54,7 @@ class Trace:
         kept = ", ".join(stage for stage in STAGES if getattr(self, stage) is not None)
         return f"Trace({len(self.images)} images, {self.model!r}, kept: {kept})"
 
-    def need(self, stage: str) -> Attention:
+    def need(self, stage: str) -> Tensor:
         """The kept tensor of that name.
 
         Raises:
@@ -81,7 +83,7 @@ class Trace:
 
     def tail(self) -> vits.Tail:
         """The rest of the model as a function of `features`; use it inside `untouched`."""
-        return vits.Tail(self.model.model, self.mechanism, self.residual, self.normed[:, : self.grid.prefix])
+        return vits.Tail(self.model.model, self.mechanisms[-1], self.residual, self.normed[:, : self.grid.prefix])
 
 
 def trace(
@@ -95,8 +97,8 @@ def trace(
 
     Args:
         target: class to explain, one for all or one an image; None explains the predicted class of each image.
-        keep: which of "scores", "probs", "weights", "gradient" stay: each costs layers x heads x N x N floats an
-            image. A gradient costs one backward pass and is made only when it is named here.
+        keep: which of "inputs", "scores", "probs", "weights", "gradient" stay: each but the first costs layers x
+            heads x N x N floats an image. A gradient costs one backward pass and is made only when it is named here.
 
     Raises:
         InterpretError: images of another size, a target that is no class, an unknown name in `keep`.
@@ -110,8 +112,8 @@ def trace(
         for first in range(0, len(pixels), step):
             part = slice(first, first + step)
             record.look(pixels[part], targets[part] if targets is not None else None, part)
-        mechanism = model.model.blocks[-1].attn.mechanism
-        return Trace(model=model, images=pixels, mechanism=mechanism, **record.tensors())
+        mechanisms = tuple(block.attn.mechanism for block in model.model.blocks)
+        return Trace(model=model, images=pixels, mechanisms=mechanisms, **record.tensors())
 
 
 def _images_per_pass(model: LoadedModel, device: str) -> int:
@@ -131,10 +133,13 @@ class _Record:
         self.aliased = not selects and {"probs", "weights"} <= set(keep)
         self.stages = [stage for stage in STAGES if stage in keep and not (self.aliased and stage == "probs")]
         tokens, attention = vits.patch_grid(vit).tokens, vit.blocks[0].attn
-        shape = (len(vit.blocks), batch, attention.num_heads, tokens, tokens)
+        shapes = dict.fromkeys(STAGES, (attention.num_heads, tokens, tokens)) | {"inputs": (tokens, vit.embed_dim)}
         like = attention.qkv.weight
         dtype = torch.promote_types(like.dtype, torch.float32)
-        self.kept = {stage: torch.empty(shape, dtype=dtype, device=like.device) for stage in self.stages}
+        layers = len(vit.blocks), batch
+        self.kept = {
+            stage: torch.empty(layers + shapes[stage], dtype=dtype, device=like.device) for stage in self.stages
+        }
         self.parts: dict[str, list[Tensor]] = {name: [] for name in ("logits", "target", "residual", "normed")}
 
     def look(self, pixels: Images, target: Target | None, part: slice) -> None:
@@ -162,7 +167,8 @@ class _Record:
             for stage in self.stages:
                 if stage != "gradient":
                     copy = partial(_copy_into, self.kept[stage][layer, part])
-                    hooks.callback(getattr(block.attn, stage).register_forward_hook(copy).remove)
+                    tap = block.norm1 if stage == "inputs" else getattr(block.attn, stage)
+                    hooks.callback(tap.register_forward_hook(copy).remove)
             if self.backward:
                 hold = partial(_hold, live)
                 hooks.callback(block.attn.weights.register_forward_hook(hold).remove)

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from interpret.errors import InterpretError, UnsupportedModelError
 from interpret.mechanisms import MECHANISMS, Mechanism
-from interpret.tensors import Features, Logits, Tokens
+from interpret.tensors import Features, LayerAttention, Logits, Tokens
 
 
 class Tap(nn.Identity):
@@ -65,18 +65,25 @@ class Attention(nn.Module):
 
     def project(self, x: Tokens) -> tuple[Tensor, Tensor, Tensor]:
         """q, k as they enter the dot product and v, each (batch head token d)."""
+        q, k, v = self.split(x)
+        return *self.mechanism.project(q, k), v
+
+    def split(self, x: Tokens) -> tuple[Tensor, Tensor, Tensor]:
+        """q, k and v as the mechanism receives them, each (batch head token d)."""
         qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim))
         q, k, v = qkv.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
-        q, k = self.mechanism.project(self.q_norm(q), self.k_norm(k))
-        return q, k, v
+        return self.q_norm(q), self.k_norm(k), v
 
-    def _explicit(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
+    def attend(self, q: Tensor, k: Tensor, bias: Tensor | None = None) -> LayerAttention:
+        """The weights of q and k as `project` gives them, through the taps."""
         scores = (q * self.scale) @ k.transpose(-2, -1)
         scores = self.scores(scores if bias is None else scores + bias)
         probs = self.probs(_softmax(scores, masked=bias is not None))
         with torch.autocast(probs.device.type, enabled=False):
-            weights = self.weights(self.mechanism.select(probs))
-        return self.attn_drop(weights.to(v.dtype)) @ v
+            return self.weights(self.mechanism.select(probs))
+
+    def _explicit(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
+        return self.attn_drop(self.attend(q, k, bias).to(v.dtype)) @ v
 
 
 def _slow_when_fused(q: Tensor) -> bool:
@@ -177,7 +184,7 @@ class Tail(nn.Module):
         tokens = torch.cat([self.prefix, self.tap(features).flatten(2).transpose(1, 2)], dim=1)
         block = self.vit.blocks[-1]
         read = self.prefix.shape[1] if self.vit.global_pool == "token" else tokens.shape[1]
-        with _installed(self.mechanism, block.attn):
+        with installed(self.mechanism, block.attn):
             attended = block.attn(tokens, queries=read)
         x = self.residual[:, :read] + block.drop_path1(block.ls1(attended))
         x = x + block.drop_path2(block.ls2(block.mlp(block.norm2(x))))
@@ -185,7 +192,8 @@ class Tail(nn.Module):
 
 
 @contextmanager
-def _installed(mechanism: nn.Module, attention: nn.Module) -> Iterator[None]:
+def installed(mechanism: nn.Module, attention: nn.Module) -> Iterator[None]:
+    """Scope in which `attention` forms its weights by `mechanism`."""
     own, attention.mechanism = attention.mechanism, mechanism
     try:
         yield

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
+from interpret.figures import svda_indicators
 from interpret.study import Study
 
 NAMES = ("plain", "selective", "svda")
@@ -14,6 +15,7 @@ TAUS = (0.0, 0.01, 0.05)
 ROWS, COLS = 4, 6
 LAYERS, HEADS, TOKENS = 2, 3, ROWS * COLS + 1
 ATTRIBUTIONS = ("rollout", "layer_grad_cam")
+TRACKED = [("active_tokens", ""), ("sparsity", ""), *svda_indicators.PANELS]
 INDICATORS = {
     "active_tokens": ("", "tokens"),
     "sparsity": ("", "share"),
@@ -49,10 +51,11 @@ def synthetic_study(*, labelled: bool = True, history: bool = True, dead: tuple[
 
 
 def _tracked() -> pd.DataFrame:
-    rows = itertools.product(NAMES, (1, 2), range(LAYERS), range(HEADS), ("active_tokens", "sparsity"))
-    columns = ["model", "epoch", "layer", "head", "indicator"]
-    table = pd.DataFrame(rows, columns=columns)
-    return table.assign(kind="", value=table["epoch"] + 0.5 * table["layer"] + 0.1 * table["head"])
+    rows = itertools.product(NAMES, (1, 2), range(LAYERS), range(HEADS), TRACKED)
+    table = pd.DataFrame(rows, columns=["model", "epoch", "layer", "head", "pair"])
+    table[["indicator", "kind"]] = table.pop("pair").tolist()
+    table = table[(table["kind"] != "sigma") | (table["model"] == "svda")]
+    return table.assign(value=table["epoch"] + 0.5 * table["layer"] + 0.1 * table["head"])
 
 
 def _model(name: str) -> dict:

@@ -1,4 +1,5 @@
 import sys
+from collections import Counter
 from dataclasses import replace
 
 import matplotlib as mpl
@@ -10,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from interpret import plots
 from interpret.figures import FIGURES
+from interpret.indicators import INDICATORS
 from tests.synthetic import ATTRIBUTIONS, IMAGES, NAMES, TAUS, TOKENS, synthetic_study
 
 
@@ -215,7 +217,24 @@ def test_more_models_than_markers_can_be_drawn(study):
 
 
 def test_indicators_by_epoch_are_the_means_over_heads(drawn, study):
-    left, right = drawn["indicators_by_epoch"]["indicators_by_epoch_sparsity"].axes
-    mine = study.tables["tracked"].query("model == 'plain' and indicator == 'sparsity'")
-    assert_allclose(left.lines[0].get_ydata(), mine.groupby("epoch")["value"].mean())
-    assert_allclose(right.lines[0].get_ydata(), mine.query("epoch == 2").groupby("layer")["value"].mean())
+    pages = drawn["indicators_by_epoch"]
+    assert set(pages) == {"indicators_by_epoch", "indicators_by_epoch_sigma"}
+    for page, indicator, model in (("", "sparsity", "plain"), ("_sigma", "effective_rank", "svda")):
+        left, right = [ax for ax in pages[f"indicators_by_epoch{page}"].axes if is_about(ax, indicator)]
+        mine = study.tables["tracked"].query(f"model == '{model}' and indicator == '{indicator}'")
+        assert_allclose(left.lines[0].get_ydata(), mine.groupby("epoch")["value"].mean())
+        assert_allclose(right.lines[0].get_ydata(), mine.query("epoch == 2").groupby("layer")["value"].mean())
+
+
+def is_about(ax, indicator):
+    return ax.get_title().startswith(INDICATORS[indicator].label)
+
+
+def test_the_six_svda_indicators_fill_twelve_panels(drawn):
+    axes = drawn["svda_indicators"]["svda_indicators"].axes
+    titles = Counter(ax.get_title() for ax in axes)
+    assert set(titles.values()) == {2}
+    assert {title for title in titles if title.endswith(" of sigma")} == {
+        "spectral entropy of sigma", "effective rank of sigma", "spectral sparsity of sigma",
+    }  # fmt: skip
+    assert Counter(ax.get_xlabel() for ax in axes) == {"epoch": 6, "layer": 6}

@@ -22,7 +22,7 @@ CASES = [
     pytest.param(name, golden, id=f"{name}: {sentence}")
     for name in INDICATORS
     for sentence, golden in GOLDEN[name].items()
-    if golden.inputs.get("gamma", 1.0) == 1.0
+    if not {"q", "before", "layer", "rows"} & set(golden.inputs)
 ]
 
 
@@ -40,15 +40,54 @@ def showing(seen: Trace, probs: torch.Tensor, tau: float | None = None) -> Trace
     """The trace with this attention (query key) everywhere, cut by the real hard rule where a tau is given."""
     wide = torch.as_tensor(probs, dtype=torch.float64)[None, None, None]
     weights = wide if tau is None else MECHANISMS["hard_threshold"].function(1, 1, tau=tau).select(wide[0])[None]
-    return dataclasses.replace(seen, scores=None, gradient=None, probs=wide, weights=weights)
+    return dataclasses.replace(seen, inputs=None, scores=None, gradient=None, probs=wide, weights=weights)
 
 
 def value(seen: Trace, name: str, **options) -> float:
     return INDICATORS[name].function(seen, **options).item()
 
 
+def queries_and_keys(seen, layer, image, head):
+    """By hand from the tokens that enter the attention."""
+    attn = seen.model.model.blocks[layer].attn
+    w, b = (parameter.detach().numpy().reshape(3, 3, 8, -1)[:2, head] for parameter in (attn.qkv.weight, attn.qkv.bias))
+    x = seen.inputs[layer, image].numpy()
+    return [x @ weight.T + bias[:, 0] for weight, bias in zip(w, b, strict=True)]
+
+
+def attention_of(seen, layer, tokens):
+    """What the real module attends to when these tokens enter it."""
+    attn, kept = seen.model.model.blocks[layer].attn, []
+    hook = attn.weights.register_forward_hook(lambda module, given, weights: kept.append(weights))
+    attn(tokens)
+    hook.remove()
+    return kept[0].detach().numpy()
+
+
+def robustness(seen, layer, image, head):
+    generator = torch.Generator().manual_seed(layer)
+    x = seen.inputs[layer, image]
+    before, moved = seen.weights[layer, image, head].numpy(), []
+    for _ in range(8):
+        noise = torch.randn(x.shape, generator=generator, dtype=torch.float64)
+        after = attention_of(seen, layer, (x + 0.05 * x.square().mean().sqrt() * noise)[None])[0, head]
+        moved.append(twins.perturbation_robustness(before, after))
+    return np.mean(moved)
+
+
 def twin(name, seen, layer, image, head):
     weights, probs = (getattr(seen, stage)[layer, image, head].numpy() for stage in ("weights", "probs"))
+    special = {
+        "angular_alignment": lambda: twins.angular_alignment(*queries_and_keys(seen, layer, image, head)),
+        "attention_distance": lambda: twins.attention_distance(weights, 4, 6, 8, 1),
+        "head_similarity": lambda: twins.head_similarity(seen.weights[layer, image].numpy())[head],
+        "perturbation_robustness": lambda: robustness(seen, layer, image, head),
+        "would_be_sparsity": lambda: twins.would_be_sparsity(probs, 0.005),
+    }
+    if name in special:
+        return special[name]()
+    if not INDICATORS[name].spectral and name not in COUNTED:
+        return getattr(twins, name)(weights)
     if name in COUNTED:
         kept = np.where(weights > 0, 1.0, 0.0)
         by_hand = {
@@ -58,8 +97,6 @@ def twin(name, seen, layer, image, head):
             "retained_mass": lambda: twins.retained_mass(np.where(kept, probs, 0), 0.0),
         }
         return by_hand[name]()
-    if name == "attention_entropy":
-        return twins.attention_entropy(weights)
     return getattr(twins, name)(twins.spectrum_attention(weights))
 
 
@@ -77,14 +114,50 @@ def test_every_indicator_has_a_twin_and_a_golden_number():
 @pytest.mark.parametrize(("name", "golden"), CASES)
 def test_golden_number(name, golden, plain):
     inputs = golden.inputs
+    options = {option: inputs[option] for option in ("gamma", "delta") if option in inputs}
     if "spectrum" in inputs:
-        found = value(showing(plain, np.diag(inputs["spectrum"])), name)
+        found = value(showing(plain, np.diag(inputs["spectrum"])), name, **options)
     elif "weights" in inputs:
         found = value(showing(plain, inputs["weights"]), name)
+    elif name == "would_be_sparsity":
+        found = value(showing(plain, inputs["probs"]), name, tau=inputs["tau"])
     else:
         found = value(showing(plain, inputs["probs"], inputs["tau"]), name)
     rows = len(inputs["probs"]) if name == "dead_rows" else 1
     assert_allclose(found, golden.expected / rows, rtol=0, atol=golden.tolerance)
+
+
+@pytest.mark.parametrize("golden", GOLDEN["head_similarity"].values(), ids=GOLDEN["head_similarity"])
+def test_golden_similarity_of_heads(golden, plain):
+    layer = torch.as_tensor(golden.inputs["layer"], dtype=torch.float64)[None, None]
+    kept = dict.fromkeys(("inputs", "scores", "gradient")) | {"probs": layer, "weights": layer}
+    found = INDICATORS["head_similarity"].function(dataclasses.replace(plain, **kept))
+    assert_allclose(found[0, 0], golden.expected, rtol=0, atol=golden.tolerance)
+
+
+@pytest.mark.parametrize(("variant", "name"), [("absolute", "abs"), ("weighted", "weighted")])
+def test_other_variants_of_alignment_agree_with_their_twins(variant, name, seen):
+    found = INDICATORS["angular_alignment"].function(seen, variant=variant)
+    for layer, image, head in np.ndindex(found.shape):
+        q, k = queries_and_keys(seen, layer, image, head)
+        weights = [seen.weights[layer, image, head].numpy()] if variant == "weighted" else []
+        expected = getattr(twins, f"angular_alignment_{name}")(q, k, *weights)
+        assert_allclose(found[layer, image, head], expected, rtol=0, atol=1e-10)
+
+
+def test_an_unknown_variant_is_refused(plain):
+    with pytest.raises(InterpretError, match="angular_alignment has no variant 'max'; available: mean, absolute"):
+        value(plain, "angular_alignment", variant="max")
+
+
+def test_robustness_belongs_to_the_mechanism_that_was_looked_at():
+    loaded = tiny()
+    with threshold(loaded, 0.1):
+        inside = trace(loaded, pictures(), keep=STAGES)
+        expected = INDICATORS["perturbation_robustness"].function(inside)
+    assert_close(INDICATORS["perturbation_robustness"].function(inside), expected, rtol=0, atol=0)
+    plain = INDICATORS["perturbation_robustness"].function(trace(loaded, pictures(), keep=STAGES))
+    assert (expected - plain).abs().min() > 1e-4
 
 
 @pytest.mark.parametrize("baseline", BASELINES, ids=str)
@@ -92,6 +165,8 @@ def test_a_threshold_on_unstructured_attention(baseline, plain):
     logits = baseline.spread * torch.randn(2000, 197, dtype=torch.float64)
     cut = showing(plain, logits.softmax(dim=-1), baseline.tau)
     tolerance = max(baseline.relative_tolerance, 0.02)
+    uncut = showing(plain, logits.softmax(dim=-1))
+    assert_allclose(value(uncut, "would_be_sparsity", tau=baseline.tau), baseline.sparsity, rtol=tolerance)
     assert_allclose(value(cut, "active_tokens"), baseline.active_tokens, rtol=tolerance)
     assert_allclose(value(cut, "sparsity"), baseline.sparsity, rtol=tolerance)
 
@@ -128,10 +203,10 @@ def test_dead_rows_are_counted_and_left_out_of_the_entropy(plain):
 
 
 def test_what_is_undefined_is_nan(plain):
-    dead = showing(plain, torch.full((5, 5), 0.2), 0.5)
-    assert [name for name in INDICATORS if math.isnan(value(dead, name))] == [
-        "attention_entropy", "effective_rank", "spectral_entropy",
-    ]  # fmt: skip
+    dead = showing(plain, torch.full((25, 25), 0.04), 0.5)
+    defined = {"active_tokens", "dead_rows", "retained_mass", "sparsity", "would_be_sparsity"}
+    of_inputs = {"angular_alignment", "perturbation_robustness"}
+    assert {name for name in set(INDICATORS) - of_inputs if not math.isnan(value(dead, name))} == defined
     assert (value(dead, "dead_rows"), value(dead, "sparsity"), value(dead, "retained_mass")) == (1, 1, 0)
     assert measure(dead, ["spectral_entropy"]).query("kind == 'attention'")["value"].isna().all()
 
@@ -149,7 +224,8 @@ def test_a_head_that_is_dead_in_the_real_model_is_measured():
 def test_values_lie_within_the_bounds_that_are_stated(name, seen):
     entry, tokens = INDICATORS[name], seen.grid.tokens
     sizes = {"0": 0, "1": 1, "N": tokens, "ln N": math.log(tokens), "d, or N for attention": tokens}
-    sizes["ln d, or ln N for attention"] = math.log(tokens)
+    sizes |= {"ln d, or ln N for attention": math.log(tokens), "-1": -1, "1/N": 1 / tokens, "1 - 1/d": 1}
+    sizes["the distance of the farthest two patches"] = 8 * math.hypot(3, 5)
     low, high = (sizes[bound] for bound in entry.bounds)
     values = entry.function(seen)
     assert ((values >= low - 1e-9) & (values <= high + 1e-9)).all()
@@ -158,8 +234,9 @@ def test_values_lie_within_the_bounds_that_are_stated(name, seen):
 def test_heads_and_images_keep_their_places(seen):
     order = torch.tensor([2, 0, 1])
     stages = {stage: getattr(seen, stage) for stage in STAGES}
-    moved = {stage: tensor[:, order][:, :, order] for stage, tensor in stages.items()}
-    for name, entry in INDICATORS.items():
+    moved = {stage: tensor[:, order][:, :, order] for stage, tensor in stages.items() if stage != "inputs"}
+    for name in set(INDICATORS) - {"angular_alignment", "perturbation_robustness"}:
+        entry = INDICATORS[name]
         expected = entry.function(seen)[:, order][:, :, order]
         assert_close(
             entry.function(dataclasses.replace(seen, **moved)),
@@ -203,9 +280,9 @@ def test_the_spectrum_of_sigma_is_its_absolute_values():
 
 def test_the_table_is_tidy_and_never_mixes_kinds(seen):
     table = measure(seen, list(INDICATORS))
-    assert list(table) == ["image", "layer", "head", "indicator", "kind", "value", "unit"]
+    assert list(table) == ["image", "layer", "head", "indicator", "kind", "variant", "value", "unit"]
     kinds = table.groupby("indicator")["kind"].agg(set).to_dict()
-    learned = {"sigma"} if seen.model.spec.mechanism == "svda" else set()
+    learned = {"sigma", "sigma_effective"} if seen.model.spec.mechanism == "svda" else set()
     spectral = {"attention", "scores", "qk_weight"} | learned
     assert kinds == {name: spectral if INDICATORS[name].spectral else {""} for name in INDICATORS}
     assert len(table) == 2 * 3 * 3 * sum(len(found) for found in kinds.values())

@@ -9,10 +9,10 @@ import timm
 import torch
 from numpy.testing import assert_allclose
 
-from tests.references import attributions, indicators, mechanisms, vit
-from tests.references.golden import ATTRIBUTIONS, BASELINES, INDICATORS, MECHANISMS, Baseline, Golden
+from tests.references import attributions, indicators, mechanisms, retention, vit
+from tests.references.golden import ATTRIBUTIONS, BASELINES, INDICATORS, MECHANISMS, RETENTION, Baseline, Golden
 
-TABLES = [(mechanisms, MECHANISMS), (attributions, ATTRIBUTIONS), (indicators, INDICATORS)]
+TABLES = [(mechanisms, MECHANISMS), (attributions, ATTRIBUTIONS), (indicators, INDICATORS), (retention, RETENTION)]
 CASES = [
     pytest.param(getattr(room, name), golden, id=f"{name}: {sentence}")
     for room, tables in TABLES
@@ -49,8 +49,8 @@ def test_threshold_on_unstructured_attention(baseline: Baseline) -> None:
     logits = baseline.spread * np.random.default_rng(0).standard_normal((2000, 197))
     probs = np.array([mechanisms.softmax_of_row(row) for row in logits])
     assert_allclose(
-        [indicators.active_tokens(probs, baseline.tau), indicators.sparsity(probs, baseline.tau)],
-        [baseline.active_tokens, baseline.sparsity],
+        [getattr(indicators, name)(probs, baseline.tau) for name in ("active_tokens", "sparsity", "would_be_sparsity")],
+        [baseline.active_tokens, baseline.sparsity, baseline.sparsity],
         rtol=baseline.relative_tolerance,
     )
 

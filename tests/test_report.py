@@ -32,8 +32,7 @@ CHECKOUT = Path(__file__).parents[1]
 HOSTILE = '</script><b onclick="x">&'
 TABLES = {"predictions", "maps", "indicators", "tau_sweep", "history", "tracked"}
 PAGES = {f"overlay_grid_{name}" for name in ATTRIBUTIONS} | {f"attention_heatmaps_{name}" for name in NAMES}
-PAGES |= {f"indicators_by_epoch_{name}" for name in ("active_tokens", "sparsity")}
-PAGES |= set(FIGURES) - {"overlay_grid", "attention_heatmaps", "indicators_by_epoch"}
+PAGES |= set(FIGURES) - {"overlay_grid", "attention_heatmaps"} | {"indicators_by_epoch_sigma"}
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 

@@ -22,7 +22,7 @@ TRIO = ("softmax", "hard_threshold", "svda")
 COLUMNS = {
     "predictions": ["model", "image", "label", "target", "predicted", "probability", "target_probability", "correct"],
     "maps": ["model", "image", "min", "max", "status", "attribution", "message"],
-    "indicators": ["model", "image", "layer", "head", "indicator", "kind", "value", "unit"],
+    "indicators": ["model", "image", "layer", "head", "indicator", "kind", "variant", "value", "unit"],
     "tau_sweep": [
         "model", "rule", "tau", "tau_n", "n", "trained", "accuracy", "confidence", "agreement",
         "active_tokens", "retained_mass", "dead_rows",

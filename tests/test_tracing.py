@@ -220,12 +220,13 @@ def test_a_gradient_needs_no_parameter_that_requires_one():
     assert expected.abs().max() > 0
 
 
-@pytest.mark.parametrize("keep", [(), ("scores",), ("probs",), ("weights",), ("gradient",), STAGES], ids=str)
+@pytest.mark.parametrize("keep", [(), ("inputs",), ("scores",), ("probs",), ("weights",), ("gradient",), STAGES], ids=str)
 @pytest.mark.parametrize("name", ["softmax", "hard_threshold"])
 def test_keep_decides_what_stays(name, keep):
     seen = trace(tiny(name), pictures(), keep=keep)
     assert {stage for stage in STAGES if getattr(seen, stage) is not None} == set(keep)
-    assert all(getattr(seen, stage).shape == (2, 2, 3, 25, 25) for stage in keep)
+    shapes = dict.fromkeys(STAGES, (2, 2, 3, 25, 25)) | {"inputs": (2, 2, 25, 24)}
+    assert all(getattr(seen, stage).shape == shapes[stage] for stage in keep)
     assert not any(getattr(seen, stage).requires_grad for stage in keep)
 
 
@@ -256,7 +257,7 @@ def test_an_attribution_needs_the_stages_it_says(name):
 
 def test_an_unknown_stage_is_refused():
     with pytest.raises(
-        InterpretError, match=r"^keep=.*: unknown 'gradients'; available: scores, probs, weights, grad.*\Z"
+        InterpretError, match=r"^keep=.*: unknown 'gradients'; available: inputs, scores, probs, weights, grad.*\Z"
     ):
         trace(tiny(), pictures(), keep=("gradients",))
 

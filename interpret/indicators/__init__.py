@@ -1,7 +1,10 @@
 """HOW attention behaves: an indicator maps a trace to one value per layer, image and head, NaN where undefined."""
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 import pandas as pd
 import torch
@@ -38,30 +41,46 @@ class Indicator:
 INDICATORS: Registry[Indicator] = Registry("indicator", __name__, Indicator)
 
 
-def measure(trace: Trace, names: Sequence[str]) -> pd.DataFrame:
-    """Tidy table of indicators: image, layer, head, indicator, kind, value, unit; layers and heads count from 0.
+def measure(
+    trace: Trace, names: Sequence[str], options: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+) -> pd.DataFrame:
+    """Tidy table of indicators: image, layer, head, indicator, kind, variant, value, unit; all count from 0.
 
     `kind` names the spectrum of a spectral indicator ("attention", "qk_weight", "sigma" for svda, "scores" where kept)
-    and is "" for the others; values of different kinds are not comparable. An undefined value is NaN.
+    and is "" for the others; `variant` says the constants of its definition, such as "delta=0.1". Values of different
+    kinds or variants are not comparable. An undefined value is NaN.
+
+    Args:
+        options: other constants than an indicator's own, such as {"spectral_sparsity": {"delta": 0.01}}.
     """
     if not names:
         raise InterpretError(f"no indicator is named; available: {', '.join(INDICATORS)}")
-    tables = [_tidy(values, name, kind) for name in names for kind, values in _values(trace, INDICATORS[name])]
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat([_measure(trace, INDICATORS[name], options.get(name, {})) for name in names], ignore_index=True)
 
 
-def _values(trace: Trace, entry: Indicator) -> list[tuple[str, PerHead]]:
-    if not entry.spectral:
-        return [("", entry.function(trace))]
-    return [(kind, entry.function(trace, kind=kind)) for kind in _spectra.available(trace)]
+def _measure(trace: Trace, entry: Indicator, options: Mapping[str, Any]) -> pd.DataFrame:
+    kinds = _spectra.available(trace) if entry.spectral else ("",)
+    return pd.concat(
+        [
+            _tidy(entry.function(trace, **options, **({"kind": kind} if kind else {})), entry, kind, options)
+            for kind in kinds
+        ]
+    )
 
 
-def _tidy(values: PerHead, name: str, kind: str) -> pd.DataFrame:
+def variant(entry: Indicator, options: Mapping[str, Any]) -> str:
+    """The constants that the definition of an indicator was taken with, "" where it has none."""
+    defaults = inspect.signature(entry.function).parameters.values()
+    own = {each.name: each.default for each in defaults if each.default is not each.empty and each.name != "kind"}
+    return " ".join(f"{name}={value}" for name, value in (own | dict(options)).items())
+
+
+def _tidy(values: PerHead, entry: Indicator, kind: str, options: Mapping[str, Any]) -> pd.DataFrame:
     layers, batch, heads = values.shape
     layer, image, head = torch.meshgrid(*(torch.arange(n) for n in (layers, batch, heads)), indexing="ij")
     columns = {"image": image, "layer": layer, "head": head}
     frame = pd.DataFrame({column: axis.flatten().numpy() for column, axis in columns.items()})
-    frame["indicator"], frame["kind"] = name, kind
+    frame["indicator"], frame["kind"], frame["variant"] = entry.name, kind, variant(entry, options)
     frame["value"] = values.double().flatten().numpy(force=True)
-    frame["unit"] = INDICATORS[name].unit
+    frame["unit"] = entry.unit
     return frame

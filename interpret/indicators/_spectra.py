@@ -1,16 +1,22 @@
 """The spectra that spectral indicators are computed from. A number carries the kind of its spectrum."""
 
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
 from interpret.errors import InterpretError
+from interpret.tensors import Tokens
 from interpret.tracing import Trace
 from interpret.vit import Attention
 
 Spectrum = Float[Tensor, "layer batch head direction"]
+
+_FOUND: WeakKeyDictionary[Trace, dict[str, Spectrum]] = WeakKeyDictionary()
+"""Spectra of the traces that are still in use: several indicators share one decomposition."""
 
 
 def spectrum(trace: Trace, kind: str) -> Spectrum:
@@ -21,13 +27,22 @@ def spectrum(trace: Trace, kind: str) -> Spectrum:
         raise InterpretError(
             f"spectrum kind {kind!r} is not defined for {trace.model.name} or was not kept by its trace"
         )
-    return KINDS[kind](trace)
+    found = _FOUND.setdefault(trace, {})
+    if kind not in found:
+        found[kind] = KINDS[kind](trace)
+    return found[kind]
 
 
 def available(trace: Trace) -> tuple[str, ...]:
     """The kinds that this trace can give."""
     learned = hasattr(trace.model.model.blocks[0].attn.mechanism, "sigma")
-    given = {"sigma": learned, "scores": trace.scores is not None, "attention": trace.weights is not None}
+    met = learned and trace.inputs is not None
+    given = {
+        "sigma": learned,
+        "sigma_effective": met,
+        "scores": trace.scores is not None,
+        "attention": trace.weights is not None,
+    }
     return tuple(kind for kind in KINDS if given.get(kind, True))
 
 
@@ -46,6 +61,19 @@ def sigma(trace: Trace) -> Spectrum:
     return _of_weights(trace, lambda block: block.attn.mechanism.sigma.abs())
 
 
+def sigma_effective(trace: Trace) -> Spectrum:
+    """|sigma_r| sqrt(E[q^_r^2] E[k^_r^2]), E over the tokens of an image: sigma times the energies that it meets."""
+    layers = zip(trace.model.model.blocks, trace.need("inputs"), strict=True)
+    with torch.no_grad():
+        return torch.stack([_met(block.attn, x) for block, x in layers])
+
+
+def _met(attention: Attention, x: Tokens) -> Float[Tensor, "batch head direction"]:
+    q, k, _ = attention.split(x.to(attention.qkv.weight.dtype))
+    energy = [F.normalize(each.double(), dim=-1).square().mean(dim=-2) for each in (q, k)]
+    return attention.mechanism.sigma.abs() * (energy[0] * energy[1]).sqrt()
+
+
 def qk_weight(trace: Trace) -> Spectrum:
     """Singular values of W_q^T W_k per head, `norm1`'s gain folded in, biases and q/k norms left out.
 
@@ -59,6 +87,7 @@ KINDS: dict[str, Callable[[Trace], Spectrum]] = {
     "scores": scores,
     "qk_weight": qk_weight,
     "sigma": sigma,
+    "sigma_effective": sigma_effective,
 }
 
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from interpret.indicators import INDICATORS
+from interpret.indicators import INDICATORS, _rows
 from interpret.tensors import PerHead
 from interpret.tracing import Trace
 
@@ -20,6 +20,5 @@ def attention_entropy(trace: Trace) -> PerHead:
 
     With n keys kept it is at most ln n.
     """
-    weights = trace.need("weights").double()
-    rows = weights / weights.sum(dim=-1, keepdim=True)
+    rows = _rows.renormalised(trace.need("weights").double())
     return torch.special.entr(rows).sum(dim=-1).nanmean(dim=-1)

@@ -16,13 +16,14 @@ from interpret.tracing import Trace
     needs=("weights",),
     spectral=True,
 )
-def effective_rank(trace: Trace, *, kind: str = "attention") -> PerHead:
-    """exp(-sum p ln p) with p = w / sum w over the spectrum w; from 1 to the rank; NaN for a spectrum of zeros.
+def effective_rank(trace: Trace, *, kind: str = "attention", gamma: float = 1.0) -> PerHead:
+    """exp(-sum p ln p) with p = w^gamma / sum w^gamma over the spectrum w; from 1 to its rank; NaN where w = 0.
 
     Uniform attention and a sink on one token both have effective rank 1 and opposite attention entropy.
 
     Args:
-        kind: the spectrum: "attention", "scores", "qk_weight", or "sigma" (svda).
+        kind: the spectrum: "attention", "scores", "qk_weight", or "sigma" and "sigma_effective" (svda).
+        gamma: 1 for the values themselves, 2 for energies.
     """
-    w = _spectra.spectrum(trace, kind).double()
+    w = _spectra.spectrum(trace, kind).double() ** gamma
     return torch.special.entr(w / w.sum(dim=-1, keepdim=True)).sum(dim=-1).exp()

@@ -16,11 +16,12 @@ from interpret.tracing import Trace
     needs=("weights",),
     spectral=True,
 )
-def spectral_entropy(trace: Trace, *, kind: str = "attention") -> PerHead:
-    """H = -sum p ln p with p = w / sum w over the spectrum w, in nats; NaN for a spectrum of zeros.
+def spectral_entropy(trace: Trace, *, kind: str = "attention", gamma: float = 1.0) -> PerHead:
+    """H = -sum p ln p with p = w^gamma / sum w^gamma over the spectrum w, in nats; NaN for a spectrum of zeros.
 
     Args:
-        kind: the spectrum: "attention", "scores", "qk_weight", or "sigma" (svda).
+        kind: the spectrum: "attention", "scores", "qk_weight", or "sigma" and "sigma_effective" (svda).
+        gamma: 1 for the values themselves, 2 for energies.
     """
-    w = _spectra.spectrum(trace, kind).double()
+    w = _spectra.spectrum(trace, kind).double() ** gamma
     return torch.special.entr(w / w.sum(dim=-1, keepdim=True)).sum(dim=-1)

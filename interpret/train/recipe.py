@@ -9,7 +9,8 @@ import torch
 from interpret.loaded_model import ModelSpec
 from interpret.mechanisms import MECHANISMS
 
-TRACKED = ("active_tokens", "sparsity", "dead_rows", "spectral_entropy", "effective_rank")
+TRACKED = ("active_tokens", "sparsity", "dead_rows", "spectral_entropy", "effective_rank", "spectral_sparsity")
+TRACKED += ("angular_alignment", "selectivity_index", "perturbation_robustness")
 
 
 @dataclass(frozen=True)

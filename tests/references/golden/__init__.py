@@ -10,5 +10,6 @@ from tests.references.golden.attributions import ATTRIBUTIONS
 from tests.references.golden.case import Baseline, Golden
 from tests.references.golden.indicators import BASELINES, INDICATORS
 from tests.references.golden.mechanisms import MECHANISMS
+from tests.references.golden.retention import RETENTION
 
-__all__ = ["ATTRIBUTIONS", "BASELINES", "INDICATORS", "MECHANISMS", "Baseline", "Golden"]
+__all__ = ["ATTRIBUTIONS", "BASELINES", "INDICATORS", "MECHANISMS", "RETENTION", "Baseline", "Golden"]

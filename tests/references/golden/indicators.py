@@ -4,6 +4,7 @@ from math import log
 
 import numpy as np
 
+from tests.references.golden.attention import ATTENTION
 from tests.references.golden.case import Baseline, Golden
 from tests.references.golden.mechanisms import SVDA_SCORES, TWO_TOKENS
 
@@ -30,16 +31,20 @@ RETAINED_MASS = {
     "the threshold is strict": Golden({"probs": UNIFORM, "tau": 1 / 197}, 0, defect=1),
 }
 
-# 0, ln 2 and ln 3; the mean of the normalised entropies is this / ln 3 = 0.5436433.
-ENTROPY_ROWS = np.array([[1, 0, 0], [0.5, 0.5, 0], [1 / 3, 1 / 3, 1 / 3]])
-ATTENTION_ENTROPY = {
-    "one, two and three keys": Golden({"weights": ENTROPY_ROWS}, 0.5972532),
-    "four shares": Golden({"weights": np.array([[0.7, 0.2, 0.1, 0]])}, 0.8018186),
-    "zero rows are left out": Golden(
-        {"weights": np.vstack([ENTROPY_ROWS, np.zeros(3)])}, 0.5972532, defect=0.5972532 * 3 / 4
-    ),
-    "rows are renormalised": Golden({"weights": ENTROPY_ROWS * 0.5}, 0.5972532),
-    "undefined when every row is zero": Golden({"weights": np.zeros((2, 3))}, np.nan),
+
+def _shared_among(kept: int) -> np.ndarray:
+    return np.array([[1 / kept] * kept + [0.0] * (197 - kept)])
+
+
+# Fewer than 1 / tau keys can stay: a threshold of 0.01, 0.02 or 0.1 removes at least 98, 148 or 188 of 197.
+WOULD_BE_SPARSITY = {
+    "2, 1 and 3 keys of 3": Golden({"probs": P, "tau": 0.2}, 1 / 3, defect=2 / 3),
+    "uniform, tau below 1/N": Golden({"probs": UNIFORM, "tau": 0.005}, 0),
+    "uniform, tau above 1/N": Golden({"probs": UNIFORM, "tau": 0.01}, 1),
+    "the threshold itself is removed": Golden({"probs": UNIFORM, "tau": 1 / 197}, 1, defect=0),
+    "no more than 99 of 197 above 0.01": Golden({"probs": _shared_among(99), "tau": 0.01}, 0.4974619),
+    "no more than 49 of 197 above 0.02": Golden({"probs": _shared_among(49), "tau": 0.02}, 0.7512690),
+    "no more than 9 of 197 above 0.1": Golden({"probs": _shared_among(9), "tau": 0.1}, 0.9543147),
 }
 
 SIGMA = np.array([4.0, 2, 1, 1])
@@ -59,6 +64,35 @@ EFFECTIVE_RANK = {
     "uniform": Golden({"spectrum": np.ones(5)}, 5),
     "one direction": Golden({"spectrum": np.array([0, 3.0, 0])}, 1),
     "of an attention matrix": Golden({"spectrum": np.array([1.0095832, 0.6933554])}, 1.9656153),
+    "undefined for zero": Golden({"spectrum": np.zeros(3)}, np.nan),
+}
+# A limit of a tenth of the largest coefficient; of the energies it would be 1.6, above the two ones.
+SPECTRAL_SPARSITY = {
+    "none of 4, 2, 1, 1": Golden({"spectrum": SIGMA}, 0, defect=0.5),
+    "signs do not matter": Golden({"spectrum": np.array([1, -0.5, 0.05, 0])}, 0.5, defect=0.75),
+    "delta is a choice": Golden({"spectrum": np.array([1, -0.5, 0.05, 0]), "delta": 0.5}, 0.75, defect=0.5),
+    "the limit itself counts": Golden({"spectrum": np.array([10.0, 5, 1])}, 1 / 3, defect=0),
+    "uniform": Golden({"spectrum": np.ones(5)}, 0),
+    "one direction": Golden({"spectrum": np.array([0, 3.0, 0])}, 2 / 3),
+    "undefined for zero": Golden({"spectrum": np.zeros(3)}, np.nan),
+}
+# Defects: Gini's coefficient, and l1 of the signed coefficients.
+HOYER_SPARSITY = {
+    "of 4, 2, 1, 1": Golden({"spectrum": SIGMA}, 0.2943943, defect=0.3125),
+    "signs do not matter": Golden({"spectrum": np.array([3.0, -1])}, 0.3604482, defect=1.8873308),
+    "uniform": Golden({"spectrum": np.ones(5)}, 0),
+    "one direction": Golden({"spectrum": np.array([0, 3.0, 0])}, 1),
+    "undefined for a single direction": Golden({"spectrum": np.array([3.0])}, np.nan),
+    "undefined for zero": Golden({"spectrum": np.zeros(3)}, np.nan),
+}
+# Defects: the participation ratio (sum w^2)^2 / sum w^4, the sum over the largest, the largest without its sign.
+STABLE_RANK = {
+    "of 4, 2, 1, 1": Golden({"spectrum": SIGMA}, 1.375, defect=1.7664234),
+    "of 3 and 1": Golden({"spectrum": np.array([3.0, 1])}, 1.1111111, defect=1.3333333),
+    "signs do not matter": Golden({"spectrum": np.array([1.0, -2])}, 1.25, defect=5),
+    "uniform": Golden({"spectrum": np.ones(5)}, 5),
+    "one direction": Golden({"spectrum": np.array([0, 3.0, 0])}, 1),
+    "of an attention matrix": Golden({"spectrum": np.array([1.0095832, 0.6933554])}, 1.4716584),
     "undefined for zero": Golden({"spectrum": np.zeros(3)}, np.nan),
 }
 
@@ -83,14 +117,17 @@ SPECTRUM_ATTENTION = {
     "selective has two": Golden({"weights": np.array([[0.9, 0.1], [0.2, 0.8]])}, [1.0095832, 0.6933554]),
 }
 
-INDICATORS = {
+INDICATORS = ATTENTION | {
     "active_tokens": ACTIVE_TOKENS,
     "sparsity": SPARSITY,
     "dead_rows": DEAD_ROWS,
     "retained_mass": RETAINED_MASS,
-    "attention_entropy": ATTENTION_ENTROPY,
+    "would_be_sparsity": WOULD_BE_SPARSITY,
     "spectral_entropy": SPECTRAL_ENTROPY,
     "effective_rank": EFFECTIVE_RANK,
+    "spectral_sparsity": SPECTRAL_SPARSITY,
+    "hoyer_sparsity": HOYER_SPARSITY,
+    "stable_rank": STABLE_RANK,
     "spectrum_sigma": SPECTRUM_SIGMA,
     "spectrum_sigma_effective": SPECTRUM_SIGMA_EFFECTIVE,
     "spectrum_qk_weight": SPECTRUM_QK_WEIGHT,

@@ -1,0 +1,41 @@
+"""Indicators that checkpoints recorded while they learned: one of them, into one pair of axes."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from interpret import plots
+from interpret.figures import _layout
+from interpret.indicators import INDICATORS
+from interpret.study import Study
+
+
+def found(study: Study, indicator: str, kind: str = "") -> pd.DataFrame:
+    """What was recorded of one indicator on one kind of spectrum."""
+    tracked = study.tables["tracked"]
+    if "indicator" not in tracked:
+        return tracked
+    return tracked.loc[(tracked["indicator"] == indicator) & (tracked["kind"].fillna("") == kind)]
+
+
+def draw(study: Study, indicator: str, kind: str, by_epoch: Axes, by_layer: Axes) -> None:
+    """Every model's heads against the epoch, as mean and range, and against the layer after the last epoch."""
+    table = found(study, indicator, kind)
+    for index, (model, color) in enumerate(zip(study.models, plots.colors(len(study.models)), strict=True)):
+        mine = _layout.of_model(table, model)
+        if len(mine):
+            _epochs(mine, by_epoch, index, color)
+            last = mine[mine["epoch"] == mine["epoch"].max()]
+            plots.spread(last, by_layer, index, color, shift=0.12 * (index - (len(study.models) - 1) / 2))
+    entry = INDICATORS[indicator]
+    for ax in (by_epoch, by_layer):
+        plots.calm(ax).set(ylabel=entry.unit or "count", title=f"{entry.label}{f' of {kind}' if kind else ''}")
+    by_epoch.set_xlabel("epoch")
+    by_epoch.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def _epochs(table: pd.DataFrame, ax: Axes, index: int, color: plots.Color) -> None:
+    heads = table.groupby("epoch")["value"]
+    epochs = pd.Series(sorted(table["epoch"].unique()))
+    plots.line(epochs, heads.mean(), ax, index, color)
+    plots.band(epochs, heads.min(), heads.max(), ax, color)

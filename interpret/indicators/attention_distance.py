@@ -1,0 +1,37 @@
+"""Attention distance."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interpret.indicators import INDICATORS, _rows
+from interpret.tensors import PerHead
+from interpret.tracing import Trace
+
+
+@INDICATORS.register(
+    label="attention distance",
+    unit="pixels",
+    bounds=("0", "the distance of the farthest two patches"),
+    higher="queries read patches farther away",
+    reference="Raghu et al. 2021, arXiv 2108.08810; rows renormalised over patches, which their code does not",
+    needs=("weights",),
+)
+def attention_distance(trace: Trace) -> PerHead:
+    """sum_j A_ij |pos_i - pos_j| over patches j, in pixels of the input, mean over patches i.
+
+    Prefix tokens are left out as queries and as keys, and rows renormalised; a patch that reads no patch is left out,
+    NaN where none is left.
+    """
+    prefix = trace.grid.prefix
+    weights = trace.need("weights").double()[..., prefix:, prefix:]
+    return (_rows.renormalised(weights) * _distances(trace)).sum(dim=-1).nanmean(dim=-1)
+
+
+def _distances(trace: Trace) -> Float[Tensor, "query key"]:
+    """Between the centres of patches, which need not be square."""
+    grid, (height, width) = trace.grid, trace.model.img_size
+    row = torch.arange(grid.rows, device=trace.images.device).double() * (height / grid.rows)
+    col = torch.arange(grid.cols, device=trace.images.device).double() * (width / grid.cols)
+    place = torch.cartesian_prod(row, col)
+    return torch.cdist(place, place)

@@ -1,0 +1,25 @@
+"""Selectivity index."""
+
+import math
+
+from interpret.indicators import INDICATORS
+from interpret.indicators.attention_entropy import attention_entropy
+from interpret.tensors import PerHead
+from interpret.tracing import Trace
+
+
+@INDICATORS.register(
+    label="selectivity index",
+    unit="index",
+    bounds=("0", "1"),
+    higher="queries read fewer keys",
+    reference="named by SVDA, arXiv 2602.10994; definition of this toolkit, not verified against the paper",
+    needs=("weights",),
+)
+def selectivity_index(trace: Trace) -> PerHead:
+    """1 - mean_i H(A_i) / ln N: 0 for uniform rows, 1 for one-hot ones.
+
+    Rows are renormalised, rows that are all zero left out; NaN where every row is.
+    """
+    keys = trace.need("weights").shape[-1]
+    return 1 - attention_entropy(trace) / math.log(max(keys, 2))

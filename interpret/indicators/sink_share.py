@@ -1,0 +1,21 @@
+"""Sink share."""
+
+from interpret.indicators import INDICATORS, _rows
+from interpret.tensors import PerHead
+from interpret.tracing import Trace
+
+
+@INDICATORS.register(
+    label="sink share",
+    unit="share of attention",
+    bounds=("1/N", "1"),
+    higher="one token draws the attention of all queries",
+    reference="Gu et al. 2024, arXiv 2410.10781: the largest alpha_k, there compared with 0.3",
+    needs=("weights",),
+)
+def sink_share(trace: Trace) -> PerHead:
+    """max_k alpha_k, alpha_k the mean over queries of A_ik: what the most attended token receives; times N, of uniform.
+
+    Rows are renormalised, rows that are all zero left out; NaN where every row is.
+    """
+    return _rows.renormalised(trace.need("weights").double()).nanmean(dim=-2).amax(dim=-1)

@@ -1,0 +1,25 @@
+"""Would-be sparsity."""
+
+from interpret.indicators import INDICATORS
+from interpret.tensors import PerHead
+from interpret.tracing import Trace
+
+
+@INDICATORS.register(
+    label="would-be sparsity",
+    unit="share of links",
+    bounds=("0", "1"),
+    higher="a threshold at tau would cut more",
+    reference="this toolkit: the baseline of a sparsity, taken from a model that cuts nothing",
+    needs=("probs",),
+)
+def would_be_sparsity(trace: Trace, *, tau: float = 0.005) -> PerHead:
+    """Share of probabilities p_ij <= tau: what a threshold would cut, with nothing cut before.
+
+    The honest baseline of a thresholded model's `sparsity`: logits that are drawn at random, with unit variance, give
+    68 % at N = 197 and tau = 0.005.
+
+    Args:
+        tau: the threshold; that of the SelectiveViT paper unless given.
+    """
+    return (trace.need("probs") <= tau).double().mean(dim=(-2, -1))
