@@ -5,6 +5,9 @@ from .data import DATASETS as DATASETS
 from .figures import FIGURES as FIGURES
 from .indicators import INDICATORS as INDICATORS
 from .indicators import measure as measure
+from .interventions.head_pruning import head_pruning as head_pruning
+from .interventions.sigma_perturbation import sigma_perturbation as sigma_perturbation
+from .interventions.sigma_retention import sigma_retention as sigma_retention
 from .interventions.threshold import threshold as threshold
 from .loaded_model import LoadedModel as LoadedModel
 from .loaded_model import ModelSpec as ModelSpec
@@ -12,5 +15,6 @@ from .mechanisms import MECHANISMS as MECHANISMS
 from .report.pack import write_pack as write_pack
 from .study import Study as Study
 from .study import run_study as run_study
+from .survey import run_survey as run_survey
 from .tracing import Trace as Trace
 from .tracing import trace as trace

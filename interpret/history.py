@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 INDICATORS = "indicators"
-"""Key of an epoch's record under which its indicators lie, as "name" or "name:kind" -> (layer, head) lists."""
+"""Key of an epoch's record under which its indicators lie, as "name:kind:variant" -> (layer, head) lists."""
 
 SCALARS = {
     "train_loss": ("train", "loss", "nats"),
@@ -31,12 +31,13 @@ def curves(history: History) -> pd.DataFrame:
 
 
 def indicators(history: History) -> pd.DataFrame:
-    """Tidy table of the indicators tracked: epoch, layer, head, indicator, kind, value; empty where none was."""
-    return pd.DataFrame(_indicator_rows(history), columns=["epoch", "layer", "head", "indicator", "kind", "value"])
+    """Tidy table of the indicators tracked: epoch, layer, head, indicator, kind, variant, value; empty without any."""
+    columns = ["epoch", "layer", "head", "indicator", "kind", "variant", "value"]
+    return pd.DataFrame(_indicator_rows(history), columns=columns)
 
 
 def tidy(history: History) -> pd.DataFrame:
-    """Both in one: epoch, split, quantity, kind, layer, head, value, unit; a scalar has neither layer nor head.
+    """Both in one: epoch, split, quantity, kind, variant, layer, head, value, unit; a scalar has no layer, no head.
 
     Indicators are those of the validation split.
     """
@@ -47,7 +48,7 @@ def tidy(history: History) -> pd.DataFrame:
         if key in row
     ]
     tracked = indicators(history).rename(columns={"indicator": "quantity"}).assign(split="validation")
-    columns = ["epoch", "split", "quantity", "kind", "layer", "head", "value", "unit"]
+    columns = ["epoch", "split", "quantity", "kind", "variant", "layer", "head", "value", "unit"]
     table = pd.concat([pd.DataFrame(scalars), tracked]).reindex(columns=columns)
     return table.astype({"layer": "Int64", "head": "Int64"}).sort_values("epoch", kind="stable", ignore_index=True)
 
@@ -55,20 +56,19 @@ def tidy(history: History) -> pd.DataFrame:
 def pack_indicators(table: pd.DataFrame) -> dict[str, list[list[float]]]:
     """A table of `measure`, averaged over its images where defined, as an epoch's record keeps it."""
     packed = {}
-    for name, kind in table[["indicator", "kind"]].drop_duplicates().itertuples(index=False):
-        values = table[(table["indicator"] == name) & (table["kind"] == kind)]
+    for names, values in table.groupby(["indicator", "kind", "variant"], sort=False):
         means = values.pivot_table(values="value", index="layer", columns="head", aggfunc="mean", dropna=False)
-        packed[f"{name}:{kind}" if kind else name] = means.to_numpy().tolist()
+        packed[":".join(map(str, names)).rstrip(":")] = means.to_numpy().tolist()
     return packed
 
 
 def _indicator_rows(history: History) -> Iterable[dict[str, Any]]:
     for row in history:
         for key, layers in row.get(INDICATORS, {}).items():
-            name, _, kind = key.partition(":")
+            name, kind, variant, *_ = (*key.split(":"), "", "")
             for layer, heads in enumerate(layers):
                 for head, value in enumerate(heads):
                     yield {
                         "epoch": row["epoch"], "layer": layer, "head": head,
-                        "indicator": name, "kind": kind, "value": value,
+                        "indicator": name, "kind": kind, "variant": variant, "value": value,
                     }  # fmt: skip

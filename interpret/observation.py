@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from torch import Tensor
 from interpret.attributions import ATTRIBUTIONS, without_evidence
 from interpret.data import Example, preprocess
 from interpret.errors import UnsupportedModelError
-from interpret.indicators import INDICATORS, measure
+from interpret.indicators import INDICATORS, Options, measure
 from interpret.loaded_model import LoadedModel
 from interpret.tensors import Images
 from interpret.tracing import STAGES, Trace, trace
@@ -47,10 +48,12 @@ def observe(
     attributions: Sequence[str],
     indicators: Sequence[str],
     batch_size: int,
+    options: Options = MappingProxyType({}),
 ) -> Observation:
     """Trace the examples batch by batch and keep what figures need.
 
     Args:
+        options: constants of the indicators, as of `measure`.
         classes: of the data set; labels count where the model has the same ones, or as many without names.
         targets: class to explain of each image; None takes the label where the model knows it, else its prediction.
     """
@@ -63,7 +66,7 @@ def observe(
         part = slice(first, first + batch_size)
         chosen = labels if targets is None else targets
         seen = trace(model, pixels_of(model, examples[part]), None if chosen is None else chosen[part], keep=keep)
-        parts.append(_observe_batch(seen, examples[part], labels and labels[part], attributions, indicators))
+        parts.append(_observe_batch(seen, examples[part], labels and labels[part], attributions, indicators, options))
     return _joined(parts)
 
 
@@ -90,13 +93,14 @@ def _observe_batch(
     labels: Sequence[int] | None,
     attributions: Sequence[str],
     indicators: Sequence[str],
+    options: Options,
 ) -> Observation:
     ids = [example.id for example in examples]
     maps, rows = {}, [pd.DataFrame(EMPTY)]
     for name in attributions:
         maps[name], status = _map(seen, name)
         rows.append(status.assign(image=ids))
-    measured = measure(seen, list(indicators)) if indicators else pd.DataFrame({"image": []})
+    measured = measure(seen, list(indicators), options) if indicators else pd.DataFrame({"image": []})
     return Observation(
         targets=tuple(seen.target.tolist()),
         maps=maps,

@@ -20,7 +20,7 @@ from interpret.data import Dataset, Example, fit, fit_mask
 from interpret.errors import InterpretError
 from interpret.loaded_model import LoadedModel
 from interpret.observation import Observation, labels_of, observe, pixels_of
-from interpret.sweep import default_taus, tau_maps, tau_sweep
+from interpret.sweep import default_taus, own_taus, tau_maps, tau_sweep
 
 SWEEP_IMAGES = 128
 """A sweep looks at this many images at most: enough for an accuracy, quick on two cores."""
@@ -126,7 +126,7 @@ def run_study(
 
     The class is the label where the first model knows it, else the first model's prediction; a model with other
     classes explains its own prediction. Of a labelled set `limit` images are drawn, seeded; the tau sweep looks at up
-    to 128.
+    to 128. What a threshold would cut is measured at the thresholds that the models have.
 
     Raises:
         InterpretError: no model, no image, or models whose inputs have different aspect ratios.
@@ -137,10 +137,11 @@ def run_study(
     drawn = [data[int(position)] for position in order[:limit]]
     swept = [data[int(position)] for position in order[:SWEEP_IMAGES]]
     taus = default_taus(models) if taus is None else tuple(sorted({0.0, *taus}))
+    baseline = {"would_be_sparsity": [{"tau": tau} for tau in sorted(own_taus(models))] or [{}]}
     seen: list[Observation] = []
     for model in tqdm(models, "look", disable=None):
         shared = seen[0].targets if seen and _same_classes(model, models[0]) else None
-        seen.append(observe(model, drawn, data.classes, shared, attributions, indicators, batch_size))
+        seen.append(observe(model, drawn, data.classes, shared, attributions, indicators, batch_size, baseline))
     sweeps = [_sweep(model, swept, data.classes, taus, batch_size) for model in tqdm(models, "sweep", disable=None)]
     return Study(
         models=tuple(model.describe() for model in models),

@@ -118,7 +118,7 @@ def _indicators(generator: np.random.Generator) -> pd.DataFrame:
     rows = itertools.product(NAMES, IMAGES, range(LAYERS), range(HEADS), INDICATORS)
     table = pd.DataFrame(rows, columns=["model", "image", "layer", "head", "indicator"])
     table["kind"] = [INDICATORS[name][0] for name in table["indicator"]]
-    table["value"] = generator.random(len(table))
+    table["variant"], table["value"] = "", generator.random(len(table))
     table.loc[table["indicator"].eq("dead_rows") & table["model"].ne("selective"), "value"] = 0.0
     table["unit"] = [INDICATORS[name][1] for name in table["indicator"]]
     return table

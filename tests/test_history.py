@@ -12,7 +12,10 @@ HISTORY = [
         "train_loss": 1.0 / epoch,
         "validation_accuracy": 0.1 * epoch,
         "seconds": 2.0,
-        "indicators": {"sparsity": [[0.1, 0.2], [0.3, np.nan]], "effective_rank:sigma": [[5.0, 6.0], [7.0, 8.0]]},
+        "indicators": {
+            "sparsity": [[0.1, 0.2], [0.3, np.nan]],
+            "effective_rank:sigma:gamma=1.0": [[5.0, 6.0], [7.0, 8.0]],
+        },
     }
     for epoch in (1, 2)
 ]
@@ -26,6 +29,7 @@ def test_curves_have_one_row_an_epoch_and_no_indicator():
 
 def test_indicators_come_back_by_layer_and_head_with_their_spectrum():
     table = history.indicators(HISTORY).query("epoch == 2 and indicator == 'effective_rank'")
+    assert set(table["variant"]) == {"gamma=1.0"}
     assert table[["layer", "head", "kind", "value"]].to_numpy().tolist() == [
         [0, 0, "sigma", 5.0], [0, 1, "sigma", 6.0], [1, 0, "sigma", 7.0], [1, 1, "sigma", 8.0],
     ]  # fmt: skip
@@ -33,12 +37,20 @@ def test_indicators_come_back_by_layer_and_head_with_their_spectrum():
 
 def test_packing_is_the_mean_over_images_and_reading_undoes_it():
     rows = [
-        {"image": image, "layer": layer, "head": head, "indicator": "sparsity", "kind": "", "value": value}
+        {
+            "image": image,
+            "layer": layer,
+            "head": head,
+            "indicator": "sparsity",
+            "kind": "",
+            "variant": "",
+            "value": value,
+        }
         for image, shift in ((0, 0.0), (1, 1.0))
         for layer, heads in enumerate([[0.1, 0.2], [0.3, np.nan]])
         for head, value in enumerate(np.array(heads) + shift)
     ]
-    packed = history.pack_indicators(pd.DataFrame(rows))
+    packed = history.pack_indicators(pd.DataFrame(rows).assign(variant=""))
     assert_allclose(packed["sparsity"], [[0.6, 0.7], [0.8, np.nan]])
     assert_allclose(history.indicators([{"epoch": 1, "indicators": packed}])["value"], [0.6, 0.7, 0.8, np.nan])
 

@@ -1,11 +1,13 @@
 """Intervals and paired tests, against scipy and by hand."""
 
+import math
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy.stats import binomtest, bootstrap
+from scipy.stats import binomtest, bootstrap, ttest_1samp
 
-from interpret.statistics import bootstrap_interval, holm, sign_flip_p
+from interpret.statistics import bootstrap_interval, holm, seed_interval, sign_flip_p
 
 
 def test_of_one_seed_the_interval_is_scipys_percentile_bootstrap_over_images():
@@ -48,3 +50,11 @@ def test_no_difference_is_no_finding():
 def test_holm_by_hand():
     assert_allclose(holm(np.array([0.04, 0.01, 0.03])), [0.06, 0.03, 0.06])
     assert_allclose(holm(np.array([0.6, 0.5])), [1.0, 1.0])
+
+
+def test_the_interval_over_seeds_is_students():
+    differences = np.array([0.02, 0.05, -0.01, 0.04, 0.03])
+    low, high = seed_interval(differences[:, None])
+    expected = ttest_1samp(differences, 0).confidence_interval(0.95)
+    assert_allclose((low, high), (expected.low, expected.high))
+    assert seed_interval(differences[:1, None]) == (-math.inf, math.inf)

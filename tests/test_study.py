@@ -61,6 +61,12 @@ def shapes() -> Study:
     return study_of(trio())
 
 
+def test_what_would_be_cut_is_measured_at_the_thresholds_of_the_models(study):
+    table = study.tables["indicators"].query("indicator == 'would_be_sparsity'")
+    assert set(table["variant"]) == {"tau=0.03"}
+    assert set(table["model"]) == set(TRIO)
+
+
 def test_every_table_has_its_columns_and_rows(study):
     assert {name: list(table) for name, table in study.tables.items()} == COLUMNS
     rows = {name: len(table) for name, table in study.tables.items()}

@@ -220,7 +220,7 @@ def test_a_gradient_needs_no_parameter_that_requires_one():
     assert expected.abs().max() > 0
 
 
-@pytest.mark.parametrize("keep", [(), ("inputs",), ("scores",), ("probs",), ("weights",), ("gradient",), STAGES], ids=str)
+@pytest.mark.parametrize("keep", [(), *((stage,) for stage in STAGES), STAGES], ids=str)
 @pytest.mark.parametrize("name", ["softmax", "hard_threshold"])
 def test_keep_decides_what_stays(name, keep):
     seen = trace(tiny(name), pictures(), keep=keep)

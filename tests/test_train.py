@@ -17,7 +17,7 @@ from interpret.data import as_tensors, load_data, normalise
 from interpret.errors import InterpretError
 from interpret.mechanisms import MECHANISMS
 from interpret.train import loop, optimisation, record
-from interpret.train.augmentation import augment, seed_policies, shift
+from interpret.train.augmentation import augment, seed_draws, shift
 from interpret.train.card import card
 from interpret.train.command import main
 from interpret.train.loading import make_loader
@@ -92,7 +92,7 @@ def test_the_record_says_how_the_model_was_made(trained):
 def test_the_record_does_not_say_where_the_data_lie(small):
     recipe = replaced(small, data="fashionmnist:/home/me/data")
     vit = small.spec(("a", "b")).build()
-    told = record.describe(recipe, "train --data fashionmnist:/home/me/data --epochs 1", vit, {})
+    told = record.describe(recipe, "train --data fashionmnist:/home/me/data --epochs 1", vit, {}, torch.device("cpu"))
     assert told["command"] == "train --data fashionmnist:ROOT --epochs 1"
     assert told["recipe"]["data"] == "fashionmnist:ROOT"
 
@@ -263,7 +263,7 @@ def test_policies_of_timm_change_the_training_images_alone_and_by_the_seed(small
     data = loop.some(load_data("shapes"), 12)
 
     def images(aa, *seed):
-        seed_policies(*seed)
+        seed_draws(*seed)
         return torch.cat([batch for batch, _ in make_loader(data, (64, 48), 5, shuffle=False, aa=aa)])
 
     plain, first, again, other = images(None), images("rand-m9", 1, 2), images("rand-m9", 1, 2), images("rand-m9", 1, 3)

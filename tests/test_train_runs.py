@@ -17,9 +17,10 @@ from numpy.testing import assert_allclose
 from torch.testing import assert_close
 
 from interpret import checkpoint
-from interpret.data import load_data, normalise
+from interpret.data import as_tensors, load_data, normalise
 from interpret.mechanisms import MECHANISMS
-from interpret.train import command, comparison, initialisation, loop, optimisation
+from interpret.tracing import trace
+from interpret.train import command, comparison, initialisation, loop, optimisation, tracking
 from interpret.train import run as train_run
 from interpret.train.presets import PRESETS
 from interpret.train.recipe import Recipe
@@ -115,8 +116,14 @@ def test_all_arms_under_two_seeds_and_their_comparison(tmp_path, monkeypatch, ca
     ]
     assert_allclose(table["accuracy"], recorded, atol=1e-9)
     assert_allclose(table["difference"][1:], table["accuracy"][1:] - table["accuracy"][0], atol=1e-9)
+    page = (tmp_path / "comparison.md").read_text()
+    assert PRESETS["shapes-tiny"].source in page
+    assert "python -m interpret.train --preset shapes-tiny --seeds 0,1" in page
+    assert (tmp_path / "curves.png").stat().st_size > 10_000
     monkeypatch.setattr(loop, "train", lambda *given, **options: pytest.fail("finished arms are not trained again"))
     assert command.main(["--preset", "shapes-tiny", "--seeds", "0,1", "--resume", *small]) == 0
+    assert command.main(["--preset", "shapes-tiny", "--seeds", "0,1", "--resume", *small, "--lr=0.5"]) == 2
+    assert "softmax-seed0.pt is of a run with lr=0.001, not 0.5" in capsys.readouterr().err
 
 
 def test_a_comparison_tells_a_better_arm_from_an_equal_one():
@@ -180,6 +187,48 @@ def test_what_breaks_in_an_epoch_leaves_the_one_before(broken, message, tmp_path
     AcceleratorState._reset_state(reset_partial_state=True)
     assert command.main([*given, "--resume"]) == 0
     assert len(checkpoint.load(tmp_path / "a.pt").history) == 2
+
+
+def test_weights_that_the_last_update_ruins_do_not_replace_good_ones(tmp_path, capsys, monkeypatch):
+    given = ["--data", "shapes", *SMALL, "--epochs=2", "--out", str(tmp_path / "a.pt")]
+    learn = train_run.Run._learn
+
+    def ruin_in_the_second(run, number):
+        learnt = learn(run, number)
+        if number == 2:
+            run.vit.head.bias.data[0] = torch.nan
+        return learnt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_run.Run, "_learn", ruin_in_the_second)
+        assert command.main(given) == 2
+    assert "error: head.bias became NaN or infinite after 6 updates" in capsys.readouterr().err
+    assert len(checkpoint.read(tmp_path / "a.resume")["history"]) == 1
+
+
+def test_splits_of_different_classes_are_refused(tmp_path, capsys):
+    write_tree(tmp_path, {"train/cat": 20, "train/dog": 20, "test/dog": 4})
+    given = ["--data", f"cifar10:{tmp_path}", *SMALL, "--epochs=1", "--out", str(tmp_path / "a.pt")]
+    assert command.main(given) == 2
+    assert "test and train have different classes, such as 'cat'" in capsys.readouterr().err
+
+
+def test_what_is_tracked_is_drawn_from_all_validation_images(monkeypatch, tmp_path):
+    drawn = []
+    monkeypatch.setattr(tracking, "TRACKED_IMAGES", 12)
+
+    def look(model, images, keep):
+        drawn.append(images)
+        return trace(model, images, keep=keep)
+
+    monkeypatch.setattr(tracking, "trace", look)
+    assert command.main(["--data", "shapes", *SMALL, "--epochs=1", "--out", str(tmp_path / "a.pt")]) == 0
+    assert [len(images) for images in drawn] == [8, 4]
+    data = loop.some(load_data("shapes", "validation"), 24)
+    everything = normalise(as_tensors(data, (64, 64))[0], (0.5,) * 3, (0.5,) * 3)
+    places = [index for image in torch.cat(drawn) for index, one in enumerate(everything) if torch.equal(one, image)]
+    assert len(set(places)) == 12
+    assert max(places) >= 12
 
 
 @pytest.fixture
@@ -293,6 +342,7 @@ def test_sigma_learns_at_its_own_size():
         (["--preset", "tiny"], "unknown preset 'tiny'; available: vit-baseline"),
         (["--data", "shapes", "--seeds", "0,1"], "--seeds trains the arms of a preset"),
         (["--preset", "shapes-tiny", "--seeds", "0", "--tau", "0.1"], "leave out --tau"),
+        (["--preset", "shapes-tiny", "--seeds", "0,0"], "--seeds names a seed twice"),
         (["--preset", "shapes-tiny", "--track", "sparsty"], "unknown indicator 'sparsty'; did you mean 'sparsity'?"),
         (["--preset", "shapes-tiny", "--init", "none.pt", *SMALL], "none.pt: no such file"),
     ],

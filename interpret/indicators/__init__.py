@@ -1,7 +1,8 @@
 """HOW attention behaves: an indicator maps a trace to one value per layer, image and head, NaN where undefined."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -38,34 +39,40 @@ class Indicator:
     spectral: bool = False
 
 
+Options = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Indicator -> the sets of constants to take its definition with."""
+
 INDICATORS: Registry[Indicator] = Registry("indicator", __name__, Indicator)
 
 
-def measure(
-    trace: Trace, names: Sequence[str], options: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
-) -> pd.DataFrame:
+def measure(trace: Trace, names: Sequence[str], options: Options = MappingProxyType({})) -> pd.DataFrame:
     """Tidy table of indicators: image, layer, head, indicator, kind, variant, value, unit; all count from 0.
 
-    `kind` names the spectrum of a spectral indicator ("attention", "qk_weight", "sigma" for svda, "scores" where kept)
-    and is "" for the others; `variant` says the constants of its definition, such as "delta=0.1". Values of different
-    kinds or variants are not comparable. An undefined value is NaN.
+    `kind` names the spectrum of a spectral indicator ("attention", "qk_weight", "sigma" for svda, "scores" and
+    "sigma_effective" where the trace kept what they need) and is "" for the others; `variant` says the constants of its
+    definition, such as "delta=0.1". Values of different kinds or variants are not comparable; what is undefined is NaN.
 
     Args:
-        options: other constants than an indicator's own, such as {"spectral_sparsity": {"delta": 0.01}}.
+        options: other constants than an indicator's own, one set or several: {"spectral_sparsity": [{"delta": 0.01}]}.
     """
     if not names:
         raise InterpretError(f"no indicator is named; available: {', '.join(INDICATORS)}")
-    return pd.concat([_measure(trace, INDICATORS[name], options.get(name, {})) for name in names], ignore_index=True)
+    tables = [
+        _tidy(values).assign(indicator=name, kind=kind, variant=said, value=values.double().flatten().numpy(force=True))
+        for name, kind, said, values in evaluate(trace, names, options)
+    ]
+    table = pd.concat(tables, ignore_index=True)
+    return table.assign(unit=table["indicator"].map(lambda name: INDICATORS[name].unit))
 
 
-def _measure(trace: Trace, entry: Indicator, options: Mapping[str, Any]) -> pd.DataFrame:
-    kinds = _spectra.available(trace) if entry.spectral else ("",)
-    return pd.concat(
-        [
-            _tidy(entry.function(trace, **options, **({"kind": kind} if kind else {})), entry, kind, options)
-            for kind in kinds
-        ]
-    )
+def evaluate(trace: Trace, names: Sequence[str], options: Options) -> Iterator[tuple[str, str, str, PerHead]]:
+    """Name, kind, variant and values of each indicator, as `measure` tells them."""
+    for name in names:
+        entry = INDICATORS[name]
+        kinds = _spectra.available(trace) if entry.spectral else ("",)
+        for kind, chosen in itertools.product(kinds, options.get(name, [{}])):
+            values = entry.function(trace, **chosen, **({"kind": kind} if kind else {}))
+            yield name, kind, variant(entry, chosen), values
 
 
 def variant(entry: Indicator, options: Mapping[str, Any]) -> str:
@@ -75,12 +82,8 @@ def variant(entry: Indicator, options: Mapping[str, Any]) -> str:
     return " ".join(f"{name}={value}" for name, value in (own | dict(options)).items())
 
 
-def _tidy(values: PerHead, entry: Indicator, kind: str, options: Mapping[str, Any]) -> pd.DataFrame:
+def _tidy(values: PerHead) -> pd.DataFrame:
     layers, batch, heads = values.shape
     layer, image, head = torch.meshgrid(*(torch.arange(n) for n in (layers, batch, heads)), indexing="ij")
     columns = {"image": image, "layer": layer, "head": head}
-    frame = pd.DataFrame({column: axis.flatten().numpy() for column, axis in columns.items()})
-    frame["indicator"], frame["kind"], frame["variant"] = entry.name, kind, variant(entry, options)
-    frame["value"] = values.double().flatten().numpy(force=True)
-    frame["unit"] = entry.unit
-    return frame
+    return pd.DataFrame({column: axis.flatten().numpy() for column, axis in columns.items()})

@@ -5,7 +5,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from interpret.errors import InterpretError
@@ -35,7 +35,7 @@ def spectrum(trace: Trace, kind: str) -> Spectrum:
 
 def available(trace: Trace) -> tuple[str, ...]:
     """The kinds that this trace can give."""
-    learned = hasattr(trace.model.model.blocks[0].attn.mechanism, "sigma")
+    learned = hasattr(trace.mechanisms[0], "sigma")
     met = learned and trace.inputs is not None
     given = {
         "sigma": learned,
@@ -52,26 +52,26 @@ def attention(trace: Trace) -> Spectrum:
 
 
 def scores(trace: Trace) -> Spectrum:
-    """Singular values of the scores; at most d of them are not zero."""
-    return torch.linalg.svdvals(trace.need("scores"))
+    """The first d singular values of the scores, which have no more: they are products of vectors of width d."""
+    return torch.linalg.svdvals(trace.need("scores"))[..., : trace.model.model.blocks[0].attn.head_dim]
 
 
 def sigma(trace: Trace) -> Spectrum:
     """|sigma| of svda."""
-    return _of_weights(trace, lambda block: block.attn.mechanism.sigma.abs())
+    return _of_weights(trace, lambda block, mechanism: mechanism.sigma.abs())
 
 
 def sigma_effective(trace: Trace) -> Spectrum:
     """|sigma_r| sqrt(E[q^_r^2] E[k^_r^2]), E over the tokens of an image: sigma times the energies that it meets."""
-    layers = zip(trace.model.model.blocks, trace.need("inputs"), strict=True)
+    layers = zip(trace.model.model.blocks, trace.mechanisms, trace.need("inputs"), strict=True)
     with torch.no_grad():
-        return torch.stack([_met(block.attn, x) for block, x in layers])
+        return torch.stack([mechanism.sigma.abs() * _met(block.attn, x) for block, mechanism, x in layers])
 
 
 def _met(attention: Attention, x: Tokens) -> Float[Tensor, "batch head direction"]:
     q, k, _ = attention.split(x.to(attention.qkv.weight.dtype))
     energy = [F.normalize(each.double(), dim=-1).square().mean(dim=-2) for each in (q, k)]
-    return attention.mechanism.sigma.abs() * (energy[0] * energy[1]).sqrt()
+    return (energy[0] * energy[1]).sqrt()
 
 
 def qk_weight(trace: Trace) -> Spectrum:
@@ -79,7 +79,7 @@ def qk_weight(trace: Trace) -> Spectrum:
 
     The d nonzero ones, exactly, from a d x d matrix. For svda W_q^T diag(sigma) W_k, a proxy: the row norm is ignored.
     """
-    return _of_weights(trace, lambda block: _qk_singular_values(block.attn, block.norm1))
+    return _of_weights(trace, _qk_singular_values)
 
 
 KINDS: dict[str, Callable[[Trace], Spectrum]] = {
@@ -93,15 +93,17 @@ KINDS: dict[str, Callable[[Trace], Spectrum]] = {
 
 def _of_weights(trace: Trace, one: Callable[..., Float[Tensor, "head direction"]]) -> Spectrum:
     with torch.no_grad():
-        layers = torch.stack([one(block) for block in trace.model.model.blocks])
+        pairs = zip(trace.model.model.blocks, trace.mechanisms, strict=True)
+        layers = torch.stack([one(block, mechanism) for block, mechanism in pairs])
     return layers[:, None].expand(-1, len(trace.images), -1, -1)
 
 
-def _qk_singular_values(attn: Attention, norm1: torch.nn.Module) -> Float[Tensor, "head direction"]:
+def _qk_singular_values(block: nn.Module, mechanism: nn.Module) -> Float[Tensor, "head direction"]:
+    attn, norm1 = block.attn, block.norm1
     gain = norm1.weight if getattr(norm1, "weight", None) is not None else torch.ones_like(attn.qkv.weight[0])
     folded = (attn.qkv.weight * gain).double().unflatten(0, (3, attn.num_heads, attn.head_dim))
     q, k = folded[0], folded[1]
-    sigma = getattr(attn.mechanism, "sigma", None)
+    sigma = getattr(mechanism, "sigma", None)
     if sigma is not None:
         q = q * sigma[..., None]
     _, upper_q = torch.linalg.qr(q.transpose(-2, -1))

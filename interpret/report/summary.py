@@ -91,18 +91,28 @@ def _said(rows: pd.DataFrame) -> str:
 
 
 def _indicators(study: Study) -> Table:
-    table = study.tables["indicators"].fillna({"kind": ""})
+    table = study.tables["indicators"].fillna({"kind": "", "variant": ""})
     names = [model["name"] for model in study.models]
     rows = []
-    for (indicator, kind, unit), values in groups(table, "indicator", "kind", "unit"):
+    for (indicator, kind, variant, unit), values in groups(table, "indicator", "kind", "variant", "unit"):
         per_model = [values.loc[values["model"] == name, "value"] for name in names]
         entry = INDICATORS[indicator]
-        rows.append([indicator, kind or "-", unit or "-", *map(_spread, per_model), entry.higher, entry.reference])
+        rows.append(
+            [
+                indicator,
+                kind or "-",
+                variant or "-",
+                unit or "-",
+                *map(_spread, per_model),
+                entry.higher,
+                entry.reference,
+            ]
+        )
     note = (
         "Mean over images, layers and heads, and in brackets the lowest and highest single value. For svda the "
         "spectrum qk_weight is a proxy: it ignores the norm of each row."
     )
-    columns = ["indicator", "spectrum", "unit", *names, "higher means", "definition"]
+    columns = ["indicator", "spectrum", "constants", "unit", *names, "higher means", "definition"]
     return Table("Indicators", note, columns, rows, "indicators.csv")
 
 

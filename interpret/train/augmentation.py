@@ -50,7 +50,7 @@ def _moved(batch: int, length: int, reach: int, device: torch.device) -> Tensor:
 def policy(name: str, size: tuple[int, int]) -> Callable[[Image.Image], Image.Image]:
     """timm's RandAugment ("rand-m9-mstd0.5") or AutoAugment ("original") for images of this (height, width).
 
-    It draws from the generators of Python and NumPy: `seed_policies`.
+    It draws from the generators of Python and NumPy.
 
     Raises:
         InterpretError: timm has no policy of that name.
@@ -62,8 +62,9 @@ def policy(name: str, size: tuple[int, int]) -> Callable[[Image.Image], Image.Im
         raise InterpretError(f"timm has no policy {name!r} for --aa; name one such as rand-m9-mstd0.5") from error
 
 
-def seed_policies(*numbers: int) -> None:
-    """Make what the policies draw from now on a function of these numbers alone."""
+def seed_draws(*numbers: int) -> None:
+    """Make what is drawn from now on, for flips, shifts, policies and dropout, a function of these numbers alone."""
     (seed,) = np.random.SeedSequence(numbers).generate_state(1)
+    torch.manual_seed(int(seed))
     random.seed(int(seed))
     np.random.seed(seed)  # noqa: NPY002 (timm draws from the old generator)

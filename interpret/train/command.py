@@ -98,13 +98,13 @@ def _train(arguments: argparse.Namespace, command: str) -> Path:
     resume = "resume" in given
     if chosen and "seeds" in given:
         recipes = [_override(chosen.arm(mechanism), given) for mechanism in chosen.arms]
-        return job.train_arms(recipes, given["seeds"], given["out"], command, resume=resume)
+        return job.train_arms(recipes, given["seeds"], given["out"], command, chosen.source, resume=resume)
     base = (
         chosen.arm(given.get("mechanism"))
         if chosen
         else presets.Recipe(given["data"], given.get("mechanism", "softmax"))
     )
-    job.train_one(_override(base, given), given["out"], command, resume=resume)
+    job.train_one(_override(base, given), given["out"], command, chosen.source if chosen else "", resume=resume)
     return given["out"]
 
 
@@ -138,6 +138,8 @@ def _check(given: dict[str, Any]) -> None:
     if "seeds" in given and "preset" not in given:
         raise InterpretError("--seeds trains the arms of a preset; name it with --preset, or give one --seed")
     alone = [name for name in ("mechanism", "seed", *OPTIONS) if name in given]
+    if len(set(given.get("seeds", ()))) < len(given.get("seeds", ())):
+        raise InterpretError("--seeds names a seed twice: it would count one model as two; name each once")
     if "seeds" in given and alone:
         raise InterpretError(f"--seeds trains all arms of the preset; leave out --{alone[0].replace('_', '-')}")
     check_writable(given["out"], folder="seeds" in given)

@@ -11,11 +11,21 @@ from torch import Tensor
 
 from interpret.data import Dataset, as_tensors, normalise
 from interpret.loaded_model import LoadedModel
-from interpret.statistics import bootstrap_interval, holm, sign_flip_p
+from interpret.statistics import bootstrap_interval, holm, seed_interval, sign_flip_p
 
 BATCH = 256
 COLUMNS = ["arm", "rule", "tau_n", "seeds", "images", "parameters", "accuracy", "accuracy_low", "accuracy_high"]
-COLUMNS += ["difference", "difference_low", "difference_high", "p", "verdict", "seconds_per_epoch", "overhead"]
+COLUMNS += [
+    "difference",
+    "difference_low",
+    "difference_high",
+    "seeds_low",
+    "seeds_high",
+    "p",
+    "verdict",
+    "seconds_per_epoch",
+    "overhead",
+]
 HEADINGS = {
     "rule": "selection",
     "tau_n": "tau N",
@@ -23,7 +33,7 @@ HEADINGS = {
     "images": "test images",
     "accuracy": "accuracy",
     "difference": "difference to the baseline",
-    "p_holm": "p (paired, Holm)",
+    "p_holm": "p (images alone, Holm)",
     "verdict": "changed here?",
     "seconds_per_epoch": "s an epoch (fastest)",
     "overhead": "overhead",
@@ -34,8 +44,9 @@ HEADINGS = {
 def compare(arms: Mapping[str, Sequence[LoadedModel]], data: Dataset) -> pd.DataFrame:
     """One row an arm, the first being the baseline: accuracy and its paired difference, each with a 95 % interval.
 
-    Intervals resample seeds and images, the p values images alone; `p_holm` is adjusted for the number of arms. The
-    verdict is "higher" or "lower" where the interval of the difference excludes zero, else "not shown"; of one seed it
+    Intervals resample seeds and images, the p values images alone; `p_holm` is adjusted for the number of arms;
+    `seeds_low` and `seeds_high` are Student's interval of the difference over the seeds. The verdict is "higher" or
+    "lower" where both intervals of the difference exclude zero, else "not shown"; of one seed it rests on the first and
     says so, for then it is about two models and not about two methods. Accuracies and differences are shares;
     `overhead` is the time of the fastest epoch over the baseline's, minus one. What compares is NaN for the baseline.
 
@@ -98,9 +109,12 @@ def _facts(arm: str, models: Sequence[LoadedModel], data: Dataset) -> dict[str, 
 def _difference(right: np.ndarray, baseline: np.ndarray) -> dict[str, Any]:
     differences = right - baseline
     low, high = bootstrap_interval(differences)
-    verdict = "higher" if low > 0 else "lower" if high < 0 else "not shown"
+    seeds_low, seeds_high = seed_interval(differences)
+    lowest, highest = (low, high) if len(right) == 1 else (min(low, seeds_low), max(high, seeds_high))
+    verdict = "higher" if lowest > 0 else "lower" if highest < 0 else "not shown"
     verdict += " (one seed)" if len(right) == 1 else ""
     found = {"difference": differences.mean(), "difference_low": low, "difference_high": high}
+    found |= {"seeds_low": seeds_low, "seeds_high": seeds_high}
     return found | {"p": sign_flip_p(differences.mean(axis=0)), "verdict": verdict}
 
 

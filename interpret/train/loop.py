@@ -50,6 +50,7 @@ def train(
     begun = time.perf_counter()
     set_seed(recipe.seed)
     datasets = {split: some(load_data(recipe.data, split), recipe.limit) for split in SPLITS}
+    _check_classes(datasets)
     spec = recipe.spec(datasets["train"].classes)
     vit = spec.build()
     initialise(vit, recipe)
@@ -63,10 +64,23 @@ def train(
             after_epoch(run, progress)
     accuracy = _test(run, progress)
     logger.info("test accuracy %.4f on %d images, epoch %d", accuracy, len(datasets["test"]), progress.best_epoch)
-    record = describe(recipe, command, vit, {split: len(data) for split, data in datasets.items()})
+    images = {split: len(data) for split, data in datasets.items()}
+    record = describe(recipe, command, vit, images, run.accelerator.device)
     seconds = time.perf_counter() - begun
     record |= {"best_epoch": progress.best_epoch, "test_accuracy": accuracy, "seconds": seconds}
     return replace(from_memory(vit.cpu(), spec, name), history=progress.history, record=record)
+
+
+def _check_classes(datasets: dict[str, Dataset]) -> None:
+    """Labels are numbers: they mean the same in every split only if its classes are the same."""
+    known = datasets["train"].classes
+    for split, data in datasets.items():
+        if data.classes != known:
+            odd = sorted(set(known) ^ set(data.classes))
+            raise InterpretError(
+                f"data set {data.name!r}: {split} and train have different classes, such as {odd[0]!r}; every split "
+                "needs a folder of each class"
+            )
 
 
 def some(data: Dataset, limit: int | None) -> Dataset:

@@ -13,7 +13,7 @@ class Preset:
 
     Attributes:
         source: where the set-up is from, and where it departs from that source or fills in what the source leaves out.
-        recipe: what all arms share; its mechanism is the arm that `source` is about.
+        recipe: what all arms share; its mechanism, the last arm, is the one trained where none is named.
         arms: the mechanisms compared with their options; the first is the baseline.
     """
 
@@ -40,15 +40,17 @@ def find_preset(name: str) -> Preset:
 
 SELECTIVE_VIT = Recipe(
     data="cifar10", mechanism="hard_threshold", backbone="vit_base_patch16_224", architecture={"img_size": 224},
-    batch_size=16, lr=3e-4, eta_min=1e-5, warmup_epochs=0.0, patience=3, amp=True,
+    batch_size=16, lr=3e-4, eta_min=1e-5, weight_decay=0.01, warmup_epochs=0.0, patience=3, amp=True,
 )  # fmt: skip
 """What the paper, the README and the notebook of SelectiveViT share."""
 
 COMMON = (
     "Departures, on purpose: the epoch is chosen on a tenth of the training images, not on the test images; input is "
-    "normalised by 0.5, 0.5; gradients are clipped to norm 1; mixed precision is bfloat16; AdamW's weight decay is not "
-    "stated (0.05 here, on matrices only), nor is any augmentation (left-right flips here). "
+    "normalised by 0.5, 0.5; gradients are clipped to norm 1; mixed precision is bfloat16; AdamW's weight decay, 0.01 "
+    "as in the notebook, reaches matrices only; the cosine falls with every update, in the notebook with every epoch."
 )
+
+SCRATCH = "The weights are drawn at random, while the authors' code starts from timm's: add --init pretrained for that."
 
 SVDA = Recipe(data="cifar10", mechanism="svda", warmup_epochs=1.0, epochs=50, lr=1e-3, amp=True, weight_init="jax")
 
@@ -79,18 +81,23 @@ def _tiny(data: str, tau: float, *, architecture: dict[str, Any], **changes: Any
 
 
 PRESETS = {
-    "vit-baseline": _selective("The baseline of the SelectiveViT paper: 10 epochs.", {"softmax": {}}, epochs=10),
+    "vit-baseline": _selective(
+        f"The baseline of the SelectiveViT paper: 10 epochs. {SCRATCH}", {"softmax": {}}, epochs=10
+    ),
     "selectivevit-paper": _selective(
-        "SelectiveViT paper, section 3: hard rule, tau = 0.005, 10 epochs; 80.6 % without, 85.2 % with selection.",
+        "SelectiveViT paper, section 3: hard rule, tau = 0.005, 10 epochs; 80.6 % without, 85.2 % with selection. "
+        f"{SCRATCH}",
         {"softmax": {}, "hard_threshold": {"tau": 0.005}},
         epochs=10,
     ),
     "selectivevit-readme": _selective(
-        "SelectiveViT README: soft rule, tau = 0.01, 70 epochs; its code runs the hard rule instead. The early stop "
-        "after 3 epochs, the notebook's, is left out: the README reports all 70 epochs.",
+        "SelectiveViT README: soft rule, tau = 0.01, 70 epochs, from timm's pretrained weights; 85.47 % without and "
+        "89.11 % with selection. Its code runs the hard rule instead. The early stop after 3 epochs, the notebook's, "
+        "is left out: the README reports all 70 epochs.",
         {"softmax": {}, "soft_threshold": {"tau": 0.01}},
         epochs=70,
         patience=70,
+        init="pretrained",
     ),
     "selectivevit-notebook": _selective(
         "SelectiveViT.ipynb: hard rule, tau = 0.01, 10 epochs, early stop after 3, from timm's pretrained weights. "

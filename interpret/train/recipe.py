@@ -8,6 +8,7 @@ import torch
 
 from interpret.loaded_model import ModelSpec
 from interpret.mechanisms import MECHANISMS
+from interpret.vit import input_statistics
 
 TRACKED = ("active_tokens", "sparsity", "dead_rows", "spectral_entropy", "effective_rank", "spectral_sparsity")
 TRACKED += ("angular_alignment", "selectivity_index", "perturbation_robustness")
@@ -79,6 +80,7 @@ class Recipe:
             mechanism=self.mechanism,
             options=defaults(self.mechanism) | self.options,
             classes=classes,
+            **(input_statistics(self.backbone) if self.init == "pretrained" else {}),
         )
 
 

@@ -16,11 +16,14 @@ from interpret.vit import VisionTransformer, patch_grid
 PACKAGES = ("interpret-vit", "torch", "timm", "accelerate")
 
 
-def describe(recipe: Recipe, command: str, vit: VisionTransformer, images: dict[str, int]) -> dict[str, Any]:
+def describe(
+    recipe: Recipe, command: str, vit: VisionTransformer, images: dict[str, int], device: torch.device
+) -> dict[str, Any]:
     """What is known of a run beside its result. Where the data lie on this machine is written as ROOT.
 
     Args:
         images: number of images in each split.
+        device: it ran on.
     """
     name, colon, _ = recipe.data.partition(":")
     data = f"{name}:ROOT" if colon else name
@@ -30,19 +33,25 @@ def describe(recipe: Recipe, command: str, vit: VisionTransformer, images: dict[
         "images": images,
         "parameters": sum(parameter.numel() for parameter in vit.parameters()),
         "tokens": patch_grid(vit).tokens,
-        "machine": machine(),
+        "machine": machine(device),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     }
 
 
-def machine() -> str:
+def machine(device: torch.device) -> str:
     """The kind of machine, without its name: what bounds the time of a run."""
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
 
 
-def peak_memory() -> float:
-    """Highest memory of this process so far, MB: the GPU's where there is one, else what was resident."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 1e6
+def forget_peak(device: torch.device) -> None:
+    """Let `peak_memory` of a GPU start anew."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_memory(device: torch.device) -> float:
+    """Highest memory, MB: of a GPU since `forget_peak`; on a CPU what this process had resident since it started."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

@@ -16,11 +16,11 @@ from tqdm import tqdm
 from interpret.data import Dataset, normalise
 from interpret.errors import InterpretError
 from interpret.loaded_model import ModelSpec
-from interpret.train.augmentation import augment, seed_policies
+from interpret.train.augmentation import augment, seed_draws
 from interpret.train.loading import make_loader
 from interpret.train.optimisation import adamw, cosine, moving_average
 from interpret.train.recipe import Recipe
-from interpret.train.record import peak_memory
+from interpret.train.record import forget_peak, peak_memory
 from interpret.vit import VisionTransformer
 
 LARGEST_GRADIENT = 1.0
@@ -70,6 +70,7 @@ class Run:
     def epoch(self, number: int) -> dict[str, Any]:
         """Learn from the training split once, look at the validation split; what the history keeps of it."""
         begun = time.perf_counter()
+        forget_peak(self.accelerator.device)
         loss, accuracy = self._learn(number)
         learnt = time.perf_counter()
         validation_loss, validation_accuracy = self.evaluate("validation")
@@ -84,7 +85,7 @@ class Run:
             "images_per_second": self._images("train") / seconds,
             "validation_seconds": validation_seconds,
             "validation_images_per_second": self._images("validation") / validation_seconds,
-            "peak_memory_mb": peak_memory(),
+            "peak_memory_mb": peak_memory(self.accelerator.device),
             "lr": self.optimizer.param_groups[0]["lr"],
         }
 
@@ -99,7 +100,7 @@ class Run:
 
     def _learn(self, number: int) -> tuple[float, float]:
         self.loaders["train"].set_epoch(number)
-        seed_policies(self.recipe.seed, number, self.accelerator.process_index)
+        seed_draws(self.recipe.seed, number, self.accelerator.process_index)
         self.model.train()
         meter = self._meter()
         for images, labels in self._batches("train", f"epoch {number}/{self.recipe.epochs}"):
@@ -112,10 +113,7 @@ class Run:
 
     def _step(self, loss: Tensor) -> None:
         if not loss.isfinite():
-            raise InterpretError(
-                f"the training loss became {loss.item()} after {self.updates} updates; "
-                "lower --lr, lengthen --warmup-epochs or leave out --amp"
-            )
+            raise self._diverged(f"the training loss became {loss.item()}")
         self.accelerator.backward(loss)
         if self.accelerator.sync_gradients:
             self.accelerator.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
@@ -126,6 +124,20 @@ class Run:
             self.scheduler.step_update(self.updates)
             if self.average is not None:
                 self.average.update(self.vit, step=self.updates)
+
+    def check_finite(self) -> None:
+        """Refuse weights that the last update of an epoch, whose loss no step has looked at, made useless.
+
+        Raises:
+            InterpretError: a weight is NaN or infinite.
+        """
+        broken = [name for name, weight in self.vit.named_parameters() if not weight.isfinite().all()]
+        if broken:
+            raise self._diverged(f"{broken[0]} became NaN or infinite")
+
+    def _diverged(self, what: str) -> InterpretError:
+        advice = "lower --lr, lengthen --warmup-epochs or leave out --amp"
+        return InterpretError(f"{what} after {self.updates} updates; {advice}")
 
     def _input(self, images: Tensor) -> Tensor:
         return normalise(images, self.spec.mean, self.spec.std)
@@ -139,7 +151,9 @@ class Run:
 
     def _meter(self) -> MetricCollection:
         accuracy = MulticlassAccuracy(len(self.spec.classes), average="micro", sync_on_compute=False)
-        meter = MetricCollection({"loss": MeanMetric(sync_on_compute=False), "accuracy": accuracy})
+        meter = MetricCollection(
+            {"loss": MeanMetric(nan_strategy="disable", sync_on_compute=False), "accuracy": accuracy}
+        )
         return meter.to(self.accelerator.device)
 
     def _add(self, meter: MetricCollection, logits: Tensor, labels: Tensor) -> None:
@@ -157,9 +171,16 @@ def _accelerator(recipe: Recipe) -> Accelerator:
     """The device or devices of this run; a batch is divided among the processes."""
     if recipe.device == "cuda" and not torch.cuda.is_available():
         raise InterpretError("--device cuda: this machine has no CUDA device; use --device auto")
-    return Accelerator(
+    order = DataLoaderConfiguration(use_seedable_sampler=True, split_batches=True, data_seed=1_000_003 * recipe.seed)
+    accelerator = Accelerator(
         cpu=recipe.device == "cpu",
         mixed_precision="bf16" if recipe.amp else "no",
         gradient_accumulation_steps=recipe.accumulate,
-        dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True, split_batches=True),
+        dataloader_config=order,
     )
+    if recipe.batch_size % accelerator.num_processes:
+        raise InterpretError(
+            f"--batch-size {recipe.batch_size} cannot be divided among {accelerator.num_processes} processes; give a "
+            "multiple of their number"
+        )
+    return accelerator

@@ -13,11 +13,12 @@ from torch import Tensor
 from interpret import checkpoint
 from interpret.errors import InterpretError
 from interpret.files import write_atomically
+from interpret.train.recipe import Recipe
 from interpret.train.run import Run
 from interpret.train.tracking import track
 
-MAY_DIFFER = ("data", "device", "patience")
-"""Fields of a recipe that an interrupted run may go on with changed: `data` when its folder has moved."""
+MAY_DIFFER = ("device", "patience")
+"""Fields of a recipe that an interrupted run may go on with changed."""
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class Progress:
         """Train one epoch more and note what came of it."""
         epoch = len(self.history) + 1
         row = run.epoch(epoch)
+        run.check_finite()
         logger.info(" ".join(f"{name} {value:.4g}" for name, value in row.items()))
         self.history.append(row | {"indicators": track(run)})
         if row["validation_accuracy"] > self.best_accuracy:
@@ -48,7 +50,7 @@ class Progress:
         """Write all that the next epoch depends on, whole or not at all."""
         average = None if run.average is None else run.average.module.state_dict()
         payload = dataclasses.asdict(self) | {
-            "recipe": _plain(run),
+            "recipe": dataclasses.asdict(run.recipe),
             "model": run.vit.state_dict(),
             "average": average,
             "optimizer": run.optimizer.state_dict(),
@@ -66,7 +68,7 @@ class Progress:
             InterpretError: it is of another recipe.
         """
         payload = checkpoint.read(path)
-        _check_same_recipe(payload["recipe"], _plain(run), path)
+        check_same_recipe(payload["recipe"], run.recipe, path)
         run.vit.load_state_dict(payload["model"])
         if run.average is not None:
             run.average.module.load_state_dict(payload["average"])
@@ -78,16 +80,17 @@ class Progress:
         return cls(**{each.name: payload[each.name] for each in dataclasses.fields(cls)})
 
 
-def _plain(run: Run) -> dict[str, Any]:
-    recipe = dataclasses.asdict(run.recipe)
-    return {name: value for name, value in recipe.items() if name not in MAY_DIFFER}
+def check_same_recipe(saved: dict[str, Any], recipe: Recipe, path: Path) -> None:
+    """Refuse what was made with another recipe; where the data lie, and what may differ, counts for nothing.
 
-
-def _check_same_recipe(saved: dict[str, Any], given: dict[str, Any], path: Path) -> None:
-    changed = [name for name in given if saved.get(name) != given[name]]
-    if changed:
-        name = changed[0]
-        raise InterpretError(
-            f"{path} is of a run with {name}={saved.get(name)!r}, not {given[name]!r}; give the same options, or leave "
-            "out --resume"
-        )
+    Raises:
+        InterpretError: with the first field that differs.
+    """
+    given = dataclasses.asdict(recipe) | {"data": recipe.data.partition(":")[0]}
+    known = saved | {"data": saved["data"].partition(":")[0]}
+    for name, value in given.items():
+        if name not in MAY_DIFFER and known.get(name) != value:
+            raise InterpretError(
+                f"{path} is of a run with {name}={known.get(name)!r}, not {value!r}; give the same options, or leave "
+                "out --resume"
+            )

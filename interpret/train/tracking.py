@@ -1,8 +1,9 @@
 """The indicators of a model while it learns."""
 
-import itertools
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
 
 from interpret.data import normalise
@@ -13,7 +14,9 @@ from interpret.tracing import trace
 from interpret.train.run import Run
 
 TRACKED_IMAGES = 64
-"""The indicators of an epoch are means over the first so many validation images."""
+"""The indicators of an epoch are means over so many validation images, drawn once with a fixed seed."""
+TRACED = 8
+"""So many at a time: their attention takes less memory than training does."""
 
 
 def track(run: Run) -> dict[str, Any]:
@@ -23,8 +26,10 @@ def track(run: Run) -> dict[str, Any]:
     with torch.random.fork_rng():  # a model is drawn to be filled: the run's random numbers stay its own
         copy = run.spec.build()
     copy.load_state_dict(run.measured.state_dict())
-    first = itertools.islice(run.loaders["validation"].dataset, TRACKED_IMAGES)
-    images = normalise(torch.stack([image for image, _ in first]), run.spec.mean, run.spec.std)
+    validation = run.loaders["validation"].dataset
+    drawn = np.random.default_rng(0).permutation(len(validation))[:TRACKED_IMAGES]
+    images = normalise(torch.stack([validation[index][0] for index in drawn]), run.spec.mean, run.spec.std)
     needs = {"weights"}.union(*(INDICATORS[name].needs for name in run.recipe.track))
     loaded = from_memory(copy.to(run.accelerator.device), run.spec, "run")
-    return pack_indicators(measure(trace(loaded, images, keep=tuple(needs)), run.recipe.track))
+    parts = [measure(trace(loaded, few, keep=tuple(needs)), run.recipe.track) for few in images.split(TRACED)]
+    return pack_indicators(pd.concat(parts, ignore_index=True))

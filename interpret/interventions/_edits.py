@@ -1,0 +1,153 @@
+"""What interventions share: mechanisms seen through an edit, and the scope in which a model has them.
+
+An edit never writes into a weight of the user's model: it stands in front of the mechanism, so a `Trace` that outlives
+the scope still holds the attention that it saw. Edits are stacked in one order whatever the order of their scopes:
+sigma at the bottom, thresholds over it, pruned heads on top.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from copy import deepcopy
+from functools import partial
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from interpret.errors import InterpretError
+from interpret.loaded_model import LoadedModel
+from interpret.mechanisms import Mechanism, _thresholding
+from interpret.tensors import LayerAttention
+from interpret.vit import Attention, installed
+
+Heads = Bool[Tensor, "head"]
+Sigma = Float[Tensor, "head direction"]
+
+
+class Edited(Mechanism):
+    """A mechanism seen through an edit; what it learned is here too, the same tensors under the same names."""
+
+    def __init__(self, inner: Mechanism, heads: Heads) -> None:
+        super().__init__(0, 0)
+        for name, parameter in inner.named_parameters(recurse=False):
+            self.register_parameter(name, parameter)
+        self.register_buffer("heads", heads, persistent=False)
+        self.train(inner.training)
+        self._inner = (inner,)
+
+    @property
+    def inner(self) -> Mechanism:
+        """What is edited; in a tuple above, so that it is no submodule and the state dict keeps its keys."""
+        return self._inner[0]
+
+    def around(self, inner: Mechanism) -> "Edited":
+        """The same edit of another mechanism."""
+        return type(self)(inner, self.heads)
+
+    def project(self, q: LayerAttention, k: LayerAttention) -> tuple[LayerAttention, LayerAttention]:
+        return self.inner.project(q, k)
+
+
+class Thresholded(Edited):
+    """Some heads under another selection rule, the others under their own."""
+
+    def __init__(self, inner: Mechanism, heads: Heads, tau: float, rule: str) -> None:
+        super().__init__(inner, heads)
+        self.rule = rule
+        self.tau = tau if heads.all() else None
+        self._tau = tau
+
+    def around(self, inner: Mechanism) -> "Edited":
+        return type(self)(inner, self.heads, self._tau, self.rule)
+
+    def select(self, probs: LayerAttention) -> LayerAttention:
+        cut = _thresholding.RULES[self.rule](probs, self._tau)
+        return cut if self.tau is not None else torch.where(self.heads[:, None, None], cut, self.inner.select(probs))
+
+
+class Pruned(Edited):
+    """Some heads with weights of zero."""
+
+    def select(self, probs: LayerAttention) -> LayerAttention:
+        return self.inner.select(probs).masked_fill(self.heads[:, None, None], 0.0)
+
+
+Change = Callable[[Mechanism], Mechanism]
+
+
+@contextmanager
+def edited(model: LoadedModel, changes: dict[int, Change]) -> Iterator[LoadedModel]:
+    """Scope in which the mechanism of each named layer is what its change makes of it."""
+    attentions = {layer: model.model.blocks[layer].attn for layer in changes}
+    mechanisms = {layer: change(attentions[layer].mechanism) for layer, change in changes.items()}
+    with ExitStack() as scope:
+        for layer, mechanism in mechanisms.items():
+            scope.enter_context(installed(mechanism, attentions[layer]))
+        yield model
+
+
+def with_threshold(mechanism: Mechanism, heads: Heads, tau: float, rule: str) -> Mechanism:
+    """The mechanism with another selection rule for `heads`; pruned heads stay pruned."""
+    if isinstance(mechanism, Pruned):
+        return mechanism.around(with_threshold(mechanism.inner, heads, tau, rule))
+    return Thresholded(mechanism, heads, tau, rule)
+
+
+def with_sigma(mechanism: Mechanism, sigma: Sigma) -> Mechanism:
+    """The mechanism with another sigma, under the edits that stand in front of it."""
+    if isinstance(mechanism, Edited):
+        return mechanism.around(with_sigma(mechanism.inner, sigma))
+    other = deepcopy(mechanism)
+    other.sigma.data.copy_(sigma)
+    return other
+
+
+def edited_sigma(model: LoadedModel, sigmas: Sequence[Sigma]) -> AbstractContextManager[LoadedModel]:
+    """Scope in which the layers have these sigmas."""
+    return edited(model, {layer: partial(with_sigma, sigma=sigma) for layer, sigma in enumerate(sigmas)})
+
+
+def sigmas_of(model: LoadedModel) -> list[Sigma]:
+    """The learned sigma of every layer.
+
+    Raises:
+        InterpretError: the model has none.
+    """
+    mechanisms = [block.attn.mechanism for block in model.model.blocks]
+    if not all(hasattr(mechanism, "sigma") for mechanism in mechanisms):
+        raise InterpretError(
+            f"{model.name} has no learned sigma: expected mechanism svda, found {model.spec.mechanism}; load an SVDA "
+            "checkpoint"
+        )
+    return [mechanism.sigma.detach() for mechanism in mechanisms]
+
+
+def check_index(index: int, count: int, noun: str, model: LoadedModel) -> int:
+    """Return `index`, that of a layer or head."""
+    if index not in range(count):
+        raise InterpretError(f"{noun} {index} is none of {model.name}, whose {noun}s are 0 to {count - 1}")
+    return index
+
+
+def mask_of(model: LoadedModel, layer: int, heads: Sequence[int] | None) -> Heads:
+    """True for the named heads of a layer, for all where none is named; on the model's device."""
+    count = model.model.blocks[layer].attn.num_heads
+    chosen = range(count) if heads is None else [check_index(head, count, "head", model) for head in heads]
+    mask = torch.zeros(count, dtype=torch.bool)
+    mask[list(chosen)] = True
+    return mask.to(model.device)
+
+
+def rows_of(attention: Attention) -> list[Float[Tensor, "qkv head direction ..."]]:
+    """The weight of q, k and v, and its bias where there is one, as views that write into the layer."""
+    tensors = [tensor.detach() for tensor in (attention.qkv.weight, attention.qkv.bias) if tensor is not None]
+    return [tensor.unflatten(0, (3, attention.num_heads, attention.head_dim)) for tensor in tensors]
+
+
+def edited_copy(model: LoadedModel, vit: nn.Module, changes: str, **fields: Any) -> LoadedModel:
+    """`model` with `vit` in its place; the record says what changed and no longer claims the test accuracy."""
+    kept = {name: value for name, value in model.record.items() if name != "test_accuracy"}
+    told = "; ".join([*([kept["edited"]] if "edited" in kept else []), changes])
+    return dataclasses.replace(model, model=vit, record=kept | {"edited": told}, sha256="", **fields)

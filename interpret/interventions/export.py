@@ -1,0 +1,74 @@
+"""An edited model as a checkpoint."""
+
+import dataclasses
+import os
+from copy import deepcopy
+from pathlib import Path
+
+from interpret.checkpoint import save
+from interpret.errors import InterpretError
+from interpret.interventions._edits import Edited, Pruned, Thresholded, edited_copy, rows_of
+from interpret.loaded_model import LoadedModel, ModelSpec
+from interpret.mechanisms import MECHANISMS, Mechanism
+from interpret.vit import Attention
+
+MECHANISM_OF = {"hard": "hard_threshold", "soft": "soft_threshold"}
+
+
+def export(model: LoadedModel, path: str | os.PathLike[str], changes: str) -> None:
+    """Write `model` as the interventions around this call make it; `interpret.load` opens it with the same logits.
+
+    An edited sigma is written as sigma. A pruned head becomes zero rows for its V: its output is still zero, its
+    attention weights are there again. One threshold for every layer and head of plain scores becomes the mechanism.
+    The record keeps how the model was made, says `changes` under "edited", and drops the test accuracy, which was
+    that of another model.
+
+    Raises:
+        InterpretError: a threshold that no specification can say, or a path where something is: an edited model
+            replaces none.
+    """
+    if Path(path).exists():
+        raise InterpretError(f"{path} exists, and an edited model replaces no file; choose another path")
+    spec, vit = _spec(model), deepcopy(model.model)
+    for block in vit.blocks:
+        _write_pruning(block.attn)
+        block.attn.mechanism = _mechanism(block.attn, None if spec is model.spec else spec)
+    save(path, edited_copy(model, vit, changes, spec=spec))
+
+
+def _spec(model: LoadedModel) -> ModelSpec:
+    """The specification with the threshold that an intervention has set, if any."""
+    layers = [_beneath(block.attn.mechanism, Pruned) for block in model.model.blocks]
+    rules = {(layer.rule, layer.tau) if isinstance(layer, Thresholded) else None for layer in layers}
+    if rules == {None}:
+        return model.spec
+    plain = all(type(_beneath(layer, Edited)).project is Mechanism.project for layer in layers)
+    rule, tau = rules.pop() or (None, None)
+    if rules or tau is None or not plain:
+        raise InterpretError(
+            f"{model.name}: a file can say one threshold for all layers and heads of plain scores, found another; "
+            "apply it with interpret.threshold after loading"
+        )
+    return dataclasses.replace(model.spec, mechanism=MECHANISM_OF[rule], options={"tau": tau})
+
+
+def _mechanism(attention: Attention, spec: ModelSpec | None) -> Mechanism:
+    """That of `spec`, or the layer's own without what stands in front of it."""
+    if spec is None:
+        return _beneath(attention.mechanism, Edited)
+    return MECHANISMS[spec.mechanism].function(attention.num_heads, attention.head_dim, **spec.options)
+
+
+def _write_pruning(attention: Attention) -> None:
+    mechanism = attention.mechanism
+    while isinstance(mechanism, Pruned):
+        for rows in rows_of(attention):
+            rows[2, mechanism.heads] = 0
+        mechanism = mechanism.inner
+
+
+def _beneath(mechanism: Mechanism, edits: type[Edited]) -> Mechanism:
+    """What stands behind edits of that kind."""
+    while isinstance(mechanism, edits):
+        mechanism = mechanism.inner
+    return mechanism

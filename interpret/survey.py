@@ -1,0 +1,76 @@
+"""Indicators over a whole data set, reduced inside the pass, on one process or on many."""
+
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+from torch import distributed as dist
+from tqdm import tqdm
+
+from interpret.data import Dataset
+from interpret.indicators import INDICATORS, Options, evaluate
+from interpret.loaded_model import LoadedModel
+from interpret.observation import pixels_of
+from interpret.statistics import HeadMoments
+from interpret.tracing import trace
+
+Key = tuple[str, str, str]
+"""Indicator, kind of spectrum, variant."""
+
+
+def run_survey(
+    models: Sequence[LoadedModel],
+    data: Dataset,
+    indicators: Sequence[str],
+    *,
+    options: Options = MappingProxyType({}),
+    batch_size: int = 16,
+) -> pd.DataFrame:
+    """Mean and spread over the images of `data` of every indicator, for each model, layer and head.
+
+    Attention is looked at batch by batch and never kept, so memory does not grow with the data set. Where
+    `torch.distributed` runs, as after `accelerate.PartialState()` under `accelerate launch`, every process looks at its
+    part of the images, and each gets the whole table.
+
+    Returns:
+        Tidy table: model, layer, head, indicator, kind, variant, mean, std (over images), n_valid (images where it is
+        defined), n (images), unit.
+    """
+    tables = [
+        pd.DataFrame(_survey(model, data, indicators, options, batch_size)).assign(model=model.name, n=len(data))
+        for model in models
+    ]
+    table = pd.concat(tables, ignore_index=True)
+    table = table.assign(unit=table["indicator"].map(lambda name: INDICATORS[name].unit))
+    return table.reindex(columns=["model", *(column for column in table if column != "model")])
+
+
+def _survey(
+    model: LoadedModel,
+    data: Dataset,
+    indicators: Sequence[str],
+    options: Options,
+    batch_size: int,
+) -> list[dict[str, Any]]:
+    rank, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+    mine = range(len(data))[rank::processes]
+    needs = {"weights"}.union(*(INDICATORS[name].needs for name in indicators))
+    moments: dict[Key, HeadMoments] = {}
+    for first in tqdm(range(0, len(mine), batch_size), model.name, disable=None, leave=False):
+        images = pixels_of(model, data.subset(mine[first : first + batch_size]))
+        for *key, values in evaluate(trace(model, images, keep=tuple(needs)), indicators, options):
+            layers, _, heads = values.shape
+            moments.setdefault(tuple(key), HeadMoments(layers, heads)).update(values.cpu())
+    return [row for key, found in moments.items() for row in _rows(key, found)]
+
+
+def _rows(key: Key, moments: HeadMoments) -> list[dict[str, Any]]:
+    found = moments.compute()
+    layers, heads = found["mean"].shape
+    named = dict(zip(("indicator", "kind", "variant"), key, strict=True))
+    return [
+        {"layer": layer, "head": head, **named, **{name: values[layer, head].item() for name, values in found.items()}}
+        for layer in range(layers)
+        for head in range(heads)
+    ]
