@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from interpret.train import run as train_run
 from interpret.train.presets import PRESETS
 from interpret.train.recipe import Recipe
 from tests.files import write_fashionmnist, write_tree
+from tests.processes import run_two
 
 SMALL = ["--limit=24", "--batch-size=8", "--device=cpu", "--img-size=64", "--patch-size=16", "--embed-dim=12"]
 SMALL += ["--depth=2", "--num-heads=3", "--track=active_tokens", "--no-amp", "--warmup-epochs=0"]
@@ -37,8 +37,8 @@ def fresh_accelerator():
     AcceleratorState._reset_state(reset_partial_state=True)
 
 
-def run(*arguments: object, prefix: tuple[str, ...] = (sys.executable,)) -> subprocess.Popen:
-    line = [*prefix, "-m", "interpret.train", *map(str, arguments)]
+def run(*arguments: object) -> subprocess.Popen:
+    line = [sys.executable, "-m", "interpret.train", *map(str, arguments)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
 
@@ -231,29 +231,27 @@ def test_what_is_tracked_is_drawn_from_all_validation_images(monkeypatch, tmp_pa
     assert max(places) >= 12
 
 
-@pytest.fixture
-def full_disk():
-    """A call after which the operating system refuses every file larger than a kilobyte."""
-    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, usual[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+FULL_DISK = """
+import resource, sys
+from interpret.train import command, run
+epoch = run.Run.epoch
+def fill_up_in_the_second(self, number):
+    if number == 2:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    return epoch(self, number)
+run.Run.epoch = fill_up_in_the_second
+sys.exit(command.main(sys.argv[1:]))
+"""
 
 
-def test_a_full_disk_leaves_the_epoch_before(full_disk, tmp_path, capsys, monkeypatch):
+def test_a_full_disk_leaves_the_epoch_before(tmp_path):
+    """From the second epoch on the operating system refuses every file larger than a kilobyte."""
     given = ["--data", "shapes", *SMALL, "--epochs=3", "--out", str(tmp_path / "a.pt")]
-    state, epoch = tmp_path / "a.resume", train_run.Run.epoch
-
-    def fill_up_in_the_second(run, number):
-        if number == 2:
-            full_disk()
-        return epoch(run, number)
-
-    monkeypatch.setattr(train_run.Run, "epoch", fill_up_in_the_second)
-    assert command.main(given) == 2
-    said = capsys.readouterr().err
-    assert "a.resume cannot be written (" in said
-    assert "free some space" in said
-    assert len(checkpoint.read(state)["history"]) == 1
+    ended = subprocess.run([sys.executable, "-c", FULL_DISK, *given], capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "a.resume cannot be written (" in ended.stderr
+    assert "free some space" in ended.stderr.splitlines()[-1]
+    assert len(checkpoint.read(tmp_path / "a.resume")["history"]) == 1
     assert {path.name for path in tmp_path.iterdir()} == {"a.resume", "a.history.csv"}
 
 
@@ -269,12 +267,9 @@ def test_another_recipe_is_not_resumed(tmp_path, capsys, monkeypatch):
 
 def test_two_processes_learn_what_one_does(tmp_path):
     given = ["--data", "shapes", *SMALL, "--epochs=2", "--hflip=0", "--limit=32", "--save-dtype=float32"]
-    launch = (sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1")
-    launch += ("--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0")
     alone, shared = tmp_path / "alone.pt", tmp_path / "shared.pt"
     assert failure(run(*given, "--out", alone)) == ""
-    several = run(*given, "--out", shared, prefix=launch)
-    assert failure(several) == ""
+    run_two("-m", "interpret.train", *given, "--out", shared)
     one, two = checkpoint.load(alone), checkpoint.load(shared)
     assert_close(one.model.state_dict(), two.model.state_dict(), rtol=1e-3, atol=1e-5)
     assert_allclose([row["train_loss"] for row in one.history], [row["train_loss"] for row in two.history], rtol=1e-5)
