@@ -30,9 +30,10 @@ def short(text: str, length: int = 24) -> str:
     return text if len(text) <= length else f"{text[:half]}\N{HORIZONTAL ELLIPSIS}{text[-half:]}"
 
 
-def title(model: dict) -> str:
-    """Name and rule of a model, one under the other."""
-    return f"{short(model['name'])}\n{short(model['rule'], 30)}"
+def title(model: dict, columns: int = 1) -> str:
+    """Name and rule of a model, one under the other, short enough for so many columns beside each other."""
+    length = 30 if columns < 4 else 80 // columns
+    return f"{short(model['name'], min(length, 24))}\n{short(model['rule'], length)}"
 
 
 def model_legend(study: Study, figure: Figure, extra: Sequence[Line2D] = ()) -> None:

@@ -47,7 +47,8 @@ def _page(study: Study, attribution: str, images: range) -> Figure:
         _input(study, image, row[0])
         for index, ax in enumerate(row[1:]):
             _panel(study, index, attribution, image, scale, ax)
-    for ax, text in zip(axes[0], ["input", *map(_layout.title, study.models)], strict=True):
+    titles = [_layout.title(model, len(study.models)) for model in study.models]
+    for ax, text in zip(axes[0], ["input", *titles], strict=True):
         ax.set_title(text)
     plots.color_bar(list(axes.flat), scale, f"{attribution}, raw values, one scale for all panels", location="bottom")
     figure.suptitle(f"{attribution}: the same images under every model")
