@@ -9,6 +9,7 @@ from torch import distributed as dist
 from tqdm import tqdm
 
 from interpret.data import Dataset
+from interpret.errors import InterpretError
 from interpret.indicators import INDICATORS, Options, evaluate
 from interpret.loaded_model import LoadedModel
 from interpret.observation import pixels_of
@@ -36,6 +37,9 @@ def run_survey(
     Returns:
         Tidy table: model, layer, head, indicator, kind, variant, mean, std (over images), n_valid (images where it is
         defined), n (images), unit.
+
+    Raises:
+        InterpretError: no image, or fewer than processes.
     """
     tables = [
         pd.DataFrame(_survey(model, data, indicators, options, batch_size)).assign(model=model.name, n=len(data))
@@ -54,6 +58,8 @@ def _survey(
     batch_size: int,
 ) -> list[dict[str, Any]]:
     rank, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+    if len(data) < processes:
+        raise InterpretError(f"{len(data)} images for {processes} processes; each needs at least one")
     mine = range(len(data))[rank::processes]
     needs = {"weights"}.union(*(INDICATORS[name].needs for name in indicators))
     moments: dict[Key, HeadMoments] = {}
@@ -61,7 +67,7 @@ def _survey(
         images = pixels_of(model, data.subset(mine[first : first + batch_size]))
         for *key, values in evaluate(trace(model, images, keep=tuple(needs)), indicators, options):
             layers, _, heads = values.shape
-            moments.setdefault(tuple(key), HeadMoments(layers, heads)).update(values.cpu())
+            moments.setdefault(tuple(key), HeadMoments(layers, heads).to(values.device)).update(values)
     return [row for key, found in moments.items() for row in _rows(key, found)]
 
 

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 
 from interpret import checkpoint
 from interpret.data import load_data
+from interpret.errors import InterpretError
 from interpret.indicators import INDICATORS, measure
 from interpret.observation import pixels_of
 from interpret.statistics import HeadMoments
@@ -61,6 +62,11 @@ def test_moments_leave_out_what_is_undefined():
     assert_allclose(found["mean"].flatten(), rows.mean(axis=1))
     assert_allclose(found["std"].flatten(), rows.std(axis=1))
     assert found["n_valid"].tolist() == [[9, 3, 9], [9, 9, 0]]
+
+
+def test_an_empty_data_set_is_refused():
+    with pytest.raises(InterpretError, match="0 images for 1 processes"):
+        run_survey([checkpoint.load(ROOT / "shapes-softmax.pt")], load_data("shapes")[:0], ["sparsity"])
 
 
 def test_equal_values_have_no_spread():
