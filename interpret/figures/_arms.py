@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -26,7 +25,7 @@ def draw(arms: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
         figure, axes = _layout.panels(2, 2, _layout.WIDTH, 5.0, sharex=True)
         for ax, (quantity, unit) in zip(axes.T.flat, PANELS.items(), strict=True):
             for index, (runs, color) in enumerate(zip(arms.values(), plots.colors(len(arms)), strict=True)):
-                _arm(pd.concat(runs), quantity, ax, index, color)
+                _layout.draw_by_epoch(pd.concat(runs), quantity, ax, index, color)
             ax.set(title=quantity.replace("_", " "), ylabel=unit)
         for ax in axes[1]:
             ax.set_xlabel("epoch")
@@ -35,10 +34,3 @@ def draw(arms: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
         figure.legend(axes[0, 0].lines, names, loc="outside lower center", ncols=2)
         figure.suptitle("Training curves: mean of the seeds, lowest to highest")
     return figure
-
-
-def _arm(runs: pd.DataFrame, quantity: str, ax: Axes, index: int, color: plots.Color) -> None:
-    seeds = runs.groupby("epoch")[quantity]
-    epochs = pd.Series(sorted(runs["epoch"].unique()))
-    plots.line(epochs, seeds.mean(), ax, index, color)
-    plots.band(epochs, seeds.min(), seeds.max(), ax, color)

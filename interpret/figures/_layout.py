@@ -91,6 +91,14 @@ def draw_by_layer(study: Study, axes: Iterable[tuple[Axes, str, str]]) -> None:
             plots.spread(table, ax, index, palette[index], shift=0.12 * (index - models[-1] / 2))
 
 
+def draw_by_epoch(table: pd.DataFrame, column: str, ax: Axes, index: int, color: plots.Color) -> None:
+    """What `column` holds of each epoch, of heads or of seeds: the mean as a line, lowest to highest as a band."""
+    values = table.groupby("epoch")[column]
+    epochs = pd.Series(sorted(table["epoch"].unique()))
+    plots.line(epochs, values.mean(), ax, index, color)
+    plots.band(epochs, values.min(), values.max(), ax, color)
+
+
 def spectrum_panels(study: Study, indicator: str, subject: str) -> Figure:
     """A panel for each kind of spectrum that `indicator` was measured on."""
     found = kinds(study, indicator)

@@ -24,7 +24,7 @@ def draw(study: Study, indicator: str, kind: str, by_epoch: Axes, by_layer: Axes
     for index, (model, color) in enumerate(zip(study.models, plots.colors(len(study.models)), strict=True)):
         mine = _layout.of_model(table, model)
         if len(mine):
-            _epochs(mine, by_epoch, index, color)
+            _layout.draw_by_epoch(mine, "value", by_epoch, index, color)
             last = mine[mine["epoch"] == mine["epoch"].max()]
             plots.spread(last, by_layer, index, color, shift=0.12 * (index - (len(study.models) - 1) / 2))
     entry = INDICATORS[indicator]
@@ -32,10 +32,3 @@ def draw(study: Study, indicator: str, kind: str, by_epoch: Axes, by_layer: Axes
         plots.calm(ax).set(ylabel=entry.unit or "count", title=f"{entry.label}{f' of {kind}' if kind else ''}")
     by_epoch.set_xlabel("epoch")
     by_epoch.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-
-
-def _epochs(table: pd.DataFrame, ax: Axes, index: int, color: plots.Color) -> None:
-    heads = table.groupby("epoch")["value"]
-    epochs = pd.Series(sorted(table["epoch"].unique()))
-    plots.line(epochs, heads.mean(), ax, index, color)
-    plots.band(epochs, heads.min(), heads.max(), ax, color)
