@@ -1,6 +1,7 @@
 from .attributions import ATTRIBUTIONS as ATTRIBUTIONS
 from .attributions import attribute as attribute
 from .checkpoint import load as load
+from .curves import landmarks as landmarks
 from .data import DATASETS as DATASETS
 from .figures import FIGURES as FIGURES
 from .indicators import INDICATORS as INDICATORS
@@ -13,8 +14,13 @@ from .loaded_model import LoadedModel as LoadedModel
 from .loaded_model import ModelSpec as ModelSpec
 from .mechanisms import MECHANISMS as MECHANISMS
 from .report.pack import write_pack as write_pack
+from .store import Store as Store
 from .study import Study as Study
 from .study import run_study as run_study
 from .survey import run_survey as run_survey
+from .sweep import rho_sweep as rho_sweep
+from .sweep import tau_sweep as tau_sweep
 from .tracing import Trace as Trace
 from .tracing import trace as trace
+from .verification import verify_intervention as verify_intervention
+from .verification import verify_retention as verify_retention

@@ -1,6 +1,5 @@
 """run_study(): models x data -> Study, the numbers that stand between computing and drawing."""
 
-import dataclasses
 import json
 import platform
 from collections.abc import Sequence
@@ -11,19 +10,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from jaxtyping import Bool, Float, UInt8
 from tqdm import tqdm
 
-from interpret import history
+from interpret import cohort, history
+from interpret.curves import landmarks
 from interpret.data import Dataset, Example, fit, fit_mask
 from interpret.errors import InterpretError
+from interpret.indicators import Options
 from interpret.loaded_model import LoadedModel
-from interpret.observation import Observation, labels_of, observe, pixels_of
-from interpret.sweep import default_taus, own_taus, tau_maps, tau_sweep
+from interpret.observation import Observation, observe, pixels_of
+from interpret.store import Store
+from interpret.survey import run_survey
+from interpret.sweep import default_taus, own_taus, rho_sweep, tau_maps, tau_sweep
+from interpret.verification import verify_retention
 
-SWEEP_IMAGES = 128
-"""A sweep looks at this many images at most: enough for an accuracy, quick on two cores."""
 VERSIONED = ("torch", "timm", "captum", "grad-cam", "numpy", "pandas")
 
 
@@ -34,7 +35,8 @@ class Study:
     Attributes:
         models: what is known of each model, JSON-able.
         settings: what was asked: data, seed, taus, device, versions ...
-        tables: "predictions", "maps", "indicators", "tau_sweep", "history", "tracked", each tidy.
+        tables: "predictions", "maps" and "indicators" of the images shown; "survey", "tau_sweep", "rho_sweep",
+            "landmarks" and "retention" of a larger sample; "history" and "tracked" of the training; each tidy.
         images: what the models saw, one size for all.
         maps: attribution -> raw signed maps per model; heatmaps: post-threshold attention of the classifier's token;
             tau_maps: the same for the last layer, heads fused, at each of settings["taus"].
@@ -119,30 +121,43 @@ def run_study(
     indicators: Sequence[str],
     taus: Sequence[float] | None = None,
     limit: int = 8,
+    sample: int = 128,
+    by_layer: bool = False,
     batch_size: int = 16,
     seed: int = 0,
+    store: Store | None = None,
 ) -> Study:
     """Look at the same images, explaining the same class of each, through every model.
 
     The class is the label where the first model knows it, else the first model's prediction; a model with other
-    classes explains its own prediction. Of a labelled set `limit` images are drawn, seeded; the tau sweep looks at up
-    to 128. What a threshold would cut is measured at the thresholds that the models have.
+    classes explains its own prediction. What a threshold would cut is measured at the thresholds that the models have.
+    Where several processes run, each surveys and sweeps its share of the images, and each gets the whole study.
+
+    Args:
+        limit: images that are shown, drawn by `seed` from a labelled set, the first ones of another.
+        sample: images that the survey and the sweeps look at, drawn alike.
+        by_layer: sweep each layer alone too.
+        store: keeps what the sweeps saw and finds it again.
 
     Raises:
         InterpretError: no model, no image, or models whose inputs have different aspect ratios.
     """
-    models = _named_apart(models)
+    models = cohort.named_apart(models)
     _check(models, data, limit)
+    frame = cohort.frame(models)
     order = np.random.default_rng(seed).permutation(len(data)) if data.classes else np.arange(len(data))
     drawn = [data[int(position)] for position in order[:limit]]
-    swept = [data[int(position)] for position in order[:SWEEP_IMAGES]]
+    sampled = data.subset([int(position) for position in order[:sample]])
     taus = default_taus(models) if taus is None else tuple(sorted({0.0, *taus}))
     baseline = {"would_be_sparsity": [{"tau": tau} for tau in sorted(own_taus(models))] or [{}]}
     seen: list[Observation] = []
     for model in tqdm(models, "look", disable=None):
-        shared = seen[0].targets if seen and _same_classes(model, models[0]) else None
+        shared = seen[0].targets if seen and cohort.same_classes(model, models[0]) else None
         seen.append(observe(model, drawn, data.classes, shared, attributions, indicators, batch_size, baseline))
-    sweeps = [_sweep(model, swept, data.classes, taus, batch_size) for model in tqdm(models, "sweep", disable=None)]
+    chosen = {"by_layer": by_layer, "batch_size": batch_size, "store": store}
+    with_sigma = [model for model in models if model.spec.mechanism == "svda"]
+    tau_sweeps = [tau_sweep(model, sampled, taus, **chosen) for model in tqdm(models, "tau", disable=None)]
+    rho_sweeps = [rho_sweep(model, sampled, **chosen) for model in tqdm(with_sigma, "rho", disable=None)]
     return Study(
         models=tuple(model.describe() for model in models),
         settings=_settings(models[0], data, attributions, indicators, taus, seed),
@@ -150,23 +165,19 @@ def run_study(
             "predictions": _stacked(models, [one.predictions for one in seen]),
             "maps": _stacked(models, [one.status for one in seen]),
             "indicators": _stacked(models, [one.indicators for one in seen]),
-            "tau_sweep": pd.concat(sweeps, ignore_index=True),
+            "survey": _survey(models, sampled, indicators, baseline, batch_size),
+            "tau_sweep": _joined(tau_sweeps),
+            "rho_sweep": _joined(rho_sweeps),
+            "landmarks": _joined([landmarks(table) for table in (*tau_sweeps, *rho_sweeps)]),
+            "retention": _joined([verify_retention(model, sampled, batch_size=batch_size) for model in with_sigma]),
             "tracked": _stacked(models, [history.indicators(model.history) for model in models]),
             "history": _stacked(models, [history.curves(model.history) for model in models]),
         },
-        images=np.stack([np.asarray(fit(example.image, _frame(models))) for example in drawn]),
+        images=np.stack([np.asarray(fit(example.image, frame)) for example in drawn]),
         image_ids=tuple(example.id for example in drawn),
         arrays=_arrays(models, seen, drawn, taus, batch_size),
-        masks=_masks(drawn, _frame(models)),
+        masks=_masks(drawn, frame),
     )
-
-
-def _sweep(
-    model: LoadedModel, examples: Sequence[Example], classes: Sequence[str], taus: Sequence[float], batch_size: int
-) -> pd.DataFrame:
-    labels = labels_of(model, examples, classes)
-    known = None if labels is None else torch.tensor(labels)
-    return tau_sweep(model, pixels_of(model, examples), known, taus, batch_size)
 
 
 def _arrays(
@@ -204,9 +215,19 @@ def _settings(
     }
 
 
+def _survey(
+    models: Sequence[LoadedModel], data: Dataset, indicators: Sequence[str], options: Options, batch_size: int
+) -> pd.DataFrame:
+    return run_survey(models, data, indicators, options=options, batch_size=batch_size) if indicators else _joined([])
+
+
+def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"model": []})
+
+
 def _stacked(models: Sequence[LoadedModel], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     named = [table.assign(model=model.name) for model, table in zip(models, tables, strict=True) if len(table)]
-    table = pd.concat(named, ignore_index=True) if named else pd.DataFrame({"model": []})
+    table = _joined(named)
     first = [column for column in ("model", "image", "epoch") if column in table]
     return table.reindex(columns=[*first, *(column for column in table if column not in first)])
 
@@ -216,34 +237,8 @@ def _masks(drawn: Sequence[Example], frame: tuple[int, int]) -> Bool[np.ndarray,
     return np.stack(masks) if len(masks) == len(drawn) else None
 
 
-def _frame(models: Sequence[LoadedModel]) -> tuple[int, int]:
-    """The largest input size: the size of the pictures under the maps."""
-    return max(model.img_size for model in models)
-
-
-def _same_classes(model: LoadedModel, first: LoadedModel) -> bool:
-    return model.spec.classes == first.spec.classes and model.model.num_classes == first.model.num_classes
-
-
-def _named_apart(models: Sequence[LoadedModel]) -> list[LoadedModel]:
-    """Models of one name get a number, so that rows of tables stay apart."""
-    names = [model.name for model in models]
-    return [
-        dataclasses.replace(model, name=f"{model.name} ({names[:index].count(model.name) + 1})")
-        if names.count(model.name) > 1
-        else model
-        for index, model in enumerate(models)
-    ]
-
-
 def _check(models: Sequence[LoadedModel], data: Dataset, limit: int) -> None:
     if not models or not len(data) or limit < 1:
         raise InterpretError(
             f"a study needs a model and an image; got {len(models)} models, {len(data)} images, limit {limit}"
-        )
-    ratios = {model.img_size[0] / model.img_size[1] for model in models}
-    if len(ratios) > 1:
-        sizes = ", ".join(f"{model.name} {model.img_size}" for model in models)
-        raise InterpretError(
-            f"models whose inputs differ in aspect ratio cannot share pictures: {sizes}; report them apart"
         )

@@ -5,14 +5,13 @@ from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
-from torch import distributed as dist
 from tqdm import tqdm
 
 from interpret.data import Dataset
-from interpret.errors import InterpretError
 from interpret.indicators import INDICATORS, Options, evaluate
 from interpret.loaded_model import LoadedModel
 from interpret.observation import pixels_of
+from interpret.processes import my_share
 from interpret.statistics import HeadMoments
 from interpret.tracing import trace
 
@@ -57,10 +56,7 @@ def _survey(
     options: Options,
     batch_size: int,
 ) -> list[dict[str, Any]]:
-    rank, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-    if len(data) < processes:
-        raise InterpretError(f"{len(data)} images for {processes} processes; each needs at least one")
-    mine = range(len(data))[rank::processes]
+    mine = my_share(len(data))
     needs = {"weights"}.union(*(INDICATORS[name].needs for name in indicators))
     moments: dict[Key, HeadMoments] = {}
     for first in tqdm(range(0, len(mine), batch_size), model.name, disable=None, leave=False):

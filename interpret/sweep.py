@@ -1,23 +1,31 @@
-"""The tau sweep: a model re-run with another threshold inside its forward pass."""
+"""Sweeps: a model run again at every strength of an intervention, on the same images."""
 
 import math
 from collections.abc import Sequence
+from functools import partial
+from types import MappingProxyType
 
 import pandas as pd
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interpret import curves
 from interpret.attributions import ATTRIBUTIONS
+from interpret.data import Dataset
 from interpret.errors import UnsupportedModelError
-from interpret.indicators import INDICATORS
+from interpret.indicators import Options
+from interpret.interventions.sigma_retention import removed_share, sigma_retention
 from interpret.interventions.threshold import threshold
 from interpret.loaded_model import LoadedModel
-from interpret.tensors import Images, Logits, Target
-from interpret.tracing import Trace, trace
+from interpret.outcomes import Setting, outcomes_of
+from interpret.store import Store
+from interpret.tensors import Images
+from interpret.tracing import trace
 
 MEASURED = ("active_tokens", "retained_mass", "dead_rows")
 RULES = {"hard_threshold": "hard", "soft_threshold": "soft", "learned_threshold": "soft"}
+RHOS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 
 
 def rule_of(model: LoadedModel) -> str:
@@ -39,22 +47,70 @@ def own_taus(models: Sequence[LoadedModel]) -> set[float]:
 
 
 def tau_sweep(
-    model: LoadedModel, images: Images, labels: Target | None, taus: Sequence[float], batch_size: int
+    model: LoadedModel,
+    data: Dataset,
+    taus: Sequence[float],
+    *,
+    by_layer: bool = False,
+    indicators: Sequence[str] = MEASURED,
+    options: Options = MappingProxyType({}),
+    batch_size: int = 16,
+    store: Store | None = None,
 ) -> pd.DataFrame:
-    """Tidy table, one row a tau: what the model predicts and how its attention behaves with every layer cut at tau.
+    """The model with a threshold inside its forward pass, at each tau, by its own rule ("hard" where it has none).
 
-    Columns: rule, tau, tau_n (tau times N, multiples of uniform attention), n images, accuracy (NaN without labels),
-    confidence (mean probability of the predicted class), agreement (share of predictions equal to those of the model
-    as it was loaded), active_tokens, retained_mass and dead_rows (means over layers, heads, queries and images), and
-    trained, whether the model was trained at this tau.
+    An intervention on trained weights: at a tau that the model never saw, training at it could give something else.
+
+    Args:
+        by_layer: cut each layer alone too, the others being as they were loaded.
+        store: keeps what was seen, batch by batch, and finds it again.
+
+    Returns:
+        Tidy table of the columns model, rule, tau, tau_n (tau times N, multiples of uniform attention), layer ("all" or
+        its number), trained (whether the model was trained at this tau), then those of `curves.tidy`. Indicators are
+        means over images, heads and the layers that are cut.
     """
-    rows = []
-    as_loaded, _ = _pass(model, images, batch_size)
-    for tau in taus:
-        with threshold(model, tau, rule_of(model)):
-            logits, measured = _pass(model, images, batch_size)
-        rows.append(_identity(model, tau, len(images)) | _predictions(logits, as_loaded, labels) | measured)
-    return pd.DataFrame(rows)
+    rule, settings = rule_of(model), []
+    for layer in _layers(model, by_layer):
+        for tau in taus:
+            trained = layer is None and model.trained_tau is not None and math.isclose(model.trained_tau, tau)
+            said = {"rule": rule, "tau": tau, "tau_n": tau * model.grid.tokens, "layer": _name(layer)}
+            scope = partial(threshold, model, tau, rule, layers=_only(layer))
+            settings.append(Setting(said | {"trained": trained}, scope, layer))
+    seen = outcomes_of(model, data, settings, indicators, options=options, batch_size=batch_size, store=store)
+    return curves.tidy(model.name, settings, seen)
+
+
+def rho_sweep(
+    model: LoadedModel,
+    data: Dataset,
+    rhos: Sequence[float] = RHOS,
+    *,
+    by_layer: bool = False,
+    indicators: Sequence[str] = MEASURED,
+    options: Options = MappingProxyType({}),
+    batch_size: int = 16,
+    store: Store | None = None,
+) -> pd.DataFrame:
+    """An SVDA model whose heads keep the directions that hold the share rho of their energy (`sigma_retention`).
+
+    Arguments and columns as of `tau_sweep`, with rho and removed, the share of score directions that are gone from the
+    layers concerned, in place of rule, tau, tau_n and trained.
+
+    Raises:
+        InterpretError: rho outside (0, 1], or the model has no sigma.
+    """
+    settings = [
+        Setting(
+            {"rho": rho, "removed": removed_share(model, rho, layer), "layer": _name(layer)},
+            partial(sigma_retention, model, rho, layers=_only(layer)),
+            layer,
+        )
+        for layer in _layers(model, by_layer)
+        for rho in rhos
+    ]
+    seen = outcomes_of(model, data, settings, indicators, options=options, batch_size=batch_size, store=store)
+    return curves.tidy(model.name, settings, seen)
 
 
 def tau_maps(
@@ -75,36 +131,13 @@ def _map(model: LoadedModel, images: Images) -> Float[Tensor, "batch row col"]:
         return torch.full((len(images), model.grid.rows, model.grid.cols), torch.nan)
 
 
-def _pass(model: LoadedModel, images: Images, batch_size: int) -> tuple[Logits, dict[str, float]]:
-    logits, sums = [], dict.fromkeys(MEASURED, 0.0)
-    for batch in images.split(batch_size):
-        seen = trace(model, batch)
-        logits.append(seen.logits)
-        sums = {name: total + _mean(seen, name) * len(batch) for name, total in sums.items()}
-    return torch.cat(logits), {name: total / len(images) for name, total in sums.items()}
+def _layers(model: LoadedModel, by_layer: bool) -> list[int | None]:
+    return [None, *range(len(model.model.blocks))] if by_layer else [None]
 
 
-def _mean(seen: Trace, name: str) -> float:
-    return INDICATORS[name].function(seen).mean().item()
+def _only(layer: int | None) -> list[int] | None:
+    return None if layer is None else [layer]
 
 
-def _identity(model: LoadedModel, tau: float, count: int) -> dict[str, object]:
-    trained = model.trained_tau
-    return {
-        "model": model.name,
-        "rule": rule_of(model),
-        "tau": tau,
-        "tau_n": tau * model.grid.tokens,
-        "n": count,
-        "trained": trained is not None and math.isclose(trained, tau),
-    }
-
-
-def _predictions(logits: Logits, as_loaded: Logits, labels: Target | None) -> dict[str, float]:
-    confidence, predicted = logits.softmax(dim=-1).max(dim=-1)
-    right = math.nan if labels is None else (predicted == labels.to(predicted.device)).double().mean().item()
-    return {
-        "accuracy": right,
-        "confidence": confidence.mean().item(),
-        "agreement": (predicted == as_loaded.argmax(dim=-1)).double().mean().item(),
-    }
+def _name(layer: int | None) -> str:
+    return "all" if layer is None else str(layer)

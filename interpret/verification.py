@@ -1,74 +1,103 @@
 """What an intervention does to a model, on images: its attention and its predictions before and after."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 import numpy as np
 import pandas as pd
-import torch
-from jaxtyping import Bool, Int
-from torch import Tensor
+from jaxtyping import Bool
 
-from interpret.errors import InterpretError
+from interpret.data import Dataset
+from interpret.errors import UnsupportedModelError
+from interpret.interventions.sigma_retention import accounting, reduced, sigma_retention
 from interpret.loaded_model import LoadedModel
-from interpret.statistics import bootstrap_interval, sign_flip_p
-from interpret.tensors import Images, Target
+from interpret.observation import labels_of, pixels_of
+from interpret.processes import my_share, put_together
+from interpret.statistics import paired_interval, sign_flip_p
+from interpret.tensors import Images
 from interpret.tracing import trace
 
-Labels = Int[Tensor, "label"]
 Intervention = Callable[[], AbstractContextManager[LoadedModel]]
+COMPARED = ("accuracy_before", "accuracy_after", "difference", "difference_low", "difference_high", "p")
 
 
 def verify_intervention(
-    model: LoadedModel, intervention: Intervention, images: Images, labels: Labels | None = None, batch_size: int = 64
+    model: LoadedModel, intervention: Intervention, data: Dataset, *, batch_size: int = 16
 ) -> pd.DataFrame:
     """One row: `model` against what `intervention` makes of it, on the same images.
 
     Columns: images; max_weight_change, the largest |dA| over images, layers, heads, queries and keys of `weights`;
     agreement, the share of images whose predicted class stays; accuracy_before, accuracy_after and difference (after
-    minus before), shares; difference_low and difference_high, its 95 % interval over images; p, McNemar's exact test.
-    Without labels all but the first three are NaN. The model is taken as given: nothing here speaks of other trainings.
+    minus before), shares; difference_low and difference_high, its 95 % interval over images (Bonett and Price); p,
+    McNemar's exact test. Where labels are not known all but the first three are NaN. The model is taken as given:
+    nothing here speaks of other trainings.
 
     Args:
         intervention: called for every batch, as `lambda: sigma_retention(model, 0.9)`. What its scope yields is looked
             at, so a model that was changed for good is verified by `lambda: contextlib.nullcontext(changed)`.
 
     Raises:
-        InterpretError: no image, or not one label an image.
+        InterpretError: no image, or fewer than processes.
     """
-    if not len(images) or (labels is not None and len(labels) != len(images)):
-        found = "no" if labels is None else len(labels)
-        raise InterpretError(f"expected images, and one label each or None; got {len(images)} images, {found} labels")
-    changes, parts = [], []
-    for batch in images.split(batch_size):
-        moved, before, after = _compare(model, intervention, batch)
-        changes.append(moved)
-        parts.append(torch.stack([before, after]))
-    predicted = torch.cat(parts, dim=1).cpu()
-    agreement = (predicted[0] == predicted[1]).double().mean().item()
-    facts = {"images": len(images), "max_weight_change": np.max(changes), "agreement": agreement}
-    return pd.DataFrame([facts | _accuracies(None if labels is None else predicted == labels.cpu())])
+    mine = my_share(len(data))
+    rows = []
+    for first in range(0, len(mine), batch_size):
+        examples = list(data.subset(mine[first : first + batch_size]))
+        labels = labels_of(model, examples, data.classes) or [None] * len(examples)
+        rows.extend(zip(*_compare(model, intervention, pixels_of(model, examples)), labels, strict=True))
+    moved, before, after, labels = zip(*put_together(rows), strict=True)
+    facts = {"images": len(moved), "max_weight_change": float(np.max(moved))}
+    facts["agreement"] = float(np.equal(before, after).mean())
+    unknown = dict.fromkeys(COMPARED, np.nan)
+    known = None not in labels
+    return pd.DataFrame([facts | (_accuracies(np.equal([before, after], labels)) if known else unknown)])
 
 
-def _compare(model: LoadedModel, intervention: Intervention, images: Images) -> tuple[float, Target, Target]:
+def verify_retention(model: LoadedModel, data: Dataset, rho: float = 0.9, *, batch_size: int = 16) -> pd.DataFrame:
+    """What keeping the share rho of spectral energy removes and changes: a row for each way to do it.
+
+    The form is "masked" (`sigma_retention`) or "reduced", where the directions are deleted from q and k too; the latter
+    is left out where the backbone's own norms of q and k do not allow it. Columns: model, form, rho, removed (share of
+    score directions), parameters_saved and macs_saved (shares of the model, nothing where masked; the model's tensors
+    keep their shape) where each head is cut to its own width, the same with `_padded` where it is cut to the largest
+    of its layer, then those of `verify_intervention`.
+    """
+    saved = _saved(model, rho)
+    masked = verify_intervention(model, partial(sigma_retention, model, rho), data, batch_size=batch_size)
+    forms = [masked.assign(form="masked", **saved | {name: 0.0 for name in saved if name != "removed"})]
+    try:
+        small = reduced(model, rho)
+    except UnsupportedModelError:
+        pass
+    else:
+        forms.append(
+            verify_intervention(model, partial(nullcontext, small), data, batch_size=batch_size).assign(
+                form="reduced", **saved
+            )
+        )
+    table = pd.concat(forms, ignore_index=True).assign(model=model.name, rho=rho)
+    first = ["model", "form", "rho", *saved]
+    return table.reindex(columns=[*first, *(column for column in table if column not in first)])
+
+
+def _saved(model: LoadedModel, rho: float) -> dict[str, float]:
+    table = accounting(model, rho)
+    names = [f"{noun}_saved{padded}" for noun in ("parameters", "macs") for padded in ("", "_padded")]
+    return {"removed": float(table["removed"].mean())} | {name: float(table[f"{name}_share"].sum()) for name in names}
+
+
+def _compare(model: LoadedModel, intervention: Intervention, images: Images) -> tuple[list, list, list]:
+    """Of each image the largest change of a weight, and the class predicted before and after."""
     before = trace(model, images, keep=("weights",))
     with intervention() as changed:
         after = trace(changed, images, keep=("weights",))
-    moved = after.need("weights").sub_(before.need("weights")).abs_().max().item()
-    return moved, before.logits.argmax(dim=-1), after.logits.argmax(dim=-1)
+    moved = after.need("weights").sub_(before.need("weights")).abs_().amax(dim=(0, 2, 3, 4))
+    return moved.tolist(), before.logits.argmax(dim=-1).tolist(), after.logits.argmax(dim=-1).tolist()
 
 
-def _accuracies(right: Bool[Tensor, "time image"] | None) -> dict[str, float]:
-    if right is None:
-        names = ("accuracy_before", "accuracy_after", "difference", "difference_low", "difference_high", "p")
-        return dict.fromkeys(names, np.nan)
-    before, after = right.double().numpy()
-    low, high = bootstrap_interval((after - before)[None])
-    return {
-        "accuracy_before": before.mean(),
-        "accuracy_after": after.mean(),
-        "difference": (after - before).mean(),
-        "difference_low": low,
-        "difference_high": high,
-        "p": sign_flip_p(after - before),
-    }
+def _accuracies(right: Bool[np.ndarray, "time image"]) -> dict[str, float]:
+    before, after = right.astype(float)
+    low, high = paired_interval(after - before)
+    found = (before.mean(), after.mean(), (after - before).mean(), low, high, sign_flip_p(after - before))
+    return dict(zip(COMPARED, found, strict=True))

@@ -1,12 +1,15 @@
 """Tiny models that the tests of the core share: two layers of three heads, 4 x 6 patches, five classes, float64."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from timm.layers import Attention as TimmAttention
 
+from interpret.data import Dataset, Example
 from interpret.loaded_model import LoadedModel, ModelSpec, from_memory
 from interpret.mechanisms import MECHANISMS, Mechanism
 from interpret.tracing import STAGES, Trace
@@ -56,6 +59,17 @@ def pictures(batch: int = 2, size: tuple[int, int] = (32, 48), seed: int = 1) ->
     """Random input of the tiny models."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(batch, 3, *size, dtype=torch.float64, generator=generator)
+
+
+def gallery(count: int, labels: Sequence[int] | None = None, size: tuple[int, int] = (32, 48)) -> Dataset:
+    """Random pictures as a data set, of five classes where there are labels."""
+    pixels = np.random.default_rng(1).integers(0, 256, (count, *size, 3), dtype=np.uint8)
+    known = [None] * count if labels is None else labels
+
+    def read(index: int) -> Example:
+        return Example(Image.fromarray(pixels[index]), known[index], None, f"noise/{index}")
+
+    return Dataset("noise", () if labels is None else tuple("abcde"), count, read)
 
 
 def attention(mechanism: str, num_heads: int, head_dim: int, options: dict[str, Any]) -> Attention:

@@ -21,6 +21,7 @@ INDICATORS = {
     "sparsity": ("", "share"),
     "retained_mass": ("", "share"),
     "dead_rows": ("", "share"),
+    "attention_entropy": ("", "nats"),
     "spectral_entropy": ("attention", "nats"),
     "effective_rank": ("attention", "directions"),
 }
@@ -32,14 +33,19 @@ def synthetic_study(*, labelled: bool = True, history: bool = True, dead: tuple[
     arrays = _arrays(generator)
     if dead:
         arrays[f"map/{dead[0]}/rollout"][dead[1]] = 0.25
+    indicators = _indicators(generator)
     return Study(
         models=tuple(_model(name) for name in NAMES),
         settings={"data": "shapes", "seed": 0, "device": "cpu", "attributions": list(ATTRIBUTIONS), "taus": list(TAUS)},
         tables={
             "predictions": _predictions(labelled, dead),
             "maps": _maps(dead, arrays),
-            "indicators": _indicators(generator),
+            "indicators": indicators,
+            "survey": _survey(indicators),
             "tau_sweep": _tau_sweep(labelled),
+            "rho_sweep": _rho_sweep(labelled),
+            "landmarks": _landmarks(labelled),
+            "retention": _retention(labelled),
             "history": _history() if history else pd.DataFrame(),
             "tracked": _tracked() if history else pd.DataFrame(),
         },
@@ -124,16 +130,66 @@ def _indicators(generator: np.random.Generator) -> pd.DataFrame:
     return table
 
 
+def _survey(indicators: pd.DataFrame) -> pd.DataFrame:
+    keys = ["model", "layer", "head", "indicator", "kind", "variant", "unit"]
+    moments = indicators.groupby(keys, sort=False)["value"].agg(["mean", "std", "count"]).reset_index()
+    return moments.rename(columns={"count": "n_valid"}).assign(n=len(IMAGES))
+
+
 def _tau_sweep(labelled: bool) -> pd.DataFrame:
+    """Of the whole model and of each layer alone."""
+    tables = []
+    for (index, name), tau, layer in itertools.product(enumerate(NAMES), TAUS, ("all", *map(str, range(LAYERS)))):
+        trained = name == "selective" and tau == 0.05 and layer == "all"
+        said = {"model": name, "rule": "hard", "tau": tau, "tau_n": tau * TOKENS, "layer": layer, "trained": trained}
+        means = {"accuracy": 0.9 - tau - 0.01 * index, "accuracy_change": -tau} if labelled else {}
+        means |= {"agreement": 1.0 - tau, "confidence": 0.8 - tau}
+        means |= {"active_tokens": TOKENS - 100 * tau, "retained_mass": 1.0 - tau, "dead_rows": 0.0}
+        tables.append(_with_intervals(said, means))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _rho_sweep(labelled: bool) -> pd.DataFrame:
+    tables = []
+    for rho in (0.5, 0.9, 1.0):
+        means = {"accuracy": 0.9 * rho, "accuracy_change": rho - 1} if labelled else {}
+        said = {"model": "svda", "rho": rho, "removed": 1 - rho, "layer": "all"}
+        tables.append(_with_intervals(said, means | {"agreement": rho, "confidence": 0.8}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _with_intervals(said: dict, means: dict[str, float]) -> pd.DataFrame:
+    table = pd.DataFrame([said | {"n": 64, "quantity": name, "mean": mean} for name, mean in means.items()])
+    low, high = table["mean"] - 0.02, table["mean"] + 0.02
+    return table.assign(kind="", variant="", low=low, high=high, n_valid=64)
+
+
+def _landmarks(labelled: bool) -> pd.DataFrame:
     rows = [
         {
-            "model": name, "rule": "hard", "tau": tau, "tau_n": tau * TOKENS, "n": 64, "trained": trained,
-            "accuracy": 0.9 - tau - 0.01 * index if labelled else np.nan, "confidence": 0.8 - tau,
-            "agreement": 1.0 - tau, "active_tokens": TOKENS - 100 * tau, "retained_mass": 1.0 - tau, "dead_rows": 0.0,
+            "model": name, "layer": "all", "n": 64, "strength": strength, "points": 1.0,
+            "trained": 0.05 if (name, strength) == ("selective", "tau") else np.nan, "knee": np.nan,
+            "free": free if labelled else np.nan, "change_low": -0.005 if labelled else np.nan, "strongest": strongest,
         }
-        for (index, name), tau in itertools.product(enumerate(NAMES), TAUS)
-        for trained in [name == "selective" and tau == 0.05]
+        for name, strength, free, strongest in [
+            *((name, "tau", TAUS[1], TAUS[-1]) for name in NAMES), ("svda", "rho", 0.9, 0.5),
+        ]
     ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _retention(labelled: bool) -> pd.DataFrame:
+    saved = ("parameters_saved", "parameters_saved_padded", "macs_saved", "macs_saved_padded")
+    compared = {
+        "accuracy_before": 0.9, "accuracy_after": 0.89, "difference": -0.01, "difference_low": -0.03,
+        "difference_high": 0.01, "p": 0.5,
+    }  # fmt: skip
+    rows = [
+        {"model": "svda", "form": form, "rho": 0.9, "removed": 0.25, **dict.fromkeys(saved, share)}
+        | {"images": 64, "max_weight_change": 0.1, "agreement": 0.95}
+        | (compared if labelled else dict.fromkeys(compared, np.nan))
+        for form, share in (("masked", 0.0), ("reduced", 0.04))
+    ]
     return pd.DataFrame(rows)
 
 

@@ -16,7 +16,7 @@ PACKAGE = CHECKOUT / "interpret"
 FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = [
     ["errors"],
-    ["registry", "tensors"],
+    ["processes", "registry", "store", "tables", "tensors"],
     ["mechanisms"],
     ["vit"],
     ["files", "history", "hygiene", "loaded_model", "state_dict"],
@@ -24,8 +24,10 @@ FLOORS = [
     ["data"],
     ["tracing"],
     ["attributions", "indicators", "interventions", "metrics", "statistics"],
-    ["observation", "sweep", "verification"],
-    ["survey"],
+    ["cohort", "observation"],
+    ["outcomes"],
+    ["curves", "survey", "verification"],
+    ["sweep"],
     ["study"],
     ["style"],
     ["plots"],

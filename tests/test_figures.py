@@ -6,6 +6,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgb
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -238,3 +239,47 @@ def test_the_six_svda_indicators_fill_twelve_panels(drawn):
         "spectral entropy of sigma", "effective rank of sigma", "spectral sparsity of sigma",
     }  # fmt: skip
     assert Counter(ax.get_xlabel() for ax in axes) == {"epoch": 6, "layer": 6}
+
+
+def test_the_sweep_stars_the_free_tau_on_the_accuracy_of_its_model(drawn):
+    figure = drawn["tau_sweep"]["tau_sweep"]
+    stars = [drawn for drawn in figure.axes[0].collections if isinstance(drawn, PathCollection)]
+    assert_allclose([star.get_facecolor()[0][:3] for star in stars], plots.colors(3))
+    assert_allclose([star.get_offsets()[0] for star in stars], [[0.01, 0.89], [0.01, 0.88], [0.01, 0.87]])
+    assert "free tau: a loss of 1 points is excluded" in legend(figure)
+
+
+def test_rho_runs_from_one_to_less_and_shows_what_is_removed(drawn):
+    figure = drawn["rho_sweep"]["rho_sweep"]
+    assert [ax.get_ylabel() for ax in figure.axes] == [
+        "accuracy (share)", "same prediction as loaded (share)", "directions removed (share)",
+    ]  # fmt: skip
+    assert all(ax.xaxis_inverted() for ax in figure.axes)
+    assert_allclose(figure.axes[2].lines[0].get_xydata(), [[0.5, 0.5], [0.9, 0.1], [1, 0]], atol=1e-12)
+    assert to_rgb(figure.axes[2].lines[0].get_color()) == to_rgb(plots.colors(3)[2])
+
+
+def test_layers_swept_alone_are_rows_of_one_scale(drawn):
+    assert list(drawn["sweep_by_layer"]) == ["sweep_by_layer_tau"]
+    figure = drawn["sweep_by_layer"]["sweep_by_layer_tau"]
+    for ax in figure.axes[:3]:
+        assert [text.get_text() for text in ax.texts] == 2 * ["0.0", "-1.0", "-5.0"]
+        assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "0.01", "0.05"]
+    assert len({ax.collections[0].get_clim() for ax in figure.axes[:3]}) == 1
+
+
+def test_the_atlas_places_each_head_by_its_entropy_and_rank(drawn, study):
+    ax = drawn["head_atlas"]["head_atlas"].axes[0]
+    survey = study.tables["survey"].query("model == 'svda'").set_index(["layer", "head"])
+    entropy = survey.query("indicator == 'attention_entropy'")["mean"]
+    rank = survey.query("indicator == 'effective_rank'")["mean"]
+    found = [marks for marks in ax.collections if isinstance(marks, PathCollection)]
+    assert_allclose(found[2].get_offsets(), np.stack([entropy, rank], axis=1))
+    assert_allclose(found[2].get_facecolor()[0][:3], plots.colors(3)[2])
+    corners = [line.get_xydata()[0] for line in ax.lines if len(line.get_xdata())]
+    assert_allclose(corners, [[np.log(25), 1], [0, 1], [0, 25]])
+
+
+def test_without_a_rank_of_attention_there_is_no_atlas(study):
+    survey = study.tables["survey"].query("indicator != 'effective_rank'")
+    assert not FIGURES["head_atlas"].applies(replace(study, tables=study.tables | {"survey": survey}))

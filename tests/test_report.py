@@ -30,9 +30,13 @@ from tests.synthetic import ATTRIBUTIONS, IMAGES, NAMES, TAUS, synthetic_study
 
 CHECKOUT = Path(__file__).parents[1]
 HOSTILE = '</script><b onclick="x">&'
-TABLES = {"predictions", "maps", "indicators", "tau_sweep", "history", "tracked"}
+TABLES = {"predictions", "maps", "indicators", "survey", "tau_sweep", "rho_sweep", "landmarks", "retention"}
+TABLES |= {"history", "tracked"}
+SUMMARY = {"predictions", "attributions", "indicators", "threshold_sweep", "spectral_energy_retention"}
+SUMMARY |= {"where_the_sweeps_turn", "retention_verified", "training"}
 PAGES = {f"overlay_grid_{name}" for name in ATTRIBUTIONS} | {f"attention_heatmaps_{name}" for name in NAMES}
-PAGES |= set(FIGURES) - {"overlay_grid", "attention_heatmaps"} | {"indicators_by_epoch_sigma"}
+PAGES |= set(FIGURES) - {"overlay_grid", "attention_heatmaps", "sweep_by_layer"}
+PAGES |= {"indicators_by_epoch_sigma", "sweep_by_layer_tau"}
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
@@ -92,6 +96,7 @@ def files(folder):
 def test_a_pack_holds_exactly_these_files(pack):
     expected = {"report.html", "manifest.json", "study/study.json", "study/arrays.npz"}
     expected |= {f"{folder}/{name}.csv" for folder in ("tables", "study") for name in TABLES}
+    expected |= {f"tables/summary/{name}.{suffix}" for name in SUMMARY for suffix in ("md", "tex")}
     expected |= {f"figures/{name}.{suffix}" for name in PAGES for suffix in ("png", "pdf")}
     assert files(pack) == expected
     assert [path.name for path in pack.parent.iterdir()] == ["pack"]

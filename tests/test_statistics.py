@@ -7,7 +7,14 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import binomtest, bootstrap, ttest_1samp
 
-from interpret.statistics import bootstrap_interval, holm, seed_interval, sign_flip_p
+from interpret.statistics import (
+    bootstrap_bands,
+    bootstrap_interval,
+    holm,
+    paired_interval,
+    seed_interval,
+    sign_flip_p,
+)
 
 
 def test_of_one_seed_the_interval_is_scipys_percentile_bootstrap_over_images():
@@ -58,3 +65,30 @@ def test_the_interval_over_seeds_is_students():
     expected = ttest_1samp(differences, 0).confidence_interval(0.95)
     assert_allclose((low, high), (expected.low, expected.high))
     assert seed_interval(differences[:1, None]) == (-math.inf, math.inf)
+
+
+def test_the_paired_interval_is_that_of_a_published_example():
+    """Airway responsiveness before and after stem cell transplantation: 7 against 1 of 21 (Fagerland et al. 2014)."""
+    differences = np.repeat([1.0, -1.0, 0.0], [1, 7, 13])
+    assert_allclose(paired_interval(differences), [-0.508, -0.014], atol=0.001)
+
+
+def test_where_no_image_differs_the_paired_interval_keeps_a_width():
+    low, high = paired_interval(np.zeros(128))
+    assert_allclose([low, high], [-2.8 / 130, 2.8 / 130], rtol=0.02)
+
+
+def test_bands_are_the_bootstrap_of_each_curve():
+    values = np.random.default_rng(0).normal(size=(2, 60)) ** 2
+    for row, low, high in zip(values, *bootstrap_bands(values), strict=True):
+        reference = bootstrap((row,), np.mean, method="percentile", n_resamples=10_000).confidence_interval
+        assert_allclose([low, high], reference, atol=0.05)
+
+
+def test_bands_leave_out_what_is_undefined():
+    values = np.random.default_rng(0).normal(size=(3, 400))
+    values[0, ::2], values[1] = np.nan, np.nan
+    low, high = bootstrap_bands(values)
+    reach = 1.96 * np.nanstd(values[0]) / 200**0.5
+    assert_allclose([low[0], high[0]], np.nanmean(values[0]) + np.array([-reach, reach]), atol=0.03)
+    assert np.isnan([low[1], high[1]]).all()

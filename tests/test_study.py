@@ -14,22 +14,34 @@ from interpret.indicators import INDICATORS
 from interpret.loaded_model import LoadedModel
 from interpret.observation import observe
 from interpret.study import Study, run_study
-from interpret.sweep import default_taus, tau_sweep
+from interpret.sweep import RHOS
 from interpret.tracing import trace
-from tests.models import pictures, tiny
+from interpret.verification import COMPARED
+from tests.models import tiny
 
 TRIO = ("softmax", "hard_threshold", "svda")
+SWEPT = ["n", "quantity", "kind", "variant", "mean", "low", "high", "n_valid"]
 COLUMNS = {
     "predictions": ["model", "image", "label", "target", "predicted", "probability", "target_probability", "correct"],
     "maps": ["model", "image", "min", "max", "status", "attribution", "message"],
     "indicators": ["model", "image", "layer", "head", "indicator", "kind", "variant", "value", "unit"],
-    "tau_sweep": [
-        "model", "rule", "tau", "tau_n", "n", "trained", "accuracy", "confidence", "agreement",
-        "active_tokens", "retained_mass", "dead_rows",
+    "survey": [
+        "model", "layer", "head", "indicator", "kind", "variant", "mean", "std", "n_valid", "n", "unit",
+    ],
+    "tau_sweep": ["model", "rule", "tau", "tau_n", "layer", "trained", *SWEPT],
+    "rho_sweep": ["model", "rho", "removed", "layer", *SWEPT],
+    "landmarks": [
+        "model", "layer", "n", "strength", "points", "trained", "knee", "free", "change_low", "strongest",
+    ],
+    "retention": [
+        "model", "form", "rho", "removed", "parameters_saved", "parameters_saved_padded", "macs_saved",
+        "macs_saved_padded", "images", "max_weight_change", "agreement", *COMPARED,
     ],
     "history": ["model", "epoch", "train_loss"],
     "tracked": ["model"],
 }  # fmt: skip
+KEYS = ["model", "image", "epoch", "attribution", "layer", "head", "indicator", "quantity", "kind", "variant"]
+KEYS += ["tau", "rho", "strength", "form"]
 LIMIT = 3
 
 
@@ -71,7 +83,9 @@ def test_every_table_has_its_columns_and_rows(study):
     assert {name: list(table) for name, table in study.tables.items()} == COLUMNS
     rows = {name: len(table) for name, table in study.tables.items()}
     assert (rows["predictions"], rows["maps"], rows["history"]) == (3 * LIMIT, 3 * LIMIT * len(ATTRIBUTIONS), 2)
-    assert rows["tau_sweep"] == 3 * len(study.settings["taus"])
+    quantities = 7 if study.settings["data"] == "shapes" else 5
+    assert rows["tau_sweep"] == 3 * len(study.settings["taus"]) * quantities
+    assert (rows["rho_sweep"], rows["landmarks"], rows["retention"]) == (len(RHOS) * quantities, 4, 2)
     for table in ("predictions", "maps", "indicators"):
         assert set(study.tables[table]["image"]) == set(study.image_ids)
         assert list(study.tables[table]["model"].unique()) == list(TRIO)
@@ -99,7 +113,7 @@ def test_without_labels_nothing_is_said_of_being_right():
     table = study_of(trio()[:1], "photos", attributions=[], indicators=[]).tables
     assert table["predictions"]["correct"].isna().all()
     assert set(table["predictions"]["label"]) == {""}
-    assert table["tau_sweep"]["accuracy"].isna().all()
+    assert "accuracy" not in set(table["tau_sweep"]["quantity"])
 
 
 def test_the_numbers_are_those_of_a_trace(shapes):
@@ -160,7 +174,7 @@ def test_a_batch_of_one_gives_the_same_study(shapes):
     for name, array in shapes.arrays.items():
         assert_allclose(one_by_one.arrays[name], array, rtol=1e-4, atol=1e-5, err_msg=name)
     for name, table in shapes.tables.items():
-        keys = [column for column in table if column not in ("min", "max", "value")][: 6 if name != "tau_sweep" else 4]
+        keys = [column for column in KEYS if column in table]
         found, expected = (one.sort_values(keys, ignore_index=True) for one in (one_by_one.tables[name], table))
         assert_frame_equal(found, expected, rtol=1e-3, atol=1e-4)
 
@@ -188,41 +202,6 @@ def test_a_map_that_is_not_defined_is_nan_with_the_reason():
     assert status.loc["layer_grad_cam"].tolist() == ["ok", ""]
     assert status.loc["rollout", "status"] == "undefined"
     assert status.loc["rollout", "message"].startswith("pooling 'map' reads tokens by their content")
-
-
-@pytest.mark.parametrize("mechanism", ["hard_threshold", "soft_threshold"])
-def test_at_the_trained_tau_the_sweep_shows_the_model_as_trained(mechanism):
-    loaded, images = tiny(mechanism), pictures(5)
-    table = tau_sweep(loaded, images, torch.tensor([0, 1, 2, 3, 4]), (0.0, 0.03, 0.5), batch_size=2).set_index("tau")
-    assert table["trained"].to_dict() == {0.0: False, 0.03: True, 0.5: False}
-    assert set(table["rule"]) == {mechanism.removesuffix("_threshold")}
-    seen = trace(loaded, images)
-    probability, predicted = seen.logits.softmax(dim=-1).max(dim=-1)
-    row = table.loc[0.03]
-    assert (row["agreement"], row["n"]) == (1, 5)
-    assert_allclose(row["confidence"], probability.mean().item())
-    assert_allclose(row["accuracy"], (predicted == torch.arange(5)).double().mean().item())
-    assert_allclose(row["active_tokens"], (seen.weights > 0).sum(dim=-1).double().mean().item())
-    assert_allclose(table["tau_n"], [0, 0.75, 12.5])
-
-
-def test_a_higher_tau_keeps_less():
-    table = tau_sweep(tiny(), pictures(3), None, (0.0, 0.01, 0.04, 0.2, 0.9), batch_size=3)
-    assert_allclose(table["active_tokens"].iloc[0], 25)
-    assert_allclose(table["retained_mass"].iloc[0], 1)
-    assert (np.diff(table["active_tokens"]) < 0).all()
-    assert (np.diff(table["retained_mass"]) < 0).all()
-    assert (np.diff(table["dead_rows"]) >= 0).all()
-    assert table["accuracy"].isna().all()
-    assert not table["trained"].any()
-
-
-def test_the_sweep_holds_zero_and_every_trained_tau():
-    models = [tiny(), tiny("hard_threshold"), tiny("soft_threshold", options={"tau": 0.007})]
-    taus = default_taus(models)
-    assert {0.0, 0.03, 0.007, 0.04, 0.08, 0.02, 0.01} <= set(taus)
-    assert taus == tuple(sorted(set(taus)))
-    assert max(taus) < 1
 
 
 def test_models_of_one_name_are_told_apart():
@@ -268,22 +247,6 @@ def test_a_study_of_nothing_is_refused(models, limit):
 def test_a_folder_without_a_study_is_refused(tmp_path):
     with pytest.raises(InterpretError, match=r"no study.json in it; expected the study/ folder of a pack\Z"):
         Study.load(tmp_path)
-
-
-def test_a_tau_given_at_loading_is_not_called_trained():
-    plain, hard = (tiny(name, dtype=torch.float32) for name in ("softmax", "hard_threshold"))
-    for model, options, expected in (
-        (plain, {"mechanism": "hard_threshold", "options": {"tau": 0.1}}, None),
-        (hard, {"options": {"tau": 0.1}}, 0.03),
-        (hard, {}, 0.03),
-    ):
-        spec = dataclasses.replace(model.spec, **options)
-        loaded = dataclasses.replace(model, model=spec.build(), spec=spec, recorded=model.spec)
-        assert loaded.trained_tau == expected
-        assert loaded.as_trained == (not options)
-        assert expected is None or expected in default_taus([loaded])
-        table = tau_sweep(loaded, pictures().float(), None, [0.03, 0.1], 2)
-        assert table["trained"].tolist() == [expected == 0.03, False]
 
 
 def test_names_that_look_like_numbers_stay_names(tmp_path):

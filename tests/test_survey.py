@@ -87,6 +87,28 @@ def test_two_processes_survey_what_one_does(tmp_path):
     assert set(one["n_valid"]) == {5}
 
 
+def test_a_report_by_two_processes_holds_the_tables_of_one(tmp_path):
+    asked = [
+        "-m",
+        "interpret.report",
+        "checkpoints/shapes-svda.pt",
+        "--data",
+        "shapes",
+        "--limit",
+        "2",
+        "--sample",
+        "5",
+    ]
+    asked += ["--tau", "0.02", "--attributions", "rollout", "--indicators", "sparsity", "effective_rank"]
+    alone = [sys.executable, *asked, "--out", str(tmp_path / "one")]
+    subprocess.run(alone, cwd=ROOT.parent, check=True, capture_output=True)
+    run_two(*asked, "--out", tmp_path / "two", cwd=ROOT.parent)
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["one", "two"]
+    for path in sorted((tmp_path / "one" / "tables").glob("*.csv")):
+        one, two = (pd.read_csv(tmp_path / name / "tables" / path.name) for name in ("one", "two"))
+        pd.testing.assert_frame_equal(one, two, rtol=1e-4, atol=1e-6, obj=path.name)
+
+
 def test_memory_does_not_grow_with_the_data():
     model, data = checkpoint.load(ROOT / "shapes-softmax.pt"), load_data("shapes")
     names = ["active_tokens", "effective_rank", "angular_alignment"]

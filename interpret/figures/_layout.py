@@ -99,6 +99,36 @@ def draw_by_epoch(table: pd.DataFrame, column: str, ax: Axes, index: int, color:
     plots.band(epochs, values.min(), values.max(), ax, color)
 
 
+def whole(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a sweep where all layers are changed at once."""
+    return table.loc[table["layer"] == "all"]
+
+
+def curve(table: pd.DataFrame, quantity: str) -> pd.DataFrame:
+    """The rows of one quantity of a sweep."""
+    return table.loc[table["quantity"] == quantity]
+
+
+def draw_curve(table: pd.DataFrame, strength: str, ax: Axes, index: int, color: plots.Color, **options: str) -> None:
+    """A sweep's means against its strength as a line, their intervals as a band."""
+    rows = table.sort_values(strength)
+    plots.line(rows[strength], rows["mean"], ax, index, color, **options)
+    plots.band(rows[strength], rows["low"], rows["high"], ax, color)
+
+
+def draw_free(study: Study, strength: str, ax: Axes) -> list[Line2D]:
+    """A star on each model's accuracy at the free setting of its sweep; the legend's entry where there is one."""
+    marks = whole(study.tables["landmarks"])
+    marks = marks.loc[(marks["strength"] == strength) & marks["free"].notna()]
+    accuracy = whole(curve(study.tables[f"{strength}_sweep"], "accuracy"))
+    for model, color in zip(study.models, plots.colors(len(study.models)), strict=True):
+        for free in of_model(marks, model)["free"]:
+            height = of_model(accuracy, model).set_index(strength)["mean"][free]
+            ax.scatter(free, height, marker="*", s=70, color=[color], zorder=4)
+    label = f"free {strength}: a loss of {marks['points'].max():g} points is excluded"
+    return [Line2D([], [], color="0.3", marker="*", markersize=8, linestyle="", label=label)] if len(marks) else []
+
+
 def spectrum_panels(study: Study, indicator: str, subject: str) -> Figure:
     """A panel for each kind of spectrum that `indicator` was measured on."""
     found = kinds(study, indicator)

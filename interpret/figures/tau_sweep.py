@@ -6,7 +6,6 @@ from matplotlib.lines import Line2D
 
 from interpret import plots
 from interpret.figures import FIGURES, Pages, _layout
-from interpret.statistics import wilson_interval
 from interpret.study import Study
 
 LINES = {"hard": "-", "soft": ":"}
@@ -18,46 +17,45 @@ CLOSEST = 0.06
     title="Threshold sweep",
     caption="Each model run again with the threshold applied inside its forward pass. A dashed vertical line marks the "
     "tau a model was trained with; elsewhere the sweep is an intervention on a model that never saw this tau. Bands "
-    "are 95 % Wilson intervals.",
+    "are 95 % intervals over images. A star marks the free tau: the largest that was tried whose interval excludes "
+    "a loss of more accuracy than the legend says, against the model as it was loaded.",
     applies=lambda study: len(study.tables["tau_sweep"]) > 0,
 )
 def tau_sweep(study: Study) -> Pages:
     """Accuracy (confidence where labels are unknown), active tokens and retained mass against tau."""
-    table = study.tables["tau_sweep"]
+    table = _layout.whole(study.tables["tau_sweep"])
     shown = _shown(table)
     figure, axes = _layout.panels(1, len(shown), _layout.WIDTH, 3.4)
-    for ax, (column, label) in zip(axes[0], shown.items(), strict=True):
-        _sweep(study, table, column, ax)
-        ax.set(ylabel=label, ylim=(0, 1.08 * table[column].max()))
+    for ax, (quantity, label) in zip(axes[0], shown.items(), strict=True):
+        _sweep(study, table, quantity, ax)
+        ax.set(ylabel=label, ylim=(0, 1.08 * _layout.curve(table, quantity)["mean"].max()))
         _tau_axis(study, table, ax)
-    _layout.model_legend(study, figure, _extra(table))
+    starred = _layout.draw_free(study, "tau", axes[0][0])
+    _layout.model_legend(study, figure, [*_extra(table), *starred])
     figure.suptitle(f"Threshold sweep over {int(table['n'].max())} images")
     return {"": figure}
 
 
 def _shown(table: pd.DataFrame) -> dict[str, str]:
-    labelled = bool(table["accuracy"].notna().any())
+    labelled = bool(table["quantity"].eq("accuracy").any())
     first = {"accuracy": "accuracy (share)"} if labelled else {"confidence": "confidence (mean top probability)"}
     return first | {"active_tokens": "active tokens per query", "retained_mass": "retained mass (share)"}
 
 
-def _sweep(study: Study, table: pd.DataFrame, column: str, ax: Axes) -> None:
+def _sweep(study: Study, table: pd.DataFrame, quantity: str, ax: Axes) -> None:
     for index, (model, color) in enumerate(zip(study.models, plots.colors(len(study.models)), strict=True)):
         mine = _layout.of_model(table, model)
-        for rule, rows in mine.sort_values("tau").groupby("rule"):
-            plots.line(rows["tau"], rows[column], ax, index, color, linestyle=LINES[str(rule)])
-            if column == "accuracy" and not rows[column].hasnans:
-                bounds = [wilson_interval(share, count) for share, count in zip(rows[column], rows["n"], strict=True)]
-                low, high = (pd.Series(side) for side in zip(*bounds, strict=True))
-                plots.band(rows["tau"], low, high, ax, color)
-        for tau in mine.loc[mine["trained"].astype(bool), "tau"].unique():
+        for rule, rows in mine.groupby("rule"):
+            style = LINES[str(rule)]
+            _layout.draw_curve(_layout.curve(rows, quantity), "tau", ax, index, color, linestyle=style)
+        for tau in mine.loc[mine["trained"], "tau"].unique():
             plots.mark(tau, ax, color)
 
 
 def _tau_axis(study: Study, table: pd.DataFrame, ax: Axes) -> None:
     """The taus of the sweep as ticks; above them tau N, where the models agree on the number of tokens N."""
     taus = sorted(table["tau"].unique())
-    trained = set(table.loc[table["trained"].astype(bool), "tau"])
+    trained = set(table.loc[table["trained"], "tau"])
     _scale(taus, trained, ax, [f"{tau:g}" for tau in taus])
     ax.set_xlabel("threshold tau")
     tokens = {model["tokens"] for model in study.models}
@@ -92,4 +90,4 @@ def _extra(table: pd.DataFrame) -> list[Line2D]:
         Line2D([], [], color="0.3", linestyle=LINES[rule], label=f"{rule} threshold") for rule in table["rule"].unique()
     ]
     dashed = Line2D([], [], color="0.3", linestyle=(0, (4, 2)), linewidth=1.0, label="tau of the training")
-    return [*rules, *([dashed] if bool(table["trained"].astype(bool).any()) else [])]
+    return [*rules, *([dashed] if bool(table["trained"].any()) else [])]

@@ -6,7 +6,7 @@ sigma at the bottom, thresholds over it, pruned heads on top.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from copy import deepcopy
 from functools import partial
@@ -104,9 +104,9 @@ def with_sigma(mechanism: Mechanism, sigma: Sigma) -> Mechanism:
     return other
 
 
-def edited_sigma(model: LoadedModel, sigmas: Sequence[Sigma]) -> AbstractContextManager[LoadedModel]:
-    """Scope in which the layers have these sigmas."""
-    return edited(model, {layer: partial(with_sigma, sigma=sigma) for layer, sigma in enumerate(sigmas)})
+def edited_sigma(model: LoadedModel, sigmas: Mapping[int, Sigma]) -> AbstractContextManager[LoadedModel]:
+    """Scope in which these layers have these sigmas."""
+    return edited(model, {layer: partial(with_sigma, sigma=sigma) for layer, sigma in sigmas.items()})
 
 
 def sigmas_of(model: LoadedModel) -> list[Sigma]:

@@ -25,7 +25,7 @@ def sigma_perturbation(model: LoadedModel, eta: float, *, seed: int = 0) -> Iter
     if not (eta >= 0 and math.isfinite(eta)):
         raise InterpretError(f"eta {eta} is not a finite number >= 0; eta is the relative size of the noise on sigma")
     generator = torch.Generator().manual_seed(seed)
-    with edited_sigma(model, [_noisy(sigma, eta, generator) for sigma in sigmas_of(model)]):
+    with edited_sigma(model, dict(enumerate(_noisy(sigma, eta, generator) for sigma in sigmas_of(model)))):
         yield model
 
 

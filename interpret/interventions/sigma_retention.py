@@ -1,6 +1,6 @@
 """Retention of spectral energy: SVDA heads with only their strongest directions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from interpret.errors import InterpretError, UnsupportedModelError
-from interpret.interventions._edits import edited_copy, edited_sigma, rows_of, sigmas_of, with_sigma
+from interpret.interventions._edits import check_index, edited_copy, edited_sigma, rows_of, sigmas_of, with_sigma
 from interpret.loaded_model import LoadedModel
 from interpret.tracing import trace
 
@@ -39,7 +39,9 @@ def kept_directions(
 
 
 @contextmanager
-def sigma_retention(model: LoadedModel, rho: float, *, power: float = 2.0) -> Iterator[LoadedModel]:
+def sigma_retention(
+    model: LoadedModel, rho: float, *, power: float = 2.0, layers: Sequence[int] | None = None
+) -> Iterator[LoadedModel]:
     """Scope in which each head of an SVDA model keeps the directions that hold the share rho of its spectral energy.
 
     sigma_r <- 0 for the others, as `kept_directions` finds them in the sigma that the model has; norms of q and k
@@ -52,12 +54,21 @@ def sigma_retention(model: LoadedModel, rho: float, *, power: float = 2.0) -> It
 
     Args:
         power: 2 counts sigma^2, 1 counts |sigma|.
+        layers: the blocks that lose directions, counted from 0; None is all.
 
     Raises:
-        InterpretError: rho or power out of range, or the model has no sigma.
+        InterpretError: rho, power or a layer out of range, or the model has no sigma.
     """
-    with edited_sigma(model, [sigma.masked_fill(~kept, 0) for sigma, kept in _sigma_and_kept(model, rho, power)]):
+    found = _sigma_and_kept(model, rho, power)
+    chosen = range(len(found)) if layers is None else [check_index(each, len(found), "layer", model) for each in layers]
+    with edited_sigma(model, {layer: found[layer][0].masked_fill(~found[layer][1], 0) for layer in chosen}):
         yield model
+
+
+def removed_share(model: LoadedModel, rho: float, layer: int | None = None) -> float:
+    """Share of the score directions of all layers, or of one, that `sigma_retention` removes."""
+    kept = torch.stack([of_layer for _, of_layer in _sigma_and_kept(model, rho, 2.0)])
+    return 1 - (kept if layer is None else kept[layer]).double().mean().item()
 
 
 def reduced(model: LoadedModel, rho: float, power: float = 2.0) -> LoadedModel:

@@ -25,6 +25,8 @@ class OneLineParser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Look at checkpoints and write a figure pack; the only line on stdout is the path of its `report.html`.
 
+    Under `accelerate launch` the processes share the survey and the sweeps; the first one writes.
+
     Returns:
         0, or 2 after one line on stderr that says what the user can mend.
     """
@@ -40,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refuse(" ".join(str(error).split()))
     except OSError as error:
         return _refuse(f"{error.filename or 'file'}: {error.strerror or error}")
-    sys.stdout.write(f"{path}\n")
+    if path:
+        sys.stdout.write(f"{path}\n")
     return 0
 
 
@@ -75,7 +78,14 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
         type=positive,
         default=8,
         metavar="N",
-        help="images shown; the sweep sees up to 128 (%(default)s)",
+        help="images shown (%(default)s)",
+    )
+    group.add_argument(
+        "--sample",
+        type=positive,
+        default=128,
+        metavar="N",
+        help="images that the survey of the indicators and the sweeps see; a large number is all of them (%(default)s)",
     )
 
 
@@ -90,6 +100,10 @@ def _add_study(group: argparse._ArgumentGroup) -> None:
     for room in ("attributions", "indicators"):
         names = entries(room)
         group.add_argument(f"--{room}", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
+    group.add_argument("--by-layer", action="store_true", help="sweep each layer alone too")
+    group.add_argument(
+        "--store", type=Path, metavar="FILE", help="keep what the sweeps saw here, and go on after an interruption"
+    )
     group.add_argument("--batch-size", type=positive, default=8, metavar="N", help="images a pass (%(default)s)")
     group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 ... (%(default)s)")
     group.add_argument("--seed", type=int, default=0, help="(%(default)s)")

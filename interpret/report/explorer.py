@@ -7,10 +7,10 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
 from interpret import plots
+from interpret.curves import whole_model
 from interpret.study import Study
 
 IMAGES = 8
@@ -66,13 +66,13 @@ def _model(study: Study, index: int, levels: np.ndarray) -> dict[str, Any]:
 
 def notes(study: Study, model: dict[str, Any]) -> list[str]:
     """For each tau of the sweep what the model does there, in the words of its table."""
-    sweep = study.tables["tau_sweep"]
+    sweep = whole_model(study.tables["tau_sweep"])
     mine = {row["tau"]: row for row in sweep[sweep["model"] == model["name"]].to_dict("records")}
     return [_note(mine[tau]) if tau in mine else "" for tau in study.settings["taus"]]
 
 
 def _note(row: dict[Hashable, Any]) -> str:
-    quality = f"confidence {row['confidence']:.2f}" if pd.isna(row["accuracy"]) else f"accuracy {row['accuracy']:.2f}"
+    quality = f"confidence {row['confidence']:.2f}" if "accuracy" not in row else f"accuracy {row['accuracy']:.2f}"
     trained = ", as trained" if row["trained"] else ""
     return (
         f"{row['rule']} rule{trained}, tau N = {row['tau_n']:.3g}: {row['active_tokens']:.1f} active tokens, {quality}"

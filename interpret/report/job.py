@@ -2,12 +2,14 @@
 
 import argparse
 import inspect
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from accelerate import PartialState
 
 from interpret.checkpoint import load
 from interpret.data import Dataset, load_data, open_images
@@ -15,18 +17,20 @@ from interpret.errors import InterpretError
 from interpret.loaded_model import LoadedModel
 from interpret.mechanisms import MECHANISMS
 from interpret.report.pack import check_free, write_pack
+from interpret.store import Store
 from interpret.study import run_study
 from interpret.sweep import own_taus
 
 
-def report(arguments: argparse.Namespace) -> Path:
-    """Do what the command's arguments ask for; the path of the page that was written.
+def report(arguments: argparse.Namespace) -> Path | None:
+    """Do what the command's arguments ask for; the path of the page, None in all processes but the one that wrote it.
 
     Raises:
         InterpretError: for anything the user can mend.
     """
     out = arguments.out or Path("figures", "_".join(path.stem for path in arguments.checkpoints))
     check_free(out, arguments.overwrite)
+    state = PartialState(cpu=not device(arguments.device).startswith("cuda"))
     models = load_all(arguments)
     study = run_study(
         models,
@@ -35,9 +39,16 @@ def report(arguments: argparse.Namespace) -> Path:
         indicators=arguments.indicators,
         taus=taus(arguments, models),
         limit=arguments.limit,
+        sample=arguments.sample,
+        by_layer=arguments.by_layer,
         batch_size=arguments.batch_size,
         seed=arguments.seed,
+        store=Store(arguments.store) if arguments.store else None,
     )
+    first = state.is_main_process
+    state.destroy_process_group()
+    if not first:
+        return None
     study = replace(study, settings=study.settings | {"command": arguments.command})
     return write_pack(study, out, overwrite=arguments.overwrite)
 
@@ -73,13 +84,13 @@ def _load(path: Path, arguments: argparse.Namespace) -> LoadedModel:
 
 
 def device(name: str) -> str:
-    """The device asked for; "auto" is a GPU where there is one.
+    """The device asked for; "auto" is a GPU where there is one, its own for each process of a machine.
 
     Raises:
         InterpretError: there is no such device here.
     """
     if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:

@@ -12,10 +12,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from interpret import plots
+from interpret import plots, tables
 from interpret.errors import InterpretError
 from interpret.figures import FIGURES
-from interpret.report import page
+from interpret.report import page, summary
 from interpret.study import Study
 
 FORMAT = "interpret-pack/1"
@@ -102,6 +102,11 @@ def _write_tables(study: Study, folder: Path) -> None:
     folder.mkdir()
     for name, table in study.tables.items():
         table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+    for short in summary.tables(study):
+        stem = folder / "summary" / short.title.lower().replace(",", "").replace(" ", "_")
+        stem.parent.mkdir(exist_ok=True)
+        stem.with_suffix(".md").write_text(tables.to_markdown(short.columns, short.rows), encoding="utf-8")
+        stem.with_suffix(".tex").write_text(tables.to_latex(short.columns, short.rows, short.title), encoding="utf-8")
 
 
 def _draw(study: Study, folder: Path) -> list[page.Shown]:

@@ -1,29 +1,18 @@
 """What the page says in words and short tables. Every number carries its unit, every tau its rule and tau N."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from interpret.attributions import ATTRIBUTIONS
 from interpret.indicators import INDICATORS
+from interpret.report import sweeps
+from interpret.report.table import Table, groups, number
 from interpret.statistics import wilson_interval
 from interpret.study import Study
 
 LONGEST = 40
 """Rows of a table in the page; the CSV holds all of them."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of the page: cells are text already; `csv` names the file that holds every row."""
-
-    title: str
-    note: str
-    columns: list[str]
-    rows: list[list[str]]
-    csv: str
 
 
 def models(study: Study) -> list[dict[str, str]]:
@@ -63,15 +52,10 @@ def _score(predictions: pd.DataFrame) -> str:
     return f"{int(known.astype(bool).sum())} of {len(known)} right"
 
 
-def groups(table: pd.DataFrame, *columns: str) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
-    """Parts of a table that agree in `columns`, in the order of the table, under what they agree on."""
-    for _, rows in table.groupby(list(columns), sort=False, dropna=False):
-        yield tuple(str(rows[column].iloc[0]) for column in columns), rows
-
-
 def tables(study: Study) -> list[Table]:
     """The short tables of the page, without those that would be empty."""
-    made = [_predictions(study), _attributions(study), _indicators(study), _sweep(study), _training(study)]
+    swept = (sweeps.thresholds, sweeps.retained, sweeps.turning, sweeps.verified)
+    made = [each(study) for each in (_predictions, _attributions, _indicators, *swept, _training)]
     return [table for table in made if table.rows]
 
 
@@ -91,11 +75,11 @@ def _said(rows: pd.DataFrame) -> str:
 
 
 def _indicators(study: Study) -> Table:
-    table = study.tables["indicators"].fillna({"kind": "", "variant": ""})
+    table = study.tables["survey"]
     names = [model["name"] for model in study.models]
     rows = []
     for (indicator, kind, variant, unit), values in groups(table, "indicator", "kind", "variant", "unit"):
-        per_model = [values.loc[values["model"] == name, "value"] for name in names]
+        per_model = [values.loc[values["model"] == name, "mean"] for name in names]
         entry = INDICATORS[indicator]
         rows.append(
             [
@@ -109,11 +93,15 @@ def _indicators(study: Study) -> Table:
             ]
         )
     note = (
-        "Mean over images, layers and heads, and in brackets the lowest and highest single value. For svda the "
+        f"Mean over {_sampled(table)} images and all heads, and in brackets the lowest and highest head. For svda the "
         "spectrum qk_weight is a proxy: it ignores the norm of each row."
     )
     columns = ["indicator", "spectrum", "constants", "unit", *names, "higher means", "definition"]
-    return Table("Indicators", note, columns, rows, "indicators.csv")
+    return Table("Indicators", note, columns, rows, "survey.csv")
+
+
+def _sampled(table: pd.DataFrame) -> int:
+    return int(table["n"].max()) if len(table) else 0
 
 
 def _attributions(study: Study) -> Table:
@@ -137,38 +125,6 @@ def _spread(values: pd.Series) -> str:
     return f"{known.mean():.3g} ({known.min():.3g} to {known.max():.3g})" if len(known) else "undefined"
 
 
-SWEPT = {
-    "accuracy": "accuracy (share)",
-    "confidence": "confidence (probability)",
-    "agreement": "same prediction as loaded (share)",
-    "active_tokens": "active tokens (per query)",
-    "retained_mass": "retained mass (share)",
-    "dead_rows": "dead rows",
-}
-
-
-def _sweep(study: Study) -> Table:
-    table = study.tables["tau_sweep"]
-    rows = [
-        [
-            row["model"],
-            f"{row['rule']}{' (as trained)' if row['trained'] else ''}",
-            f"{row['tau']:g}",
-            f"{row['tau_n']:.3g}",
-        ]
-        + [_number(row[column]) for column in SWEPT]
-        for row in table.to_dict("records")
-    ]
-    note = (
-        "Every model run again with the threshold inside its forward pass. N counts all tokens, prefix tokens included."
-    )
-    return Table("Threshold sweep", note, ["model", "rule", "tau", "tau N", *SWEPT.values()], rows, "tau_sweep.csv")
-
-
-def _number(value: float) -> str:
-    return "unknown" if pd.isna(value) else f"{value:.3g}"
-
-
 TRAINED = {
     "train_loss": "training loss (nats)",
     "validation_loss": "validation loss (nats)",
@@ -182,7 +138,7 @@ def _training(study: Study) -> Table:
     history = study.tables["history"]
     measured = [column for column in TRAINED if column in history]
     rows = [
-        [model, str(len(epochs)), *(_number(epochs[column].iloc[-1]) for column in measured)]
+        [model, str(len(epochs)), *(number(epochs[column].iloc[-1]) for column in measured)]
         for (model,), epochs in (groups(history, "model") if len(history) else ())
     ]
     note = (

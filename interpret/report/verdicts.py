@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from interpret.report.summary import groups
+from interpret.report.table import groups
 from interpret.study import Study
 
 

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interpret import tables
 from interpret.data import Dataset, as_tensors, normalise
 from interpret.loaded_model import LoadedModel
 from interpret.statistics import bootstrap_interval, holm, seed_interval, sign_flip_p
@@ -81,8 +82,7 @@ def to_markdown(table: pd.DataFrame) -> str:
         overhead=[f"{100 * value:+.0f} %" for value in table["overhead"]],
         parameters=[f"{value:,}" for value in table["parameters"]],
     )
-    lines = [list(HEADINGS.values()), ["---"] * len(HEADINGS), *shown[list(HEADINGS)].astype(str).to_numpy().tolist()]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return tables.to_markdown(list(HEADINGS.values()), shown[list(HEADINGS)].astype(str).to_numpy().tolist())
 
 
 def _percent(row: Mapping[str, Any]) -> str:

@@ -1,0 +1,122 @@
+"""Curves of a sweep: what was found at each strength of an intervention, how sure it is, and where it turns."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from interpret.outcomes import Key, Outcomes, Setting
+from interpret.statistics import bootstrap_bands, paired_interval, wilson_interval
+
+OF_QUANTITY = ("quantity", "kind", "variant", "mean", "low", "high", "n_valid")
+STRENGTHS = {"tau": 1.0, "rho": -1.0}
+"""The column of a sweep's strength, and whether the intervention grows with it."""
+Values = Float[np.ndarray, "setting image"]
+Bounds = tuple[Float[np.ndarray, "setting"], Float[np.ndarray, "setting"]]
+Interval = Callable[[Values], Bounds]
+
+
+def tidy(model: str, settings: Sequence[Setting], seen: Outcomes) -> pd.DataFrame:
+    """One row for each quantity and setting: model, the setting's columns, n images, quantity, kind, variant, then
+    mean, low and high (95 % interval over images) and n_valid (images where it is defined).
+
+    Quantities are accuracy (share), accuracy_change (the share at this setting minus that of the model as it was
+    loaded, on the same images), agreement (share of predictions equal to those of the model as it was loaded),
+    confidence (mean probability of the predicted class) and the indicators; what needs labels is left out where there
+    are none. The intervals are Wilson's of a share, Bonett and Price's of accuracy_change and a bootstrap of all else:
+    where all images agree a bootstrap has no width, which is no evidence. The model is taken as given: no interval
+    speaks of other trainings.
+    """
+    rows = []
+    for key, values, interval in _quantities(seen):
+        named = dict(zip(("quantity", "kind", "variant"), key, strict=True))
+        bounds = zip(values, *interval(values), strict=True)
+        for setting, (images, low, high) in zip(settings, bounds, strict=True):
+            known = images[~np.isnan(images)]
+            found = {"mean": known.mean() if len(known) else np.nan, "low": low, "high": high, "n_valid": len(known)}
+            rows.append({"model": model, **setting.said, "n": len(images), **named, **found})
+    return pd.DataFrame(rows)
+
+
+def _quantities(seen: Outcomes) -> Iterator[tuple[Key, Values, Interval]]:
+    """Each without the first setting, which is the model as it was loaded."""
+    if seen.right is not None:
+        right = seen.right.astype(float)
+        yield ("accuracy", "", ""), right[1:], _of_share
+        yield ("accuracy_change", "", ""), right[1:] - right[0], _of_change
+    yield ("agreement", "", ""), seen.agrees[1:].astype(float), _of_share
+    yield ("confidence", "", ""), seen.confidence[1:], bootstrap_bands
+    for key, values in seen.measured.items():
+        yield key, values[1:], bootstrap_bands
+
+
+def _of_share(values: Values) -> Bounds:
+    return _bounds(wilson_interval(row.mean(), len(row)) for row in values)
+
+
+def _of_change(values: Values) -> Bounds:
+    return _bounds(paired_interval(row) for row in values)
+
+
+def _bounds(pairs: Iterable[tuple[float, float]]) -> Bounds:
+    low, high = np.array(list(pairs)).T
+    return low, high
+
+
+def landmarks(table: pd.DataFrame, points: float = 1.0) -> pd.DataFrame:
+    """Where the curves of one sweep turn, a row for each model and layer ("all" is the whole model).
+
+    Columns: strength ("tau" or "rho"), trained (the tau of the training); knee, the strength where accuracy
+    bends most, after Kneedle (Satopaa et al. 2011), the farthest of the curve above the straight line between its ends,
+    NaN where no setting loses accuracy beyond its interval; free, the strongest setting whose interval of
+    accuracy_change excludes a loss of more than `points` percentage points ("free tau"), NaN where there is none;
+    change_low, the lower end of that interval; strongest, the strongest setting that was tried; n images. Both knee and
+    free are among the settings that were tried, and NaN where labels are unknown.
+    """
+    strength = next(name for name in STRENGTHS if name in table)
+    return pd.DataFrame(
+        [
+            {column: curve[column].iloc[0] for column in ("model", "layer", "n")}
+            | {"strength": strength, "points": points}
+            | _turns(curve, strength, points)
+            for _, curve in table.groupby(["model", "layer"], sort=False)
+        ]
+    )
+
+
+def whole_model(table: pd.DataFrame) -> pd.DataFrame:
+    """A sweep with one row a setting of all layers at once, and the mean of each quantity in a column of its name."""
+    found = table.loc[(table["layer"] == "all") & (table["kind"] == "")]
+    told = [column for column in found if column not in OF_QUANTITY]
+    rows = found.drop_duplicates(told)[told]
+    for quantity, values in found.groupby("quantity", sort=False):
+        rows[quantity] = rows.merge(values.drop_duplicates(told), "left", told)["mean"].to_numpy()
+    return rows.reset_index(drop=True)
+
+
+def _turns(curve: pd.DataFrame, strength: str, points: float) -> dict[str, float]:
+    by_strength = curve.assign(order=STRENGTHS[strength] * curve[strength]).sort_values("order")
+    change = by_strength.loc[by_strength["quantity"] == "accuracy_change"]
+    accuracy = by_strength.loc[by_strength["quantity"] == "accuracy"]
+    free = change.loc[change["low"] >= -points / 100].tail(1)
+    lost = bool((change["high"] < 0).any())
+    return {
+        "trained": _one(curve.loc[curve["trained"], "tau"]) if "trained" in curve else np.nan,
+        "knee": _knee(accuracy[strength].to_numpy(), accuracy["mean"].to_numpy()) if lost else np.nan,
+        "free": _one(free[strength]),
+        "change_low": _one(free["low"]),
+        "strongest": by_strength[strength].iloc[-1],
+    }
+
+
+def _one(values: pd.Series) -> float:
+    return float(values.iloc[0]) if len(values) else np.nan
+
+
+def _knee(strength: Float[np.ndarray, "setting"], accuracy: Float[np.ndarray, "setting"]) -> float:
+    """Both axes scaled to [0, 1] from the weakest to the strongest setting, and from the lowest to the highest."""
+    along = (strength - strength[0]) / (strength[-1] - strength[0])
+    height = (accuracy - accuracy.min()) / np.ptp(accuracy)
+    chord = height[0] + (height[-1] - height[0]) * along
+    return float(strength[np.argmax(height - chord)])

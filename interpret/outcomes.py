@@ -1,0 +1,163 @@
+"""What a model does with each image of a data set, as it was loaded and at every setting of an intervention."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from tqdm import tqdm
+
+from interpret.data import Dataset
+from interpret.indicators import INDICATORS, Options, evaluate
+from interpret.loaded_model import LoadedModel
+from interpret.observation import labels_of, pixels_of
+from interpret.processes import my_share, put_together
+from interpret.store import Store
+from interpret.tensors import Images
+from interpret.tracing import trace
+
+Key = tuple[str, str, str]
+"""Indicator, kind of spectrum, variant."""
+VERSIONED = ("interpret-vit", "torch", "timm")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One strength of an intervention.
+
+    Attributes:
+        said: the columns that name it in a table.
+        scope: enters the intervention.
+        layer: the one that is changed, whose attention alone is then measured; None is all.
+    """
+
+    said: Mapping[str, Any]
+    scope: Callable[[], AbstractContextManager]
+    layer: int | None = None
+
+
+AS_LOADED = Setting({"as loaded": True}, nullcontext)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """What was seen of each image; the first setting is the model as it was loaded.
+
+    Attributes:
+        confidence: probability of the predicted class.
+        measured: mean of each indicator over heads and the layers that are changed, undefined values left out.
+        labels: None where they are not known.
+    """
+
+    predicted: Int[np.ndarray, "setting image"]
+    confidence: Float[np.ndarray, "setting image"]
+    measured: dict[Key, Float[np.ndarray, "setting image"]]
+    labels: Int[np.ndarray, "image"] | None
+
+    @property
+    def agrees(self) -> Bool[np.ndarray, "setting image"]:
+        """Whether the prediction is that of the model as it was loaded."""
+        return self.predicted == self.predicted[:1]
+
+    @property
+    def right(self) -> Bool[np.ndarray, "setting image"] | None:
+        """Whether the prediction is the label."""
+        return None if self.labels is None else self.predicted == self.labels
+
+
+def outcomes_of(
+    model: LoadedModel,
+    data: Dataset,
+    settings: Sequence[Setting],
+    indicators: Sequence[str],
+    *,
+    options: Options = MappingProxyType({}),
+    batch_size: int = 16,
+    store: Store | None = None,
+) -> Outcomes:
+    """Look at every image at every setting; each is read once, and its attention is not kept.
+
+    Where several processes run, each looks at its share and all get the whole.
+
+    Args:
+        store: finds again what was seen before of the same file, images and settings; a model that came from memory has
+            no file and is always run.
+
+    Raises:
+        InterpretError: no image, or fewer than processes.
+    """
+    mine = my_share(len(data))
+    seen, labels = [], []
+    for first in tqdm(range(0, len(mine), batch_size), model.name, disable=None, leave=False):
+        examples = list(data.subset(mine[first : first + batch_size]))
+        look = _Look(model, pixels_of(model, examples), tuple(indicators), options, store)
+        seen.extend(_by_image([look.at(setting) for setting in (AS_LOADED, *settings)]))
+        labels.extend(labels_of(model, examples, data.classes) or [None] * len(examples))
+    whole, known = put_together(seen), put_together(labels)
+    return Outcomes(
+        np.array([image["predicted"] for image in whole]).T,
+        np.array([image["confidence"] for image in whole]).T,
+        {key: np.array([image[key] for image in whole]).T for key in whole[0] if isinstance(key, tuple)},
+        None if None in known else np.array(known),
+    )
+
+
+def _by_image(found: Sequence[dict[Any, list]]) -> list[dict[Any, list]]:
+    """From one record of lists a setting to one record an image, of lists over the settings."""
+    names = list(found[0])
+    return [
+        {name: [record[name][image] for record in found] for name in names}
+        for image in range(len(found[0]["predicted"]))
+    ]
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A model and a batch, to be seen at one setting after the other."""
+
+    model: LoadedModel
+    images: Images
+    indicators: tuple[str, ...]
+    options: Options
+    store: Store | None
+
+    def at(self, setting: Setting) -> dict[Any, list]:
+        if self.store is None or not self.model.sha256:
+            found = self._run(setting)
+        else:
+            found = self.store.remember(self._about(setting), lambda: self._run(setting))
+        named = {tuple(key): values for key, values in zip(found.pop("keys"), found.pop("measured"), strict=True)}
+        return found | named
+
+    def _run(self, setting: Setting) -> dict[str, list]:
+        with setting.scope():
+            needs = {"weights"}.union(*(INDICATORS[name].needs for name in self.indicators))
+            seen = trace(self.model, self.images, keep=tuple(sorted(needs)))
+        confidence, predicted = seen.logits.double().softmax(dim=-1).max(dim=-1)
+        layers = slice(None) if setting.layer is None else slice(setting.layer, setting.layer + 1)
+        found = list(evaluate(seen, self.indicators, self.options))
+        return {
+            "predicted": predicted.tolist(),
+            "confidence": confidence.tolist(),
+            "keys": [list(key) for *key, _ in found],
+            "measured": [values[layers].double().nanmean(dim=(0, 2)).tolist() for *_, values in found],
+        }
+
+    def _about(self, setting: Setting) -> dict[str, Any]:
+        """Everything that the outcome depends on."""
+        pixels = hashlib.sha256(self.images.numpy(force=True).tobytes()).hexdigest()
+        return {
+            "file": self.model.sha256,
+            "spec": asdict(self.model.spec),
+            "images": [list(self.images.shape), pixels],
+            "setting": [dict(setting.said), setting.layer],
+            "indicators": self.indicators,
+            "options": {name: [dict(each) for each in sets] for name, sets in self.options.items()},
+            "machine": [self.model.device.type, str(next(self.model.model.parameters()).dtype)],
+            "versions": [version(name) for name in VERSIONED],
+        }

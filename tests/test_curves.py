@@ -1,0 +1,83 @@
+"""Where a sweep turns, on curves whose turning points are known."""
+
+import numpy as np
+import pandas as pd
+from numpy.testing import assert_allclose, assert_array_equal
+
+from interpret.curves import landmarks, tidy, whole_model
+from interpret.outcomes import AS_LOADED, Outcomes, Setting
+from interpret.statistics import paired_interval, wilson_interval
+
+TAUS = (0.0, 0.1, 0.2, 0.3, 0.4)
+COUNT = 1000
+
+
+def sweep(right: list[int], strengths: tuple[float, ...] = TAUS, name: str = "tau") -> pd.DataFrame:
+    """A sweep in which of 1000 images, 900 right as loaded, so many are right at each strength; wrong ones first."""
+    lost = np.array([900, *right])
+    predicted = (np.arange(COUNT) >= COUNT - lost[:, None]).astype(int)
+    confidence = np.full(predicted.shape, 0.5)
+    seen = Outcomes(predicted, confidence, {("sparsity", "", ""): confidence}, np.ones(COUNT, dtype=int))
+    settings = [
+        Setting({name: value, "layer": "all"} | ({"trained": value == 0.1} if name == "tau" else {}), AS_LOADED.scope)
+        for value in strengths
+    ]
+    return tidy("model", settings, seen)
+
+
+def test_every_mean_carries_the_interval_of_its_kind():
+    table = sweep([900, 890, 600, 300, 0]).query("tau == 0.2").set_index("quantity")
+    assert_allclose(table["mean"].to_dict()["accuracy"], 0.6)
+    assert_allclose(table.loc["accuracy", ["low", "high"]].astype(float), wilson_interval(0.6, COUNT))
+    change = np.repeat([0.0, -1.0, 0.0], [100, 300, 600])
+    assert_allclose(table.loc["accuracy_change", ["low", "high"]].astype(float), paired_interval(change))
+    assert_allclose(table.loc["agreement", ["mean", "low", "high"]].astype(float), [0.7, *wilson_interval(0.7, COUNT)])
+    assert_allclose(table.loc["sparsity", ["mean", "low", "high"]].astype(float), 0.5)
+    assert set(table["n_valid"]) == {COUNT}
+
+
+def test_without_labels_only_agreement_is_told():
+    predicted = np.array([[0, 0], [0, 1]])
+    table = tidy(
+        "model", [Setting({"tau": 0.1, "layer": "all"}, AS_LOADED.scope)], Outcomes(predicted, predicted / 2, {}, None)
+    )
+    assert list(table["quantity"]) == ["agreement", "confidence"]
+    assert_allclose(table["mean"], [0.5, 0.25])
+    row = landmarks(table).iloc[0]
+    assert row[["knee", "free", "change_low"]].isna().all()
+
+
+def test_the_free_tau_excludes_the_loss_and_the_knee_is_where_accuracy_bends():
+    row = landmarks(sweep([900, 899, 899, 600, 300])).iloc[0]
+    assert (row["free"], row["knee"], row["strongest"], row["trained"]) == (0.2, 0.2, 0.4, 0.1)
+    assert row["change_low"] > -0.01
+    assert_array_equal(row[["model", "layer", "strength"]], ["model", "all", "tau"])
+
+
+def test_a_loss_that_is_not_excluded_is_not_free():
+    table = sweep([900, 893, 880, 600, 300])
+    assert landmarks(table, points=1.0).iloc[0]["free"] == 0.0
+    assert landmarks(table, points=1.5).iloc[0]["free"] == 0.1
+    assert landmarks(table, points=5.0).iloc[0]["free"] == 0.2
+    assert np.isnan(landmarks(table, points=0.1).iloc[0]["free"])
+
+
+def test_a_curve_that_loses_nothing_beyond_its_interval_has_no_knee():
+    row = landmarks(sweep([900, 900, 899, 899, 899])).iloc[0]
+    assert np.isnan(row["knee"])
+    assert row["free"] == 0.4
+
+
+def test_rho_counts_from_one_downwards():
+    row = landmarks(sweep([0, 500, 899, 900], (0.25, 0.5, 0.75, 1.0), "rho")).iloc[0]
+    assert (row["strength"], row["free"], row["knee"], row["strongest"]) == ("rho", 0.75, 0.75, 0.25)
+    assert np.isnan(row["trained"])
+
+
+def test_one_row_a_setting_holds_every_mean():
+    table = sweep([900, 890, 600, 300, 0])
+    wide = whole_model(pd.concat([table, table.assign(layer="0", mean=-1.0), table.assign(model="other")]))
+    assert len(wide) == 2 * len(TAUS)
+    assert_allclose(wide["accuracy"].iloc[:5], [0.9, 0.89, 0.6, 0.3, 0])
+    assert_allclose(wide["sparsity"], 0.5)
+    assert list(wide["trained"].iloc[:5]) == [False, True, False, False, False]
