@@ -39,6 +39,8 @@ def _draw(study: Study, name: str, ax: Axes) -> None:
     table = _layout.whole(study.tables["rho_sweep"])
     for index, (model, color) in enumerate(zip(study.models, plots.colors(len(study.models)), strict=True)):
         mine = _layout.of_model(table, model)
+        if mine.empty:
+            continue
         if name == "removed":
             once = mine.drop_duplicates("rho").sort_values("rho")
             plots.line(once["rho"], once["removed"], ax, index, color)
