@@ -1,7 +1,8 @@
 """Axis names and tensor aliases. An axis has the same name in every room.
 
 `batch` images; `layer` blocks, first to last; `head`; `query` and `key` tokens, prefix tokens first; `row` and `col`
-of the patch grid, top left first; `channel height width` of pixels; `feature` of tokens; `class_` of logits.
+of the patch grid, top left first; `channel height width` of pixels; `feature` of tokens; `d` of queries and keys;
+`class_` of logits.
 """
 
 from jaxtyping import Bool, Float, Int
@@ -17,6 +18,9 @@ Features = Float[Tensor, "batch channel row col"]
 
 LayerAttention = Float[Tensor, "batch head query key"]
 Attention = Float[Tensor, "layer batch head query key"]
+Queries = Float[Tensor, "layer batch head query d"]
+Keys = Float[Tensor, "layer batch head key d"]
+PerQuery = Float[Tensor, "layer batch head query"]
 PerHead = Float[Tensor, "layer batch head"]
 
 PatchMap = Float[Tensor, "batch row col"]

@@ -15,9 +15,9 @@ from interpret.data import preprocess
 from interpret.errors import InterpretError, MissingTensorError
 from interpret.hygiene import untouched
 from interpret.loaded_model import LoadedModel
-from interpret.tensors import Attention, Features, Images, LayerTokens, Logits, Target, Tokens
+from interpret.tensors import Attention, Features, Images, Keys, LayerTokens, Logits, Queries, Target, Tokens
 
-STAGES = ("inputs", "scores", "probs", "weights", "gradient")
+STAGES = ("inputs", "queries", "keys", "scores", "probs", "weights", "outputs", "gradient")
 PASS_BYTES = {"cpu": 300e6, "cuda": 4e9}
 """Activations live for one pass only: as many images go into a pass as keep theirs below this."""
 
@@ -31,10 +31,12 @@ class Trace:
         target: the class explained, one an image.
         residual, normed: tokens entering the last block, and after its `norm1`.
         mechanisms: of the blocks when they were looked at; an intervention may be over when a map is made.
-        inputs: tokens entering the attention of each block, after its `norm1`; None where not kept.
-        scores, probs, weights: attention before the softmax, after it, and after selection (None where not kept;
-            `probs` and `weights` are one tensor where the mechanism selects nothing).
-        gradient: d logit[target] / d weights, None where not kept. It need not be 0 where a weight was cut to 0.
+        inputs: tokens entering the attention of each block, after its `norm1`. None where not kept, as all that follow.
+        queries, keys: q and k as the mechanism receives them.
+        scores, probs, weights: attention before the softmax, after it, and after selection (`probs` and `weights` are
+            one tensor where the mechanism selects nothing).
+        outputs: tokens leaving each block.
+        gradient: d logit[target] / d weights. It need not be 0 where a weight was cut to 0.
     """
 
     model: LoadedModel
@@ -45,9 +47,12 @@ class Trace:
     normed: Tokens
     mechanisms: tuple[nn.Module, ...]
     inputs: LayerTokens | None = None
+    queries: Queries | None = None
+    keys: Keys | None = None
     scores: Attention | None = None
     probs: Attention | None = None
     weights: Attention | None = None
+    outputs: LayerTokens | None = None
     gradient: Attention | None = None
 
     def __repr__(self) -> str:
@@ -97,8 +102,8 @@ def trace(
 
     Args:
         target: class to explain, one for all or one an image; None explains the predicted class of each image.
-        keep: which of "inputs", "scores", "probs", "weights", "gradient" stay: each but the first costs layers x
-            heads x N x N floats an image. A gradient costs one backward pass and is made only when it is named here.
+        keep: which of `STAGES` stay: "scores", "probs", "weights" and "gradient" cost layers x heads x N x N floats an
+            image each. A gradient costs one backward pass and is made only when it is named here.
 
     Raises:
         InterpretError: images of another size, a target that is no class, an unknown name in `keep`.
@@ -133,13 +138,13 @@ class _Record:
         self.aliased = not selects and {"probs", "weights"} <= set(keep)
         self.stages = [stage for stage in STAGES if stage in keep and not (self.aliased and stage == "probs")]
         tokens, attention = vits.patch_grid(vit).tokens, vit.blocks[0].attn
-        shapes = dict.fromkeys(STAGES, (attention.num_heads, tokens, tokens)) | {"inputs": (tokens, vit.embed_dim)}
+        shapes = dict.fromkeys(STAGES, (attention.num_heads, tokens, tokens))
+        shapes |= dict.fromkeys(("inputs", "outputs"), (tokens, vit.embed_dim))
+        shapes |= dict.fromkeys(("queries", "keys"), (attention.num_heads, tokens, attention.head_dim))
         like = attention.qkv.weight
         dtype = torch.promote_types(like.dtype, torch.float32)
         layers = len(vit.blocks), batch
-        self.kept = {
-            stage: torch.empty(layers + shapes[stage], dtype=dtype, device=like.device) for stage in self.stages
-        }
+        self.kept = {name: torch.empty(layers + shapes[name], dtype=dtype, device=like.device) for name in self.stages}
         self.parts: dict[str, list[Tensor]] = {name: [] for name in ("logits", "target", "residual", "normed")}
 
     def look(self, pixels: Images, target: Target | None, part: slice) -> None:
@@ -167,8 +172,7 @@ class _Record:
             for stage in self.stages:
                 if stage != "gradient":
                     copy = partial(_copy_into, self.kept[stage][layer, part])
-                    tap = block.norm1 if stage == "inputs" else getattr(block.attn, stage)
-                    hooks.callback(tap.register_forward_hook(copy).remove)
+                    hooks.callback(_tap(block, stage).register_forward_hook(copy).remove)
             if self.backward:
                 hold = partial(_hold, live)
                 hooks.callback(block.attn.weights.register_forward_hook(hold).remove)
@@ -186,6 +190,12 @@ class _Record:
 
     def _keep_normed(self, module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
         self._keep_part(normed=output)
+
+
+def _tap(block: Any, stage: str) -> nn.Module:
+    """The module whose output is that stage."""
+    elsewhere = {"inputs": block.norm1, "queries": block.attn.q_norm, "keys": block.attn.k_norm, "outputs": block}
+    return elsewhere[stage] if stage in elsewhere else getattr(block.attn, stage)
 
 
 def _copy_into(place: Tensor, module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:

@@ -185,6 +185,22 @@ def test_what_is_seen_is_what_the_twin_of_the_whole_model_does(kind):
             assert_close(getattr(seen, stage)[layer, 2], torch.from_numpy(expected[stage]), rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("qk_norm", [False, True])
+def test_queries_and_keys_are_what_the_mechanism_receives(qk_norm):
+    seen = trace(tiny("svda", qk_norm=qk_norm), pictures(3), keep=STAGES)
+    for layer, block in enumerate(seen.model.model.blocks):
+        q, k = block.attn.mechanism.project(seen.queries[layer], seen.keys[layer])
+        assert_close(q @ k.mT * 8**-0.5, seen.scores[layer])
+
+
+def test_outputs_leave_a_block_and_enter_the_next():
+    seen = trace(tiny(), pictures(3), keep=STAGES)
+    blocks, vit = seen.model.model.blocks, seen.model.model
+    assert_close(blocks[1].norm1(seen.outputs[0]), seen.inputs[1])
+    assert_close(seen.outputs[0], seen.residual)
+    assert_close(vit.forward_head(vit.norm(seen.outputs[1])), seen.logits)
+
+
 @pytest.mark.parametrize(("name", "kind"), [("softmax", "CLS"), ("hard_threshold", "no CLS"), ("svda", "distilled")])
 def test_the_gradient_is_that_of_finite_differences(name, kind):
     loaded, images = tiny(name, kind), pictures(2)
@@ -225,7 +241,8 @@ def test_a_gradient_needs_no_parameter_that_requires_one():
 def test_keep_decides_what_stays(name, keep):
     seen = trace(tiny(name), pictures(), keep=keep)
     assert {stage for stage in STAGES if getattr(seen, stage) is not None} == set(keep)
-    shapes = dict.fromkeys(STAGES, (2, 2, 3, 25, 25)) | {"inputs": (2, 2, 25, 24)}
+    shapes = dict.fromkeys(STAGES, (2, 2, 3, 25, 25)) | dict.fromkeys(("inputs", "outputs"), (2, 2, 25, 24))
+    shapes |= dict.fromkeys(("queries", "keys"), (2, 2, 3, 25, 8))
     assert all(getattr(seen, stage).shape == shapes[stage] for stage in keep)
     assert not any(getattr(seen, stage).requires_grad for stage in keep)
 
@@ -257,7 +274,7 @@ def test_an_attribution_needs_the_stages_it_says(name):
 
 def test_an_unknown_stage_is_refused():
     with pytest.raises(
-        InterpretError, match=r"^keep=.*: unknown 'gradients'; available: inputs, scores, probs, weights, grad.*\Z"
+        InterpretError, match=r"^keep=.*: unknown 'gradients'; available: inputs, queries, keys, scores, probs, .*\Z"
     ):
         trace(tiny(), pictures(), keep=("gradients",))
 
