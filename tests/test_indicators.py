@@ -1,5 +1,7 @@
 import dataclasses
+import gc
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ CASES = [
     pytest.param(name, golden, id=f"{name}: {sentence}")
     for name in INDICATORS
     for sentence, golden in GOLDEN[name].items()
-    if not {"q", "before", "layer", "rows"} & set(golden.inputs)
+    if not {"q", "before", "layer", "rows", "vectors", "tokens"} & set(golden.inputs)
 ]
 
 
@@ -40,7 +42,7 @@ def showing(seen: Trace, probs: torch.Tensor, tau: float | None = None) -> Trace
     """The trace with this attention (query key) everywhere, cut by the real hard rule where a tau is given."""
     wide = torch.as_tensor(probs, dtype=torch.float64)[None, None, None]
     weights = wide if tau is None else MECHANISMS["hard_threshold"].function(1, 1, tau=tau).select(wide[0])[None]
-    return dataclasses.replace(seen, inputs=None, scores=None, gradient=None, probs=wide, weights=weights)
+    return dataclasses.replace(seen, **dict.fromkeys(STAGES) | {"probs": wide, "weights": weights})
 
 
 def value(seen: Trace, name: str, **options) -> float:
@@ -80,6 +82,8 @@ def twin(name, seen, layer, image, head):
     special = {
         "angular_alignment": lambda: twins.angular_alignment(*queries_and_keys(seen, layer, image, head)),
         "attention_distance": lambda: twins.attention_distance(weights, 4, 6, 8, 1),
+        "orthogonality_defect": lambda: twins.orthogonality_defect(queries_and_keys(seen, layer, image, head)[0]),
+        "register_share": lambda: twins.register_share(seen.outputs[layer, image].numpy(), prefix=1),
         "head_similarity": lambda: twins.head_similarity(seen.weights[layer, image].numpy())[head],
         "perturbation_robustness": lambda: robustness(seen, layer, image, head),
         "would_be_sparsity": lambda: twins.would_be_sparsity(probs, 0.005),
@@ -130,9 +134,74 @@ def test_golden_number(name, golden, plain):
 @pytest.mark.parametrize("golden", GOLDEN["head_similarity"].values(), ids=GOLDEN["head_similarity"])
 def test_golden_similarity_of_heads(golden, plain):
     layer = torch.as_tensor(golden.inputs["layer"], dtype=torch.float64)[None, None]
-    kept = dict.fromkeys(("inputs", "scores", "gradient")) | {"probs": layer, "weights": layer}
+    kept = dict.fromkeys(STAGES) | {"probs": layer, "weights": layer}
     found = INDICATORS["head_similarity"].function(dataclasses.replace(plain, **kept))
     assert_allclose(found[0, 0], golden.expected, rtol=0, atol=golden.tolerance)
+
+
+@pytest.mark.parametrize("golden", GOLDEN["orthogonality_defect"].values(), ids=GOLDEN["orthogonality_defect"])
+@pytest.mark.parametrize("vectors", ["queries", "keys"])
+def test_golden_defect(vectors, golden, plain):
+    given = torch.as_tensor(golden.inputs["vectors"])[None, None, None]
+    kept = dict.fromkeys(STAGES) | dict.fromkeys(("queries", "keys"), torch.ones_like(given)) | {vectors: given}
+    found = value(dataclasses.replace(plain, **kept), "orthogonality_defect", vectors=vectors)
+    assert_allclose(found, golden.expected, rtol=0, atol=golden.tolerance)
+
+
+def test_other_vectors_are_refused(plain):
+    message = "orthogonality_defect has no vectors 'values'; available: queries, keys"
+    with pytest.raises(InterpretError, match=message):
+        value(plain, "orthogonality_defect", vectors="values")
+
+
+@pytest.mark.parametrize("golden", GOLDEN["register_share"].values(), ids=GOLDEN["register_share"])
+def test_golden_registers(golden, plain):
+    tokens = torch.as_tensor(golden.inputs["tokens"])
+    prefix = torch.full((1 - golden.inputs.get("prefix", 0), tokens.shape[1]), 1000.0, dtype=tokens.dtype)
+    whole = torch.cat([prefix, tokens])[None]
+    seen = dataclasses.replace(plain, **dict.fromkeys(STAGES) | {"outputs": whole[None]}, residual=whole, normed=whole)
+    options = {"z": golden.inputs["z"]} if "z" in golden.inputs else {}
+    found = INDICATORS["register_share"].function(seen, **options)
+    assert_allclose(found, np.full((1, 1, 3), golden.expected), rtol=0, atol=golden.tolerance)
+
+
+BEFORE = torch.tensor([[0.4, 0.4, 0.2], [0.9, 0.05, 0.05], [0.34, 0.33, 0.33]], dtype=torch.float64)
+AFTER = torch.tensor([[0.5, 0.5, 0], [1, 0, 0], [0, 0, 0]], dtype=torch.float64)
+OF_ROWS = {
+    "active_tokens": (1, 2, 0.5),
+    "sparsity": (2 / 3, 1 / 3, 5 / 6),
+    "dead_rows": (1 / 3, 0, 1 / 2),
+    "retained_mass": (1.7 / 3, 0.8, 0.45),
+    "would_be_sparsity": (2 / 3, 1 / 3, 5 / 6),
+    "attention_entropy": (math.log(2) / 2, math.log(2), 0),
+    "selectivity_index": (1 - math.log(2) / math.log(9), 1 - math.log(2) / math.log(3), 1),
+}
+
+
+@pytest.mark.parametrize("name", OF_ROWS)
+def test_the_row_of_the_class_token_and_those_of_patches(name, plain):
+    seen = dataclasses.replace(showing(plain, BEFORE), weights=AFTER[None, None, None])
+    constants = {"tau": 0.35} if name == "would_be_sparsity" else {}
+    found = [value(seen, name, rows=rows, **constants) for rows in (None, "cls", "patches")]
+    assert_allclose(found, OF_ROWS[name], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("kind", "prefix"), [("no CLS", 0), ("CLS", 1), ("distilled", 2), ("CLS and registers", 5)])
+def test_rows_of_every_kind_of_prefix(kind, prefix):
+    seen = trace(tiny("hard_threshold", kind), pictures())
+    counts = (seen.weights > 0).sum(dim=-1).double()
+    patches = INDICATORS["active_tokens"].function(seen, rows="patches")
+    cls = INDICATORS["active_tokens"].function(seen, rows="cls")
+    assert_allclose(patches, counts[..., prefix:].mean(dim=-1))
+    assert_allclose(cls, counts[..., 0] if prefix else torch.full(cls.shape, torch.nan))
+
+
+def test_rows_are_told_as_a_variant_and_others_refused(plain):
+    table = measure(plain, ["active_tokens"], {"active_tokens": [{}, {"rows": "cls"}, {"rows": "patches"}]})
+    assert list(table["variant"].unique()) == ["", "rows=cls", "rows=patches"]
+    message = "^there are no rows 'first'; available: cls, patches, and all of them unless given$"
+    with pytest.raises(InterpretError, match=message):
+        value(plain, "active_tokens", rows="first")
 
 
 @pytest.mark.parametrize(("variant", "name"), [("absolute", "abs"), ("weighted", "weighted")])
@@ -205,7 +274,7 @@ def test_dead_rows_are_counted_and_left_out_of_the_entropy(plain):
 def test_what_is_undefined_is_nan(plain):
     dead = showing(plain, torch.full((25, 25), 0.04), 0.5)
     defined = {"active_tokens", "dead_rows", "retained_mass", "sparsity", "would_be_sparsity"}
-    of_inputs = {"angular_alignment", "perturbation_robustness"}
+    of_inputs = {"angular_alignment", "orthogonality_defect", "perturbation_robustness", "register_share"}
     assert {name for name in set(INDICATORS) - of_inputs if not math.isnan(value(dead, name))} == defined
     assert (value(dead, "dead_rows"), value(dead, "sparsity"), value(dead, "retained_mass")) == (1, 1, 0)
     assert measure(dead, ["spectral_entropy"]).query("kind == 'attention'")["value"].isna().all()
@@ -224,7 +293,13 @@ def test_a_head_that_is_dead_in_the_real_model_is_measured():
 def test_values_lie_within_the_bounds_that_are_stated(name, seen):
     entry, tokens = INDICATORS[name], seen.grid.tokens
     sizes = {"0": 0, "1": 1, "N": tokens, "ln N": math.log(tokens), "d, or N for attention": tokens}
-    sizes |= {"ln d, or ln N for attention": math.log(tokens), "-1": -1, "1/N": 1 / tokens, "1 - 1/d": 1}
+    sizes |= {
+        "ln d, or ln N for attention": math.log(tokens),
+        "-1": -1,
+        "1/N": 1 / tokens,
+        "1 - 1/d": 1,
+        "sqrt(d - 1)": 7**0.5,
+    }
     sizes["the distance of the farthest two patches"] = 8 * math.hypot(3, 5)
     low, high = (sizes[bound] for bound in entry.bounds)
     values = entry.function(seen)
@@ -234,8 +309,9 @@ def test_values_lie_within_the_bounds_that_are_stated(name, seen):
 def test_heads_and_images_keep_their_places(seen):
     order = torch.tensor([2, 0, 1])
     stages = {stage: getattr(seen, stage) for stage in STAGES}
-    moved = {stage: tensor[:, order][:, :, order] for stage, tensor in stages.items() if stage != "inputs"}
-    for name in set(INDICATORS) - {"angular_alignment", "perturbation_robustness"}:
+    moved = {stage: tensor[:, order][:, :, order] for stage, tensor in stages.items() if "puts" not in stage}
+    moved["outputs"] = seen.outputs[:, order]
+    for name in set(INDICATORS) - {"perturbation_robustness"}:
         entry = INDICATORS[name]
         expected = entry.function(seen)[:, order][:, :, order]
         assert_close(
@@ -246,7 +322,11 @@ def test_heads_and_images_keep_their_places(seen):
         )
 
 
-SPECTRA = {"attention": ("weights", twins.spectrum_attention), "scores": ("scores", twins.spectrum_scores)}
+SPECTRA = {
+    "attention": ("weights", twins.spectrum_attention),
+    "attention_centred": ("weights", twins.spectrum_attention_centred),
+    "scores": ("scores", twins.spectrum_scores),
+}
 
 
 @pytest.mark.parametrize("kind", SPECTRA)
@@ -258,6 +338,61 @@ def test_a_spectrum_of_each_image_agrees_with_its_twin(kind, seen):
         directions = 8 if kind == "scores" else 25
         assert_close(found[layer, image, head], torch.from_numpy(expected[:directions]), rtol=0, atol=1e-10)
         assert_allclose(expected[directions:], 0, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["attention", "attention_centred"])
+def test_golden_spectrum(kind, plain):
+    for golden in GOLDEN[f"spectrum_{kind}"].values():
+        found = _spectra.spectrum(showing(plain, golden.inputs["weights"]), kind)[0, 0, 0]
+        assert_allclose(found, golden.expected, rtol=0, atol=golden.tolerance)
+
+
+def test_the_centred_spectrum_holds_the_residual_of_the_mean_row(plain):
+    seen = showing(plain, [[0.9, 0.1], [0.2, 0.8]])
+    norms = [torch.linalg.vector_norm(_spectra.spectrum(seen, kind)) for kind in ("attention_centred", "attention")]
+    assert_allclose(norms[0] / norms[1], 0.5715476, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["attention", "attention_centred"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_queries_that_attend_alike_have_no_centred_spectrum(kind, dtype, plain):
+    weights = (
+        torch.rand(23, generator=torch.Generator().manual_seed(0)).to(dtype).softmax(dim=-1).expand(1, 1, 1, 23, -1)
+    )
+    seen = dataclasses.replace(plain, **dict.fromkeys(STAGES) | {"weights": weights})
+    assert_allclose(value(seen, "effective_rank", kind=kind), 1 if kind == "attention" else torch.nan, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["attention", "attention_centred"])
+def test_effective_ranks_of_full_size_are_those_of_singular_values(kind, plain):
+    logits = torch.randn(6, 197, 64) @ torch.randn(6, 64, 197) / 8
+    weights = (torch.tensor([0.02, 1, 4])[:, None, None, None] * logits).softmax(dim=-1)[:, None]
+    seen = dataclasses.replace(plain, **dict.fromkeys(STAGES) | {"weights": weights})
+    wide = weights.double() - (weights.double().mean(dim=-2, keepdim=True) if kind == "attention_centred" else 0)
+    w = torch.linalg.svdvals(wide)
+    expected = torch.special.entr(w / w.sum(dim=-1, keepdim=True)).sum(dim=-1).exp()
+    found = INDICATORS["effective_rank"].function(seen, kind=kind)
+    assert_allclose(found[0], expected[0], rtol=0, atol=1e-4)
+    assert_allclose(found[1:], expected[1:], rtol=0, atol=1e-9)
+
+
+def test_indicators_share_a_decomposition_for_as_long_as_the_trace_is_in_use():
+    seen = trace(tiny(), pictures(), keep=("weights",))
+    found = _spectra.spectrum(seen, "attention")
+    assert _spectra.spectrum(seen, "attention") is found
+    kept = weakref.ref(found)
+    del seen, found
+    gc.collect()
+    assert kept() is None
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_single_precision_is_enough(mechanism):
+    seen = trace(tiny(mechanism, dtype=torch.float32), pictures(3), keep=STAGES)
+    wide = dataclasses.replace(seen, **{stage: getattr(seen, stage).double() for stage in STAGES})
+    for name in set(INDICATORS) - {"perturbation_robustness"}:
+        found, expected = (INDICATORS[name].function(each) for each in (seen, wide))
+        assert_close(found, expected, rtol=1e-5, atol=1e-6, msg=lambda text, name=name: f"{name}: {text}")
 
 
 def test_the_spectrum_of_the_weights_agrees_with_its_twin(seen):
@@ -285,7 +420,7 @@ def test_the_table_is_tidy_and_never_mixes_kinds(seen):
     assert list(table) == ["image", "layer", "head", "indicator", "kind", "variant", "value", "unit"]
     kinds = table.groupby("indicator")["kind"].agg(set).to_dict()
     learned = {"sigma", "sigma_effective"} if seen.model.spec.mechanism == "svda" else set()
-    spectral = {"attention", "scores", "qk_weight"} | learned
+    spectral = {"attention", "attention_centred", "scores", "qk_weight"} | learned
     assert kinds == {name: spectral if INDICATORS[name].spectral else {""} for name in INDICATORS}
     assert len(table) == 2 * 3 * 3 * sum(len(found) for found in kinds.values())
     assert not table.duplicated(["image", "layer", "head", "indicator", "kind"]).any()
@@ -298,7 +433,7 @@ def test_the_table_is_tidy_and_never_mixes_kinds(seen):
 
 def test_a_kind_that_is_not_there_is_refused(plain):
     with pytest.raises(
-        InterpretError, match=r"^unknown spectrum kind 'qk'; available: attention, scores, qk_weight, .*\Z"
+        InterpretError, match=r"^unknown spectrum kind 'qk'; available: attention, attention_centred, scores, .*\Z"
     ):
         value(plain, "effective_rank", kind="qk")
     with pytest.raises(

@@ -76,10 +76,10 @@ def evaluate(trace: Trace, names: Sequence[str], options: Options) -> Iterator[t
 
 
 def variant(entry: Indicator, options: Mapping[str, Any]) -> str:
-    """The constants that the definition of an indicator was taken with, "" where it has none."""
+    """The constants that the definition of an indicator was taken with, "" where it has none; None is not said."""
     defaults = inspect.signature(entry.function).parameters.values()
     own = {each.name: each.default for each in defaults if each.default is not each.empty and each.name != "kind"}
-    return " ".join(f"{name}={value}" for name, value in (own | dict(options)).items())
+    return " ".join(f"{name}={value}" for name, value in (own | dict(options)).items() if value is not None)
 
 
 def _tidy(values: PerHead) -> pd.DataFrame:

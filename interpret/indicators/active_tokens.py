@@ -1,6 +1,6 @@
 """Active tokens."""
 
-from interpret.indicators import INDICATORS
+from interpret.indicators import INDICATORS, _rows
 from interpret.tensors import PerHead
 from interpret.tracing import Trace
 
@@ -13,6 +13,10 @@ from interpret.tracing import Trace
     reference="SelectiveViT: average active tokens per head",
     needs=("weights",),
 )
-def active_tokens(trace: Trace) -> PerHead:
-    """Keys whose weight is above zero, mean over all queries: #{j: p_ij > tau} under a threshold, N under softmax."""
-    return (trace.need("weights") > 0).sum(dim=-1).double().mean(dim=-1)
+def active_tokens(trace: Trace, *, rows: str | None = None) -> PerHead:
+    """Keys whose weight is above zero, mean over queries: #{j: p_ij > tau} under a threshold, N under softmax.
+
+    Args:
+        rows: "cls" for the class token's row, "patches" for those of patches; all rows unless given.
+    """
+    return _rows.mean(_rows.kept(trace), trace, rows)

@@ -2,20 +2,21 @@
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from interpret.errors import InterpretError
 from interpret.indicators import INDICATORS, _rows
-from interpret.tensors import LayerAttention, PerHead
+from interpret.indicators._once import swept
+from interpret.tensors import PerHead
 from interpret.tracing import Trace
 
-VARIANTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "mean": lambda cosines, weights: cosines.mean(dim=(-2, -1)),
-    "absolute": lambda cosines, weights: cosines.abs().mean(dim=(-2, -1)),
-    "weighted": lambda cosines, weights: (_rows.renormalised(weights) * cosines).sum(dim=-1).nanmean(dim=-1),
+VARIANTS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "mean": lambda q, k, weights: (q.mean(dim=-2) * k.mean(dim=-2)).sum(dim=-1),
+    "absolute": lambda q, k, weights: (q @ k.mT).abs().mean(dim=(-2, -1)),
+    "weighted": lambda q, k, weights: (_rows.renormalised(weights) * (q @ k.mT)).sum(dim=-1).nanmean(dim=-1),
 }
+"""Of q and k of unit length. The mean of all cosines is the product of the mean vectors."""
 
 
 @INDICATORS.register(
@@ -24,7 +25,7 @@ VARIANTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     bounds=("-1", "1"),
     higher="queries and keys point the same way",
     reference="named by SVDA, arXiv 2602.10994; definition of this toolkit, not verified against the paper",
-    needs=("inputs", "weights"),
+    needs=("queries", "keys", "weights"),
 )
 def angular_alignment(trace: Trace, *, variant: str = "mean") -> PerHead:
     """cos(q_i, k_j) over all pairs of tokens, q and k as the mechanism receives them, so without sigma.
@@ -35,13 +36,8 @@ def angular_alignment(trace: Trace, *, variant: str = "mean") -> PerHead:
     """
     if variant not in VARIANTS:
         raise InterpretError(f"angular_alignment has no variant {variant!r}; available: {', '.join(VARIANTS)}")
-    layers = zip(trace.model.model.blocks, trace.need("inputs"), trace.need("weights"), strict=True)
-    with torch.no_grad():
-        return torch.stack(
-            [VARIANTS[variant](_cosines(block.attn, x), weights.double()) for block, x, weights in layers]
-        )
 
+    def alignment(q: Tensor, k: Tensor, weights: Tensor) -> Tensor:
+        return VARIANTS[variant](F.normalize(q, dim=-1), F.normalize(k, dim=-1), weights)
 
-def _cosines(attention: torch.nn.Module, x: Tensor) -> LayerAttention:
-    q, k, _ = attention.split(x.to(attention.qkv.weight.dtype))
-    return F.normalize(q.double(), dim=-1) @ F.normalize(k.double(), dim=-1).transpose(-2, -1)
+    return swept(alignment, trace.need("queries"), trace.need("keys"), trace.need("weights")).double()

@@ -4,8 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.indicators import INDICATORS, _rows
-from interpret.tensors import PerHead
+from interpret.indicators import INDICATORS
+from interpret.indicators._once import swept
+from interpret.tensors import LayerAttention, PerHead
 from interpret.tracing import Trace
 
 
@@ -23,9 +24,14 @@ def attention_distance(trace: Trace) -> PerHead:
     Prefix tokens are left out as queries and as keys, and rows renormalised; a patch that reads no patch is left out,
     NaN where none is left.
     """
-    prefix = trace.grid.prefix
-    weights = trace.need("weights").double()[..., prefix:, prefix:]
-    return (_rows.renormalised(weights) * _distances(trace)).sum(dim=-1).nanmean(dim=-1)
+    weights, prefix = trace.need("weights"), trace.grid.prefix
+    distances = _distances(trace).to(weights.dtype)
+
+    def attended(of_image: LayerAttention) -> Float[Tensor, "batch head patch"]:
+        patches = of_image[..., prefix:, prefix:]
+        return (patches * distances).sum(dim=-1) / patches.sum(dim=-1)
+
+    return swept(attended, weights).double().nanmean(dim=-1)
 
 
 def _distances(trace: Trace) -> Float[Tensor, "query key"]:
@@ -34,4 +40,4 @@ def _distances(trace: Trace) -> Float[Tensor, "query key"]:
     row = torch.arange(grid.rows, device=trace.images.device).double() * (height / grid.rows)
     col = torch.arange(grid.cols, device=trace.images.device).double() * (width / grid.cols)
     place = torch.cartesian_prod(row, col)
-    return torch.cdist(place, place)
+    return torch.cdist(place, place, compute_mode="donot_use_mm_for_euclid_dist")

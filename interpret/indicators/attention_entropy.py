@@ -1,7 +1,5 @@
 """Attention entropy."""
 
-import torch
-
 from interpret.indicators import INDICATORS, _rows
 from interpret.tensors import PerHead
 from interpret.tracing import Trace
@@ -15,10 +13,12 @@ from interpret.tracing import Trace
     reference="Zhai et al. 2023, arXiv 2303.06296",
     needs=("weights",),
 )
-def attention_entropy(trace: Trace) -> PerHead:
+def attention_entropy(trace: Trace, *, rows: str | None = None) -> PerHead:
     """Mean over queries of H(weights_i) in nats; rows are renormalised first, dead rows left out, NaN if all are dead.
 
     With n keys kept it is at most ln n.
+
+    Args:
+        rows: "cls" for the class token's row, "patches" for those of patches; all rows unless given.
     """
-    rows = _rows.renormalised(trace.need("weights").double())
-    return torch.special.entr(rows).sum(dim=-1).nanmean(dim=-1)
+    return _rows.mean(_rows.entropy(trace), trace, rows)

@@ -1,6 +1,6 @@
 """Dead rows."""
 
-from interpret.indicators import INDICATORS
+from interpret.indicators import INDICATORS, _rows
 from interpret.tensors import PerHead
 from interpret.tracing import Trace
 
@@ -13,6 +13,10 @@ from interpret.tracing import Trace
     reference="this toolkit; possible only where tau >= 1/N",
     needs=("weights",),
 )
-def dead_rows(trace: Trace) -> PerHead:
-    """Share of queries whose every weight was cut: their attention output is zero and their q gets no gradient."""
-    return (trace.need("weights") == 0).all(dim=-1).double().mean(dim=-1)
+def dead_rows(trace: Trace, *, rows: str | None = None) -> PerHead:
+    """Share of queries whose every weight was cut: their attention output is zero and their q gets no gradient.
+
+    Args:
+        rows: "cls" for the class token's row, "patches" for those of patches; all rows unless given.
+    """
+    return _rows.mean((_rows.kept(trace) == 0).double(), trace, rows)

@@ -1,9 +1,12 @@
 """Head similarity."""
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from interpret.indicators import INDICATORS
-from interpret.tensors import PerHead
+from interpret.indicators._once import swept
+from interpret.tensors import LayerAttention, PerHead
 from interpret.tracing import Trace
 
 
@@ -20,8 +23,13 @@ def head_similarity(trace: Trace) -> PerHead:
 
     NaN for a single head and for a head of zeros, which is left out of the means of the others.
     """
-    flat = trace.need("weights").double().flatten(-2)
-    unit = flat / torch.linalg.vector_norm(flat, dim=-1, keepdim=True)
-    cosines = unit @ unit.transpose(-2, -1)
+    products = swept(_products, trace.need("weights")).double()
+    norms = products.diagonal(dim1=-2, dim2=-1).sqrt()
+    cosines = products / (norms[..., None] * norms[..., None, :])
     itself = torch.eye(cosines.shape[-1], dtype=torch.bool, device=cosines.device)
     return cosines.masked_fill(itself, torch.nan).nanmean(dim=-1)
+
+
+def _products(weights: LayerAttention) -> Float[Tensor, "batch head head"]:
+    flat = weights.flatten(-2)
+    return flat @ flat.transpose(-2, -1)

@@ -1,9 +1,12 @@
 """Rank collapse."""
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from interpret.indicators import INDICATORS
-from interpret.tensors import PerHead
+from interpret.indicators._once import swept
+from interpret.tensors import LayerAttention, PerHead
 from interpret.tracing import Trace
 
 
@@ -17,6 +20,9 @@ from interpret.tracing import Trace
 )
 def rank_collapse(trace: Trace) -> PerHead:
     """|A - 1 a|_F / |A|_F with a the mean row of A: 0 where every query attends alike; NaN for a head of zeros."""
-    weights = trace.need("weights").double()
+    return swept(_residual, trace.need("weights")).double()
+
+
+def _residual(weights: LayerAttention) -> Float[Tensor, "batch head"]:
     residual = weights - weights.mean(dim=-2, keepdim=True)
     return torch.linalg.matrix_norm(residual) / torch.linalg.matrix_norm(weights)

@@ -1,6 +1,7 @@
 """Retained mass."""
 
-from interpret.indicators import INDICATORS
+from interpret.indicators import INDICATORS, _rows
+from interpret.indicators._once import swept
 from interpret.tensors import PerHead
 from interpret.tracing import Trace
 
@@ -13,6 +14,12 @@ from interpret.tracing import Trace
     reference="this toolkit",
     needs=("probs", "weights"),
 )
-def retained_mass(trace: Trace) -> PerHead:
-    """Probability on the keys kept, sum_j p_ij 1[weight_ij > 0], mean over all queries; 1 without threshold."""
-    return (trace.need("probs").double() * (trace.need("weights") > 0)).sum(dim=-1).mean(dim=-1)
+def retained_mass(trace: Trace, *, rows: str | None = None) -> PerHead:
+    """Probability on the keys kept, sum_j p_ij 1[weight_ij > 0], mean over queries; 1 without threshold.
+
+    Args:
+        rows: "cls" for the class token's row, "patches" for those of patches; all rows unless given.
+    """
+    probs, weights = trace.need("probs"), trace.need("weights")
+    mass = swept(lambda before, after: after.sign().mul_(before).sum(dim=-1), probs, weights)
+    return _rows.mean(mass.double(), trace, rows)

@@ -16,10 +16,13 @@ from interpret.tracing import Trace
     reference="named by SVDA, arXiv 2602.10994; definition of this toolkit, not verified against the paper",
     needs=("weights",),
 )
-def selectivity_index(trace: Trace) -> PerHead:
+def selectivity_index(trace: Trace, *, rows: str | None = None) -> PerHead:
     """1 - mean_i H(A_i) / ln N: 0 for uniform rows, 1 for one-hot ones.
 
     Rows are renormalised, rows that are all zero left out; NaN where every row is.
+
+    Args:
+        rows: "cls" for the class token's row, "patches" for those of patches; all rows unless given.
     """
     keys = trace.need("weights").shape[-1]
-    return 1 - attention_entropy(trace) / math.log(max(keys, 2))
+    return 1 - attention_entropy(trace, rows=rows) / math.log(max(keys, 2))

@@ -1,6 +1,7 @@
 """Sink share."""
 
 from interpret.indicators import INDICATORS, _rows
+from interpret.indicators._once import swept
 from interpret.tensors import PerHead
 from interpret.tracing import Trace
 
@@ -18,4 +19,8 @@ def sink_share(trace: Trace) -> PerHead:
 
     Rows are renormalised, rows that are all zero left out; NaN where every row is.
     """
-    return _rows.renormalised(trace.need("weights").double()).nanmean(dim=-2).amax(dim=-1)
+    weights, total = trace.need("weights"), _rows.sums(trace)
+    alive = total > 0
+    share = total.reciprocal().where(alive, 0).to(weights.dtype)
+    received = swept(lambda of_image, row: (row[..., None, :] @ of_image).squeeze(-2), weights, share)
+    return received.amax(dim=-1).double() / alive.sum(dim=-1)

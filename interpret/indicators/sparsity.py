@@ -1,6 +1,6 @@
 """Attention sparsity."""
 
-from interpret.indicators import INDICATORS
+from interpret.indicators import INDICATORS, _rows
 from interpret.tensors import PerHead
 from interpret.tracing import Trace
 
@@ -13,6 +13,10 @@ from interpret.tracing import Trace
     reference="SelectiveViT; not by itself better: unstructured logits give 68 % at tau 0.005 and N 197",
     needs=("weights",),
 )
-def sparsity(trace: Trace) -> PerHead:
-    """Share of weights that are exactly zero, over all queries and keys: 1 - active tokens / N."""
-    return (trace.need("weights") == 0).double().mean(dim=(-2, -1))
+def sparsity(trace: Trace, *, rows: str | None = None) -> PerHead:
+    """Share of weights that are exactly zero, over queries and keys: 1 - active tokens / N.
+
+    Args:
+        rows: "cls" for the class token's row, "patches" for those of patches; all rows unless given.
+    """
+    return 1 - _rows.mean(_rows.kept(trace), trace, rows) / trace.need("weights").shape[-1]

@@ -1,6 +1,7 @@
 """Would-be sparsity."""
 
-from interpret.indicators import INDICATORS
+from interpret.indicators import INDICATORS, _rows
+from interpret.indicators._once import swept
 from interpret.tensors import PerHead
 from interpret.tracing import Trace
 
@@ -13,7 +14,7 @@ from interpret.tracing import Trace
     reference="this toolkit: the baseline of a sparsity, taken from a model that cuts nothing",
     needs=("probs",),
 )
-def would_be_sparsity(trace: Trace, *, tau: float = 0.005) -> PerHead:
+def would_be_sparsity(trace: Trace, *, tau: float = 0.005, rows: str | None = None) -> PerHead:
     """Share of probabilities p_ij <= tau: what a threshold would cut, with nothing cut before.
 
     The honest baseline of a thresholded model's `sparsity`: logits that are drawn at random, with unit variance, give
@@ -21,5 +22,8 @@ def would_be_sparsity(trace: Trace, *, tau: float = 0.005) -> PerHead:
 
     Args:
         tau: the threshold; that of the SelectiveViT paper unless given.
+        rows: "cls" for the class token's row, "patches" for those of patches; all rows unless given.
     """
-    return (trace.need("probs") <= tau).double().mean(dim=(-2, -1))
+    probs = trace.need("probs")
+    cut = swept(lambda of_image: (of_image <= tau).sum(dim=-1), probs)
+    return _rows.mean(cut.double() / probs.shape[-1], trace, rows)

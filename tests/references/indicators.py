@@ -4,6 +4,7 @@ A quantity that is undefined is NaN. Entropies are in nats, with 0 ln 0 = 0.
 """
 
 from math import dist, exp, log, nan, sqrt
+from statistics import median
 
 import numpy as np
 from jaxtyping import Float
@@ -116,6 +117,20 @@ def angular_alignment_weighted(q: HeadTokens, k: HeadTokens, weights: Matrix) ->
     return _attended_mean(weights, _cosines(q, k))
 
 
+def orthogonality_defect(vectors: HeadTokens) -> float:
+    """||d mean_i u_i u_i' - I||_F / sqrt(d), u_i of unit length, in [0, sqrt(d - 1)]; 0 means every direction alike."""
+    d = vectors.shape[1]
+    moment = np.mean([np.outer(unit(vector), unit(vector)) for vector in vectors], axis=0)
+    return _norm(d * moment - np.eye(d)) / sqrt(d)
+
+
+def register_share(tokens: HeadTokens, prefix: int = 0, z: float = 5.0) -> float:
+    """Share of patches whose norm lies more than z robust standard deviations above the median, in [0, 1]."""
+    norms = [_norm(token) for token in tokens[prefix:]]
+    spread = 1.4826 * median([abs(norm - median(norms)) for norm in norms])
+    return _mean([float((norm - median(norms)) / spread > z) for norm in norms]) if spread > 0 else nan
+
+
 def spectral_entropy(spectrum: Spectrum, gamma: float = 1.0) -> float:
     """-sum_r p_r ln p_r with p_r = |w_r|^gamma / sum |w|^gamma, in [0, ln d]; low means few directions."""
     energies = np.abs(spectrum) ** gamma
@@ -180,6 +195,11 @@ def spectrum_scores(scores: Matrix) -> Spectrum:
 def spectrum_attention(weights: Matrix) -> Spectrum:
     """Singular values of the attention matrix of one image."""
     return np.linalg.svd(weights, compute_uv=False)
+
+
+def spectrum_attention_centred(weights: Matrix) -> Spectrum:
+    """Those of the matrix less its mean row: of what queries attend to apart."""
+    return np.linalg.svd(weights - weights.mean(axis=0), compute_uv=False)
 
 
 def _entropy(amounts: Spectrum) -> float:

@@ -156,6 +156,32 @@ ANGULAR_ALIGNMENT_WEIGHTED = {
     "undefined when every row is zero": Golden(QK | {"weights": ZERO}, np.nan),
 }
 
+# Of queries 0.6, 0.8; 1, 0 the second moment times d is 1.36, 0.48; 0.48, 0.64: its entries less those of I are 0.36 or
+# 0.48 in size. Defects: without the root of d, without the factor d, lengths as they are, zero vectors left out.
+TALL = np.array([[1.0, 0, 0, 0]] * 3)
+ORTHOGONALITY_DEFECT = {
+    "two queries": Golden({"vectors": QK["q"]}, 0.6, defect=0.8485281),
+    "two keys": Golden({"vectors": QK["k"]}, 0.6, defect=0.5830952),
+    "lengths do not matter": Golden({"vectors": QK["q"] * [[7], [0.1]]}, 0.6, defect=865.5015309),
+    "every direction alike": Golden({"vectors": np.vstack([np.eye(3), -2 * np.eye(3)])}, 0, defect=0.6666667),
+    "one direction of four": Golden({"vectors": TALL}, 3**0.5),
+    "a zero vector counts": Golden({"vectors": np.array([[3.0, 4], [0, 0]])}, 0.5**0.5, defect=1),
+    "zero throughout": Golden({"vectors": ZERO}, 1, defect=np.nan),
+}
+
+# Medians 11.5 and 1 (of norms), so z = -1.01, 0.34, -0.34, 32.7. Defects: z of mean and standard deviation, which is
+# 1.73 at most of four; MAD as it is; the prefix counted; the lower of the two medians; 1 token instead of its share.
+NORMS = np.array([[10.0], [12], [11], [60]])
+REGISTER_SHARE = {
+    "one of four": Golden({"tokens": NORMS}, 0.25, defect=0),
+    "a lower cutoff": Golden({"tokens": NORMS, "z": 0.3}, 0.5, defect=0.25),
+    "the MAD is scaled": Golden({"tokens": np.array([[10.0], [12], [11], [18.5]])}, 0, defect=0.25),
+    "low norms are no registers": Golden({"tokens": 61 - NORMS}, 0, defect=0.25),
+    "norms of vectors": Golden({"tokens": NORMS * [[0.6, -0.8]]}, 0.25),
+    "the prefix is left out": Golden({"tokens": np.vstack([[[500.0]], NORMS]), "prefix": 1}, 0.25, defect=0.4),
+    "undefined where most norms are one": Golden({"tokens": np.array([[1.0], [1], [1], [60]])}, np.nan, defect=0.25),
+}
+
 ATTENTION = {
     "attention_entropy": ATTENTION_ENTROPY,
     "selectivity_index": SELECTIVITY_INDEX,
@@ -167,4 +193,6 @@ ATTENTION = {
     "angular_alignment": ANGULAR_ALIGNMENT,
     "angular_alignment_abs": ANGULAR_ALIGNMENT_ABS,
     "angular_alignment_weighted": ANGULAR_ALIGNMENT_WEIGHTED,
+    "orthogonality_defect": ORTHOGONALITY_DEFECT,
+    "register_share": REGISTER_SHARE,
 }

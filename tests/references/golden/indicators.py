@@ -116,6 +116,14 @@ SPECTRUM_ATTENTION = {
     "uniform has one direction": Golden({"weights": np.full((2, 2), 0.5)}, [1, 0]),
     "selective has two": Golden({"weights": np.array([[0.9, 0.1], [0.2, 0.8]])}, [1.0095832, 0.6933554]),
 }
+# Less its mean row 0.55, 0.45 the selective matrix is 0.35, -0.35; -0.35, 0.35: |A - 1 a|_F = 0.7, its only direction.
+SPECTRUM_ATTENTION_CENTRED = {
+    "uniform has none": Golden({"weights": np.full((2, 2), 0.5)}, [0, 0], defect=[1, 0]),
+    "selective has one": Golden(
+        {"weights": np.array([[0.9, 0.1], [0.2, 0.8]])}, [0.7, 0], defect=[1.0095832, 0.6933554]
+    ),
+    "a sink has none": Golden({"weights": np.eye(3)[[1, 1, 1]]}, [0, 0, 0], defect=[3**0.5, 0, 0]),
+}
 
 INDICATORS = ATTENTION | {
     "active_tokens": ACTIVE_TOKENS,
@@ -133,6 +141,7 @@ INDICATORS = ATTENTION | {
     "spectrum_qk_weight": SPECTRUM_QK_WEIGHT,
     "spectrum_scores": SPECTRUM_SCORES,
     "spectrum_attention": SPECTRUM_ATTENTION,
+    "spectrum_attention_centred": SPECTRUM_ATTENTION_CENTRED,
 }
 
 # 197 keys, standard normal logits times the spread: means over many rows, so within one per cent.
