@@ -1,9 +1,6 @@
-"""The tau slider of the page: what its script needs, and the still pictures that stand where no script runs."""
+"""The panels of the page: what their script needs, and the still pictures that stand where no script runs."""
 
-import base64
-import io
-import zlib
-from collections.abc import Hashable, Sequence
+import math
 from typing import Any
 
 import numpy as np
@@ -11,57 +8,105 @@ from PIL import Image
 
 from interpret import plots
 from interpret.curves import whole_model
+from interpret.report import embedding
+from interpret.report.views import IMAGES, View, views
 from interpret.study import Study
 
-IMAGES = 8
-"""Images in the explorer: three models of these are redrawn within one frame of the screen."""
+STILL = 160
+"""Side of a still picture in pixels, at least; the script replaces them by larger ones."""
 
 
-def slider(study: Study) -> dict[str, Any] | None:
-    """Everything the template shows: payload of the script, default step, stills; None where there is no map to move.
-
-    The maps are steps 0 to 255 of one scale for all images, models and taus; `plots.overlay_pixels` and the script
-    turn them into the same picture.
-    """
-    taus = study.settings["taus"]
-    if not taus or not len(study.image_ids):
+def explorer(study: Study) -> dict[str, Any] | None:
+    """Everything the template shows: payload of the script, first view and step, stills; None without any map."""
+    shown = views(study)
+    if not shown:
         return None
-    shown = study.images[:IMAGES]
-    maps = [study.tau_map(index)[:, :IMAGES] for index in range(len(study.models))]
-    if any(np.isnan(values).any() for values in maps):
-        return None
-    scale = plots.shared_scale(maps)
-    levels = [plots.quantise(values, scale) for values in maps]
-    default = _default(study, taus)
+    first, step = shown[0], _first_step(study, shown[0])
     return {
-        "payload": _payload(study, shown, levels, scale),
-        "default": default,
-        "scale": scale,
-        "bar": data_url(Image.fromarray(plots.lookup(scale.cmap)[None])),
-        "rows": [_row(study, shown, levels, scale, default, image) for image in range(len(shown))],
+        "payload": _payload(study, shown) | {"step": step},
+        "first": first,
+        "step": step,
+        "taus": _labels(study),
+        "layers": max(model["layers"] for model in study.models),
+        "heads": max(model["heads"] for model in study.models),
+        "bars": {view.scale.cmap: _bar(view.scale.cmap) for view in shown},
+        "views": shown,
+        "rows": [_row(study, first, step, image) for image in range(min(IMAGES, len(study.images)))],
     }
 
 
-def _payload(study: Study, shown: np.ndarray, levels: list[np.ndarray], scale: plots.Scale) -> dict[str, Any]:
-    height, width = shown.shape[1:3]
+def _first_step(study: Study, view: View) -> int:
+    """The first trained tau of the sweep, where the first view has steps of tau."""
     taus = study.settings["taus"]
+    trained = [model["tau"] for model in study.models if model["tau"] in taus]
+    return taus.index(trained[0]) if trained and view.kind == "rerun" else 0
+
+
+def _labels(study: Study) -> list[str]:
+    return [f"tau = {tau:g}" for tau in study.settings["taus"]]
+
+
+def _bar(cmap: str) -> str:
+    return embedding.photograph(Image.fromarray(plots.lookup(cmap)[None]))
+
+
+def _payload(study: Study, shown: list[View]) -> dict[str, Any]:
+    pictures = study.images[:IMAGES]
+    cmaps = sorted({view.scale.cmap for view in shown})
     return {
-        "taus": taus,
-        "labels": [f"tau = {tau:g}" for tau in taus],
-        "images": len(shown),
-        "height": height,
-        "width": width,
-        "factor": plots.enlarge(shown[0]).shape[0] // height,
+        "taus": _labels(study),
+        "height": pictures.shape[1],
+        "width": pictures.shape[2],
+        "factor": plots.enlarge(pictures[0]).shape[0] // pictures.shape[1],
         "blend": plots.BLEND,
-        "lut": _deflated(plots.lookup(scale.cmap)),
-        "greys": _deflated(np.stack([plots.grey(image) for image in shown])),
-        "models": [_model(study, index, values) for index, values in enumerate(levels)],
+        "luts": {cmap: embedding.deflated(plots.lookup(cmap)) for cmap in cmaps},
+        "greys": [embedding.exact(plots.grey(picture)) for picture in pictures],
+        "models": [
+            {
+                "name": model["name"],
+                "rule": model["rule"],
+                "layers": model["layers"],
+                "heads": model["heads"],
+                "notes": notes(study, model),
+            }
+            for model in study.models
+        ],
+        "views": [_view(view) for view in shown],
     }
 
 
-def _model(study: Study, index: int, levels: np.ndarray) -> dict[str, Any]:
-    rows, cols = levels.shape[2:]
-    return {"rows": rows, "cols": cols, "levels": _deflated(levels), "notes": notes(study, study.models[index])}
+def _view(view: View) -> dict[str, Any]:
+    scale = view.scale
+    return {
+        "kind": view.kind,
+        "name": view.name,
+        "about": view.about,
+        "cmap": scale.cmap,
+        "low": f"{scale.low:.3g}",
+        "high": high_end(view),
+        "models": [_model(view, index, levels) for index, levels in enumerate(view.levels)],
+    }
+
+
+def _model(view: View, index: int, levels: np.ndarray) -> dict[str, Any]:
+    _, images, rows, cols = levels.shape
+    blank = {f"{step},{image}": why for (step, image), why in view.blank[index].items()}
+    cuts = {} if view.cuts is None else {"cuts": embedding.deflated(view.cuts[index])}
+    return {
+        "images": images,
+        "rows": rows,
+        "cols": cols,
+        "levels": embedding.deflated(levels),
+        "blank": blank,
+        **cuts,
+    }
+
+
+def high_end(view: View) -> str:
+    """The upper end of the colour bar, its unit, and how far values go beyond it."""
+    unit = "raw values" if view.kind == "map" else "attention weight, raw"
+    beyond = f"; largest {view.scale.peak:.3g}" if view.scale.peak > view.scale.high else ""
+    return f"{view.scale.high:.3g} ({unit}{beyond})"
 
 
 def notes(study: Study, model: dict[str, Any]) -> list[str]:
@@ -71,36 +116,39 @@ def notes(study: Study, model: dict[str, Any]) -> list[str]:
     return [_note(mine[tau]) if tau in mine else "" for tau in study.settings["taus"]]
 
 
-def _note(row: dict[Hashable, Any]) -> str:
-    quality = f"confidence {row['confidence']:.2f}" if "accuracy" not in row else f"accuracy {row['accuracy']:.2f}"
+def _note(row: dict[Any, Any]) -> str:
+    quality = f"confidence {row['confidence']:.2f}" if pd.isna(row.get("accuracy")) else f"accuracy {row['accuracy']:.2f}"
     trained = ", as trained" if row["trained"] else ""
     return (
         f"{row['rule']} rule{trained}, tau N = {row['tau_n']:.3g}: {row['active_tokens']:.1f} active tokens, {quality}"
     )
 
 
-def _default(study: Study, taus: Sequence[float]) -> int:
-    trained = [model["tau"] for model in study.models if model["tau"] in taus]
-    return taus.index(trained[0]) if trained else 0
-
-
-def _row(study: Study, shown: np.ndarray, levels: list[np.ndarray], scale: plots.Scale, step: int, image: int) -> dict:
-    picture = plots.enlarge(shown[image])
-    stills = [plots.overlay_pixels(picture, values[step, image], scale.cmap) for values in levels]
+def _row(study: Study, view: View, step: int, image: int) -> dict[str, Any]:
+    picture = study.images[image]
+    said = study.tables["predictions"].loc[lambda table: table["image"] == study.image_ids[image]].set_index("model")
     return {
         "index": image,
         "id": study.image_ids[image],
-        "input": data_url(Image.fromarray(picture)),
-        "stills": [data_url(Image.fromarray(still)) for still in stills],
+        "label": str(said["label"].iloc[0]) or "unknown",
+        "input": embedding.photograph(Image.fromarray(plots.enlarge(picture, STILL))),
+        "stills": [
+            _still(picture, view, index, step, image) | _said(said.loc[model["name"]])
+            for index, model in enumerate(study.models)
+        ],
     }
 
 
-def data_url(image: Image.Image) -> str:
-    """An image inside the page, as WebP."""
-    buffer = io.BytesIO()
-    image.save(buffer, "webp", quality=88)
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+def _still(picture: plots.Picture, view: View, index: int, step: int, image: int) -> dict[str, str]:
+    why = view.blank[index].get((step, image), "")
+    enlarged = plots.enlarge(picture, STILL)
+    grey = np.repeat(plots.grey(enlarged)[..., None], 3, axis=-1)
+    pixels = grey if why else plots.overlay_pixels(enlarged, view.levels[index][step, image], view.scale.cmap)
+    small = Image.fromarray(pixels)
+    small.thumbnail([math.ceil(side * STILL / min(small.size)) for side in small.size])
+    return {"src": embedding.photograph(small, quality=60), "blank": why}
 
 
-def _deflated(array: np.ndarray) -> str:
-    return base64.b64encode(zlib.compress(np.ascontiguousarray(array).tobytes(), 9)).decode()
+def _said(row: pd.Series) -> dict[str, Any]:
+    wrong = bool(row["correct"] == 0)
+    return {"said": f"{row['predicted']} {row['probability']:.2f}", "wrong": wrong}

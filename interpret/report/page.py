@@ -8,9 +8,13 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from interpret.report import summary, verdicts
-from interpret.report.explorer import data_url, slider
+from interpret.report import embedding, summary, verdicts
+from interpret.report.explorer import explorer
+from interpret.report.findings import findings
 from interpret.study import Study
+
+LIVE = "overlay_grid"
+"""The figure that the panels of the page replace: its pages are linked, not shown a second time."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +40,16 @@ def render(study: Study, shown: Sequence[Shown]) -> str:
     environment = Environment(
         loader=PackageLoader("interpret.report", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters["data_url"] = _picture
+    environment.filters["chart"] = _chart
     environment.globals["asset"] = _asset
+    live = explorer(study)
     return environment.get_template("report.html").render(
         study=study,
-        sections=_sections(shown),
-        explorer=slider(study),
+        linked=[page for page in shown if live and page.figure == LIVE],
+        sections=_sections([page for page in shown if not live or page.figure != LIVE]),
+        explorer=live,
         models=summary.models(study),
+        findings=findings(study),
         verdicts=verdicts.verdicts(study),
         clean=verdicts.clean(study),
         tables=summary.tables(study),
@@ -58,12 +65,13 @@ def _sections(shown: Sequence[Shown]) -> dict[str, list[Shown]]:
 
 def _place(figure: str) -> tuple[int, str]:
     """Overlays first, training last, what is between in the order of its name."""
-    return ({"overlay_grid": 0, "attention_heatmaps": 1, "training_curves": 3}.get(figure, 2), figure)
+    return ({LIVE: 0, "attention_heatmaps": 1, "training_curves": 3}.get(figure, 2), figure)
 
 
-def _picture(png: Path) -> str:
+def _chart(png: Path) -> dict[str, str | int]:
+    """The picture with its size, which keeps its place on the page before it is decoded."""
     with Image.open(png) as image:
-        return data_url(image.convert("RGB"))
+        return {"src": embedding.chart(image.convert("RGB")), "width": image.width, "height": image.height}
 
 
 def _asset(name: str) -> str:

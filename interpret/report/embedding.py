@@ -1,0 +1,39 @@
+"""Pictures and numbers inside the page, as text that a browser reads without asking anyone."""
+
+import base64
+import io
+import zlib
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+COLORS = 64
+"""Colours of a drawn figure in the page: a chart of lines and text then takes half of what a photograph would."""
+
+
+def photograph(image: Image.Image, quality: int = 75) -> str:
+    """A picture as WebP with losses."""
+    return _webp(image, quality=quality)
+
+
+def exact(grey: UInt8[np.ndarray, "height width"]) -> str:
+    """A grey picture as WebP without losses: the script reads back the very levels."""
+    return _webp(Image.fromarray(grey).convert("RGB"), lossless=True, quality=100, method=6)
+
+
+def chart(image: Image.Image) -> str:
+    """A drawn figure as WebP in `COLORS` colours, its text as sharp as in the file."""
+    reduced = image.quantize(COLORS, dither=Image.Dither.NONE).convert("RGB")
+    return _webp(reduced, lossless=True, quality=100)
+
+
+def deflated(array: np.ndarray) -> str:
+    """The bytes of an array in C order, compressed."""
+    return base64.b64encode(zlib.compress(np.ascontiguousarray(array).tobytes(), 9)).decode()
+
+
+def _webp(image: Image.Image, **options: object) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, "webp", **options)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
