@@ -26,25 +26,46 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Look at checkpoints and write a figure pack; the only line on stdout is the path of its `report.html`.
 
     Under `accelerate launch` the processes share the survey and the sweeps; the first one writes.
+    With --compare nothing is looked at: what changed between two packs stands on stdout, as Markdown.
 
     Returns:
         0, or 2 after one line on stderr that says what the user can mend.
     """
     argv = sys.argv[1:] if argv is None else argv
-    arguments = parser().parse_args(argv)
+    arguments = parse(argv)
     arguments.command = shlex.join([*PROGRAM.split(), *argv])
     _log(arguments.verbose - arguments.quiet)
     try:
-        from interpret.report.job import report
-
-        path = report(arguments)
+        answer = _answer(arguments)
     except InterpretError as error:
         return _refuse(" ".join(str(error).split()))
     except OSError as error:
         return _refuse(f"{error.filename or 'file'}: {error.strerror or error}")
-    if path:
-        sys.stdout.write(f"{path}\n")
+    if answer:
+        sys.stdout.write(f"{answer}
+")
     return 0
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments; a usage error leaves with code 2."""
+    known = parser()
+    arguments = known.parse_args(argv)
+    if not arguments.checkpoints and not arguments.compare:
+        known.error("the following arguments are required: CKPT")
+    if arguments.checkpoints and arguments.compare:
+        known.error("argument --compare: not allowed with checkpoints")
+    return arguments
+
+
+def _answer(arguments: argparse.Namespace) -> Path | str:
+    if arguments.compare:
+        from interpret.report.comparison import compare
+
+        return compare(*arguments.compare).rstrip()
+    from interpret.report.job import report
+
+    return report(arguments)
 
 
 def _refuse(reason: str) -> int:
@@ -61,7 +82,7 @@ def _log(verbosity: int) -> None:
 def parser() -> argparse.ArgumentParser:
     """The arguments, under timm's names."""
     result = OneLineParser(prog=PROGRAM, description="Look at Vision Transformers and write a figure pack.")
-    result.add_argument("checkpoints", nargs="+", type=Path, metavar="CKPT", help="checkpoint files, one or several")
+    result.add_argument("checkpoints", nargs="*", type=Path, metavar="CKPT", help="checkpoint files, one or several")
     _add_data(result.add_argument_group("what is looked at"))
     _add_study(result.add_argument_group("how"))
     _add_output(result.add_argument_group("output"))
@@ -114,6 +135,13 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         "--out", type=Path, metavar="DIR", help="folder of the pack (figures/<names of the checkpoints>)"
     )
     group.add_argument("--overwrite", action="store_true", help="replace a pack that is already there")
+    group.add_argument(
+        "--compare",
+        nargs=2,
+        type=Path,
+        metavar=("OLD", "NEW"),
+        help="print what changed between two packs, given by their manifest.json, and do nothing else",
+    )
     group.add_argument("-v", "--verbose", action="count", default=0, help="more on stderr")
     group.add_argument("-q", "--quiet", action="count", default=0, help="less on stderr")
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-COLORS = 64
+COLORS = 32
 """Colours of a drawn figure in the page: a chart of lines and text then takes half of what a photograph would."""
 
 
@@ -19,13 +19,13 @@ def photograph(image: Image.Image, quality: int = 75) -> str:
 
 def exact(grey: UInt8[np.ndarray, "height width"]) -> str:
     """A grey picture as WebP without losses: the script reads back the very levels."""
-    return _webp(Image.fromarray(grey).convert("RGB"), lossless=True, quality=100, method=6)
+    return _webp(Image.fromarray(grey).convert("RGB"), lossless=True)
 
 
 def chart(image: Image.Image) -> str:
     """A drawn figure as WebP in `COLORS` colours, its text as sharp as in the file."""
     reduced = image.quantize(COLORS, dither=Image.Dither.NONE).convert("RGB")
-    return _webp(reduced, lossless=True, quality=100)
+    return _webp(reduced, lossless=True)
 
 
 def deflated(array: np.ndarray) -> str:

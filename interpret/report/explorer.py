@@ -131,7 +131,7 @@ def _row(study: Study, view: View, step: int, image: int) -> dict[str, Any]:
         "index": image,
         "id": study.image_ids[image],
         "label": str(said["label"].iloc[0]) or "unknown",
-        "input": embedding.photograph(Image.fromarray(plots.enlarge(picture, STILL))),
+        "input": embedding.photograph(Image.fromarray(plots.enlarge(picture, STILL)), quality=65),
         "stills": [
             _still(picture, view, index, step, image) | _said(said.loc[model["name"]])
             for index, model in enumerate(study.models)

@@ -16,9 +16,9 @@ from interpret import plots, tables
 from interpret.errors import InterpretError
 from interpret.figures import FIGURES
 from interpret.report import page, summary
+from interpret.report.manifest import FORMAT
 from interpret.study import Study
 
-FORMAT = "interpret-pack/1"
 MANIFEST = "manifest.json"
 
 

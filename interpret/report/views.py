@@ -11,12 +11,12 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from interpret import plots
-from interpret.attributions import ATTRIBUTIONS
+from interpret.attributions import ATTRIBUTIONS, Attribution
 from interpret.study import Study
 
 IMAGES = 8
 """Images in the page: three models of these are redrawn within one frame of the screen."""
-WEIGHTS = 2**17
+WEIGHTS = 100_000
 """Attention weights by layer and head in the page, at most; where images have more, fewer images show them."""
 
 Steps = Float[np.ndarray, "step image row col"]
@@ -64,7 +64,7 @@ def _rerun(study: Study) -> Iterator[View]:
         yield View(
             "rerun",
             "rerun",
-            "Attention, every model run again at each tau",
+            "What is left of the attention at each tau, models run again",
             "Attention of the readout token in the last layer, mean of the heads.",
             plots.shared_scale(steps),
             steps,
@@ -105,15 +105,20 @@ def _maps(study: Study) -> Iterator[View]:
         yield View(
             "map",
             name,
-            f"{name} ({entry.label})" if entry.label != name else name,
-            f"{'Signed' if entry.signed else 'Nonnegative'} values of {name}; the class explained is the image's label, "
-            "or, where that is unknown, the first model's prediction."
-            if entry.class_specific
-            else f"{'Signed' if entry.signed else 'Nonnegative'} values of {name}, which depends on no class.",
+            f"{name}: {entry.label}",
+            _about(entry),
             plots.shared_scale(maps),
             [each[None, :IMAGES] for each in maps],
             [_silent(study, index, name) for index in range(len(study.models))],
         )
+
+
+def _about(entry: Attribution) -> str:
+    signs = "Signed values" if entry.signed else "Nonnegative values"
+    if not entry.class_specific:
+        return f"{signs} of {entry.name}, which depends on no class."
+    explained = "the class explained is the image's label, or, where that is unknown, the first model's prediction"
+    return f"{signs} of {entry.name}; {explained}."
 
 
 def _empty(steps: Steps) -> dict[tuple[int, int], str]:

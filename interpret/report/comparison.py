@@ -1,0 +1,134 @@
+"""What changed between two packs, read from their manifests and tables."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from interpret.report.manifest import Manifest
+
+IDENTITY = ("model", "image", "attribution", "indicator", "kind", "variant", "layer", "head", "epoch", "rule", "tau")
+"""Columns that say which row it is; every other column is a value."""
+
+
+def compare(old: Path, new: Path) -> str:
+    """What differs between the packs of two manifests, as Markdown.
+
+    Raises:
+        InterpretError: as `Manifest.read` and `Manifest.table`.
+    """
+    before, after = Manifest.read(old), Manifest.read(new)
+    sections = {
+        "Settings and versions": _differences(_flat(before.settings), _flat(after.settings)),
+        "Models": _models(before, after),
+        "Images": _membership(before.images, after.images),
+        "Tables": _tables(before, after),
+        "Figures": _figures(before.under("figures"), after.under("figures")),
+    }
+    lines = ["# What changed between two packs", "", f"- old: {old}", f"- new: {new}"]
+    for title, found in sections.items():
+        lines += ["", f"## {title}", "", *(list(found) or ["No change."])]
+    return "\n".join(lines) + "\n"
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested facts under dotted names."""
+    facts: dict[str, Any] = {}
+    for key, inner in value.items():
+        facts |= _flat(inner, f"{prefix}{key}.") if isinstance(inner, dict) else {f"{prefix}{key}": inner}
+    return facts
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    for key in dict.fromkeys([*old, *new]):
+        if key not in new:
+            yield f"- {key}: gone, was {_code(old[key])}"
+        elif key not in old:
+            yield f"- {key}: new, {_code(new[key])}"
+        elif old[key] != new[key]:
+            yield f"- {key}: {_code(old[key])} -> {_code(new[key])}"
+
+
+def _models(before: Manifest, after: Manifest) -> Iterator[str]:
+    old = {model["name"]: model for model in before.models}
+    new = {model["name"]: model for model in after.models}
+    yield from (f"- {_code(name)} is gone (SHA-256 {old[name]['sha256']})" for name in old if name not in new)
+    yield from (f"- {_code(name)} is new (SHA-256 {new[name]['sha256']})" for name in new if name not in old)
+    for name in old:
+        if name in new:
+            yield from (f"- {_code(name)} {line[2:]}" for line in _differences(_flat(old[name]), _flat(new[name])))
+
+
+def _code(value: Any) -> str:
+    """A value as JSON within a code span; JSON escapes what would move a terminal's cursor."""
+    text = json.dumps(value)
+    fence = "``" if "`" in text else "`"
+    return f"{fence}{text}{fence}"
+
+
+def _membership(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
+    yield from (f"- {_code(name)} is gone" for name in old if name not in new)
+    yield from (f"- {_code(name)} is new" for name in new if name not in old)
+    if old != new and sorted(old) == sorted(new):
+        yield "- the same images stand in another order"
+
+
+def _figures(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted({*old, *new}):
+        if name not in new or name not in old:
+            yield f"- {name} is {'gone' if name in old else 'new'}"
+        elif old[name] != new[name]:
+            yield f"- {name} has other bytes"
+
+
+def _tables(before: Manifest, after: Manifest) -> Iterator[str]:
+    old, new = before.under("tables"), after.under("tables")
+    for name in sorted({*old, *new}):
+        title = PurePosixPath(name).stem
+        if name not in new or name not in old:
+            yield f"- {title} is {'gone' if name in old else 'new'}"
+        elif old[name] != new[name]:
+            yield from (f"- {title}: {line}" for line in _table(before.table(name), after.table(name)))
+
+
+def _table(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[str]:
+    """Columns and rows that came or went; then, for each column, how many values differ and the largest change."""
+    yield from (f"column {column} is gone" for column in old if column not in new)
+    yield from (f"column {column} is new" for column in new if column not in old)
+    shared = [column for column in old if column in new]
+    keys = [column for column in IDENTITY if column in shared]
+    both = _numbered(old, keys).merge(
+        _numbered(new, keys), on=[*keys, "occurrence"], how="outer", suffixes=(" old", " new"), indicator="side"
+    )
+    for side, said in (("left_only", "gone"), ("right_only", "new")):
+        if count := int((both["side"] == side).sum()):
+            yield f"{count} rows are {said}"
+    both = both[both["side"] == "both"]
+    for name, rows in both.groupby("indicator", sort=False) if "indicator" in keys else [("", both)]:
+        for column in (column for column in shared if column not in keys):
+            title = " ".join(filter(None, [str(name), column]))
+            yield from _column(title, rows[f"{column} old"], rows[f"{column} new"], rows[keys])
+
+
+def _numbered(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Rows that agree in `keys` are told apart by their order."""
+    occurrence = table.groupby(keys).cumcount() if keys else pd.Series(range(len(table)), index=table.index)
+    return table.assign(occurrence=occurrence)
+
+
+def _column(title: str, old: pd.Series, new: pd.Series, keys: pd.DataFrame) -> Iterator[str]:
+    differ = old != new
+    if not differ.any():
+        return
+    before, after = (pd.to_numeric(values[differ], errors="coerce") for values in (old, new))
+    change = (after - before).abs()
+    numbers = change.notna().any()
+    place = change.idxmax() if numbers else differ.idxmax()
+    what = f"largest change {after[place] - before[place]:+.3g}, from" if numbers else "first"
+    where = ", ".join(f"{key} {json.dumps(value)[1:-1]}" for key, value in keys.loc[place].items() if value)
+    yield (
+        f"{title}: {int(differ.sum())} of {len(differ)} values differ; {what} {_code(old[place])} to "
+        f"{_code(new[place])}{f' ({where})' if where else ''}"
+    )

@@ -1,0 +1,65 @@
+"""The manifest of a figure pack, read back: what made the pack, and the SHA-256 of every file in it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from interpret.errors import InterpretError
+from interpret.files import sha256
+
+FORMAT = "interpret-pack/1"
+PARTS = {"settings": dict, "models": list, "images": list, "files": dict}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What `manifest.json` says of the pack in `folder`.
+
+    Attributes:
+        settings: what was asked for, and the versions it was done with.
+        models: what is known of each model.
+        images: their ids, in order.
+        files: path within the pack -> SHA-256.
+    """
+
+    folder: Path
+    settings: dict[str, Any]
+    models: list[dict[str, Any]]
+    images: list[str]
+    files: dict[str, str]
+
+    @classmethod
+    def read(cls, path: Path) -> "Manifest":
+        """Read a `manifest.json`.
+
+        Raises:
+            InterpretError: the file is missing or is no manifest of a pack.
+        """
+        if not path.is_file():
+            raise InterpretError(f"{path} is no file; expected the manifest.json of a pack")
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InterpretError(f"{path} is not JSON; expected the manifest.json of a pack") from error
+        known = isinstance(content, dict) and content.get("format") == FORMAT
+        if not known or not all(isinstance(content.get(part), kind) for part, kind in PARTS.items()):
+            raise InterpretError(f"{path} is no manifest of the format {FORMAT}; give one, or write the pack again")
+        return cls(path.parent, **{part: content[part] for part in PARTS})
+
+    def under(self, folder: str) -> dict[str, str]:
+        """Name -> SHA-256 of the files in one folder of the pack."""
+        return {name: digest for name, digest in self.files.items() if name.startswith(f"{folder}/")}
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table of the pack, all of it text.
+
+        Raises:
+            InterpretError: the file is missing or was changed after the pack was written.
+        """
+        path = self.folder / name
+        if not path.is_file() or sha256(path) != self.files[name]:
+            raise InterpretError(f"{path} is not the file that its manifest lists; write the pack again")
+        return pd.read_csv(path, keep_default_na=False, dtype=str)

@@ -1,0 +1,202 @@
+import base64
+import io
+import itertools
+import re
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+from PIL import Image
+
+from interpret import plots
+from interpret.report import embedding, page, views
+from interpret.report.explorer import explorer
+from interpret.report.findings import findings
+from tests.synthetic import COLS, HEADS, IMAGES, LAYERS, NAMES, ROWS, TAUS, TOKENS, synthetic_study
+
+MEGABYTE = 1_000_000
+CHARTS = 450_000
+"""What the charts of three models with a training history take; those of bundled checkpoints come to 400 kB."""
+
+
+def view_of(study, kind, name=None):
+    (found,) = [view for view in views.views(study) if view.kind == kind and name in (None, view.name)]
+    return found
+
+
+def opened(url):
+    return Image.open(io.BytesIO(base64.b64decode(url.partition("base64,")[2])))
+
+
+def smooth_noise(generator, height, width):
+    """As hard to compress as a photograph: noise at every scale."""
+    layers = [
+        np.asarray(Image.fromarray(generator.integers(0, 256, (side, side, 3), dtype=np.uint8)).resize((width, height)))
+        for side in (7, 14, 28, 56)
+    ]
+    return np.mean(layers, axis=0).astype(np.uint8)
+
+
+def softmax(generator, *shape):
+    peaked = np.exp(2 * generator.standard_normal(shape, dtype=np.float32))
+    return peaked / peaked.sum(axis=(-2, -1), keepdims=True)
+
+
+def large_study(count=8, side=224, taus=20, layers=12, heads=3, grid=14):
+    """Three models of the size of ViT-Tiny over noisy pictures; attention is a softmax of noise, cut at each tau."""
+    study = synthetic_study(history=False, dead=None)
+    generator = np.random.default_rng(0)
+    ids = tuple(f"image-{index}" for index in range(count))
+    arrays = {}
+    chosen = [round(0.002 * step, 3) for step in range(taus)]
+    for index in range(3):
+        arrays[f"heatmap/{index}"] = softmax(generator, count, layers, heads, grid, grid)
+        uncut = softmax(generator, count, grid, grid)
+        arrays[f"tau_map/{index}"] = np.where(uncut > np.reshape(chosen, (-1, 1, 1, 1)), uncut, 0)
+        for name in study.settings["attributions"]:
+            arrays[f"map/{index}/{name}"] = generator.standard_normal((count, grid, grid), dtype=np.float32)
+    copies = [
+        {name: study.tables[name].assign(image=image) for name in ("predictions", "maps", "indicators")}
+        for image in ids
+    ]
+    tables = {
+        name: pd.concat([copy[name].drop_duplicates(["model", "image"]) for copy in copies])
+        for name in ("predictions", "indicators")
+    }
+    tables["maps"] = pd.concat([copy["maps"].drop_duplicates(["model", "image", "attribution"]) for copy in copies])
+    sweep = study.tables["tau_sweep"].drop_duplicates("model")
+    tables["tau_sweep"] = pd.concat([sweep.assign(tau=tau) for tau in chosen], ignore_index=True)
+    return replace(
+        study,
+        models=tuple(model | {"layers": layers, "heads": heads} for model in study.models),
+        settings=study.settings | {"taus": chosen},
+        tables=study.tables | tables,
+        images=np.stack([smooth_noise(generator, side, side) for _ in ids]),
+        image_ids=ids,
+        arrays=arrays,
+    )
+
+
+def test_eight_photographs_twenty_taus_and_three_models_leave_room_for_the_charts_in_a_megabyte():
+    assert len(page.render(large_study(), []).encode()) < MEGABYTE - CHARTS
+
+
+def test_weights_by_head_that_would_be_too_many_are_shown_of_fewer_images():
+    study = large_study(side=28, taus=2, layers=24, heads=6)
+    view = view_of(study, "head")
+    assert [levels.shape[1] for levels in view.levels] == [1, 1, 1]
+    assert explorer(study)["payload"]["views"][1]["models"][0]["images"] == 1
+
+
+def test_a_step_of_the_head_view_is_a_layer_and_a_head_with_the_mean_first():
+    study = synthetic_study()
+    for index, steps in enumerate(view_of(study, "head").steps):
+        heatmap = study.heatmap(index)
+        assert steps.shape == (LAYERS * (HEADS + 1), len(IMAGES), ROWS, COLS)
+        for image, layer, head in itertools.product(range(len(IMAGES)), range(LAYERS), range(HEADS)):
+            assert_array_equal(steps[layer * (HEADS + 1) + 1 + head, image], heatmap[image, layer, head])
+        for image, layer in itertools.product(range(len(IMAGES)), range(LAYERS)):
+            mean = sum(heatmap[image, layer, head] for head in range(HEADS)) / HEADS
+            assert np.abs(steps[layer * (HEADS + 1), image] - mean).max() < 1e-6
+
+
+def test_cuts_tell_exactly_which_values_lie_above_each_tau():
+    study = synthetic_study()
+    view = view_of(study, "head")
+    view.steps[0][0, 0, 0] = np.float32([0, 0.005, 0.01, 0.02, 0.05, 0.06])  # 0.01 in fp32 lies below 0.01 in fp64
+    (again,) = [each for each in views.views(replaced_heatmap(study)) if each.kind == "head"]
+    for steps, cuts in zip(again.steps, again.cuts, strict=True):
+        for place in np.ndindex(steps.shape):
+            assert cuts[place] == sum(float(steps[place]) > tau for tau in TAUS)
+
+
+def replaced_heatmap(study):
+    near = np.random.default_rng(1).choice(np.float32([0, 0.005, 0.01, 0.02, 0.05, 0.06]), study.heatmap(0).shape)
+    return replace(study, arrays=study.arrays | {"heatmap/0": near})
+
+
+def test_each_view_has_one_scale_and_the_levels_of_the_figures():
+    study = synthetic_study()
+    view = view_of(study, "map", "layer_grad_cam")
+    assert view.scale == plots.shared_scale(study.map(index, "layer_grad_cam") for index in range(3))
+    assert (view.scale.cmap, view.cuts) == (plots.SIGNED, None)
+    for index, levels in enumerate(view.levels):
+        assert_array_equal(levels[0], plots.quantise(study.map(index, "layer_grad_cam"), view.scale))
+
+
+def test_a_map_without_evidence_is_named_in_every_view():
+    study = synthetic_study()
+    arrays = {name: values.copy() for name, values in study.arrays.items()}
+    arrays["tau_map/0"][1, 3] = 0
+    arrays["tau_map/1"][:] = np.nan
+    arrays["heatmap/1"][:] = np.nan
+    arrays["heatmap/2"][0, 1, 2] = 0
+    changed = replace(study, arrays=arrays)
+    rerun, head, rollout = (view_of(changed, *which) for which in (("rerun",), ("head",), ("map", "rollout")))
+    assert rerun.blank[0] == {(1, 3): "zero map"}
+    assert set(rerun.blank[1].values()) == {"undefined map"}
+    assert len(rerun.blank[1]) == len(TAUS) * len(IMAGES)
+    assert head.blank[2] == {(1 * (HEADS + 1) + 1 + 2, 0): "zero map"}
+    assert rollout.blank == [{}, {}, {(0, 1): "constant map"}]
+    assert "NO EVIDENCE: undefined map" in page.render(changed, [])
+
+
+def test_models_without_a_readout_row_are_shown_by_their_attributions():
+    study = synthetic_study()
+    undefined = {name: values * np.nan for name, values in study.arrays.items() if not name.startswith("map/")}
+    kinds = [view.kind for view in views.views(replace(study, arrays=study.arrays | undefined))]
+    assert kinds == ["map", "map"]
+
+
+def test_findings_are_the_numbers_of_the_sweep():
+    kept = f"of {TOKENS} tokens on average"
+    assert findings(synthetic_study()) == [
+        "The 3 models predict the same class on 3 of the 4 images shown.",
+        f"plain: at tau = 0 (hard rule) a query keeps 25.0 {kept}; accuracy on 64 images is 0.900 "
+        "and stays within 0.01 of that up to tau = 0.01, where 24.0 are kept.",
+        f"selective: at its trained tau = 0.05 (hard rule) a query keeps 20.0 {kept}.",
+        f"svda: at tau = 0 (hard rule) a query keeps 25.0 {kept}; accuracy on 64 images is 0.880 "
+        "and stays within 0.01 of that up to tau = 0.01, where 24.0 are kept.",
+    ]
+
+
+def test_a_cut_that_costs_accuracy_at_once_is_said_to():
+    study = synthetic_study(labelled=True)
+    steep = study.tables["tau_sweep"].assign(accuracy=lambda table: 0.9 - 10 * table["tau"])
+    said = findings(replace(study, tables=study.tables | {"tau_sweep": steep}))
+    assert said[1].endswith("is 0.900 and falls by more than 0.01 at the next tau tried.")
+    assert not any("accuracy" in line for line in findings(synthetic_study(labelled=False)))
+
+
+def test_a_picture_in_the_page_is_exact_where_the_script_reads_it():
+    grey = np.random.default_rng(0).integers(0, 256, (33, 47), dtype=np.uint8)
+    assert_array_equal(np.asarray(opened(embedding.exact(grey)))[..., 1], grey)
+    values = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    assert zlib.decompress(base64.b64decode(embedding.deflated(values.T))) == bytes([0, 3, 1, 4, 2, 5])
+
+
+def test_a_chart_keeps_its_size_in_few_colours():
+    drawn = Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 130, 3), dtype=np.uint8))
+    shown = opened(embedding.chart(drawn))
+    assert shown.size == drawn.size
+    assert 2 <= len(shown.convert("RGB").getcolors(1000)) <= embedding.COLORS
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_every_panel_says_what_the_model_predicts(labelled):
+    text = page.render(synthetic_study(labelled=labelled), [])
+    assert len(re.findall(r"<figcaption[^>]*>as loaded: \w+ 0\.75", text)) == len(NAMES) * len(IMAGES)
+    assert text.count('<figcaption class="wrong">') == (1 if labelled else 0)
+    assert text.count("label: unknown") == (0 if labelled else len(IMAGES))
+
+
+def test_only_the_view_that_was_run_again_says_so():
+    text = page.render(synthetic_study(), [])
+    assert "Every model was run again with tau = 0.05 inside its forward pass." in text
+    untold = replace(synthetic_study(), settings=synthetic_study().settings | {"taus": []})
+    without = page.render(untold, [])
+    assert 'id="tau"' not in without
+    assert "was run again with" not in without.partition("<script>")[0]
