@@ -200,3 +200,21 @@ def test_only_the_view_that_was_run_again_says_so():
     without = page.render(untold, [])
     assert 'id="tau"' not in without
     assert "was run again with" not in without.partition("<script>")[0]
+
+
+def test_charts_that_find_no_room_are_linked_the_later_pages_first(tmp_path, monkeypatch):
+    shown = []
+    for figure, count in (("indicators_by_epoch", 3), ("tau_sweep", 1)):
+        for index in range(count):
+            png = tmp_path / f"{figure}_{index}.png"
+            Image.fromarray(np.random.default_rng(index).integers(0, 256, (60, 90, 3), dtype=np.uint8)).save(png)
+            shown.append(page.Shown(png.stem, figure, figure, "caption", png))
+    study = synthetic_study(history=False)
+    whole = page.render(study, shown)
+    assert {each.name for each in shown if f': {each.name}">' in whole} == {each.name for each in shown}
+    monkeypatch.setattr(page, "LARGEST", len(whole.encode()) - 100)
+    small = page.render(study, shown)
+    assert len(small.encode()) <= page.LARGEST
+    assert {each.name for each in shown if f': {each.name}">' not in small} == {"indicators_by_epoch_2"}
+    assert small.count("Left out to keep this page small") == 1
+    assert small.count('href="figures/indicators_by_epoch_2.png"') == 1

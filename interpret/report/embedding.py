@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-COLORS = 32
-"""Colours of a drawn figure in the page: a chart of lines and text then takes half of what a photograph would."""
+COLORS = 128
+"""Colours of a drawn figure in the page: few beside a photograph's, and enough for the scale of a map."""
 
 
 def photograph(image: Image.Image, quality: int = 75) -> str:

@@ -1,9 +1,11 @@
 """`report.html`: one self-contained page. It asks no network and works from a folder on disk."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
@@ -13,8 +15,14 @@ from interpret.report.explorer import explorer
 from interpret.report.findings import findings
 from interpret.study import Study
 
+LARGEST = 1_000_000
+"""Bytes of the page, at most: charts beyond that are linked, the later pages of a figure before the first ones."""
 LIVE = "overlay_grid"
 """The figure that the panels of the page replace: its pages are linked, not shown a second time."""
+FRAME = 300
+"""Bytes of the tags around a chart."""
+
+Chart = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -37,23 +45,29 @@ class Shown:
 
 def render(study: Study, shown: Sequence[Shown]) -> str:
     """The page as text. Names of classes, models and files are escaped, whatever they contain."""
+    live = explorer(study)
+    drawn = _sections([page for page in shown if not live or page.figure != LIVE])
+    content = {
+        "study": study,
+        "linked": [page for page in shown if live and page.figure == LIVE],
+        "sections": drawn,
+        "explorer": live,
+        "models": summary.models(study),
+        "findings": findings(study),
+        "verdicts": verdicts.verdicts(study),
+        "clean": verdicts.clean(study),
+        "tables": summary.tables(study),
+    }
+    bare = _fill(content, {})
+    return _fill(content, _charts(drawn, LARGEST - len(bare.encode())))
+
+
+def _fill(content: Mapping[str, Any], charts: Mapping[str, Chart]) -> str:
     environment = Environment(
         loader=PackageLoader("interpret.report", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters["chart"] = _chart
     environment.globals["asset"] = _asset
-    live = explorer(study)
-    return environment.get_template("report.html").render(
-        study=study,
-        linked=[page for page in shown if live and page.figure == LIVE],
-        sections=_sections([page for page in shown if not live or page.figure != LIVE]),
-        explorer=live,
-        models=summary.models(study),
-        findings=findings(study),
-        verdicts=verdicts.verdicts(study),
-        clean=verdicts.clean(study),
-        tables=summary.tables(study),
-    )
+    return environment.get_template("report.html").render(content, charts=charts)
 
 
 def _sections(shown: Sequence[Shown]) -> dict[str, list[Shown]]:
@@ -68,7 +82,18 @@ def _place(figure: str) -> tuple[int, str]:
     return ({LIVE: 0, "attention_heatmaps": 1, "training_curves": 3}.get(figure, 2), figure)
 
 
-def _chart(png: Path) -> dict[str, str | int]:
+def _charts(sections: Mapping[str, Sequence[Shown]], room: int) -> dict[str, Chart]:
+    """What fits of the charts: all first pages, then all second ones and so on, as long as there is room."""
+    charts: dict[str, Chart] = {}
+    for page in (page for rank in zip_longest(*sections.values()) for page in rank if page):
+        chart = _chart(page.png)
+        if (room := room - len(chart["src"]) - FRAME) < 0:
+            break
+        charts[page.name] = chart
+    return charts
+
+
+def _chart(png: Path) -> Chart:
     """The picture with its size, which keeps its place on the page before it is decoded."""
     with Image.open(png) as image:
         return {"src": embedding.chart(image.convert("RGB")), "width": image.width, "height": image.height}
