@@ -104,7 +104,7 @@ def _table(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[str]:
     )
     for side, said in (("left_only", "gone"), ("right_only", "new")):
         if count := int((both["side"] == side).sum()):
-            yield f"{count} rows are {said}"
+            yield f"rows {said}: {count}"
     both = both[both["side"] == "both"]
     for name, rows in both.groupby("indicator", sort=False) if "indicator" in keys else [("", both)]:
         for column in (column for column in shared if column not in keys):
@@ -126,7 +126,7 @@ def _column(title: str, old: pd.Series, new: pd.Series, keys: pd.DataFrame) -> I
     change = (after - before).abs()
     numbers = change.notna().any()
     place = change.idxmax() if numbers else differ.idxmax()
-    what = f"largest change {after[place] - before[place]:+.3g}, from" if numbers else "first"
+    what = f"largest change {after[place] - before[place]:+.3g}, from" if numbers else "the first from"
     where = ", ".join(f"{key} {json.dumps(value)[1:-1]}" for key, value in keys.loc[place].items() if value)
     yield (
         f"{title}: {int(differ.sum())} of {len(differ)} values differ; {what} {_code(old[place])} to "
