@@ -42,8 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _refuse(f"{error.filename or 'file'}: {error.strerror or error}")
     if answer:
-        sys.stdout.write(f"{answer}
-")
+        sys.stdout.write(f"{answer}\n")
     return 0
 
 
@@ -58,7 +57,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return arguments
 
 
-def _answer(arguments: argparse.Namespace) -> Path | str:
+def _answer(arguments: argparse.Namespace) -> Path | str | None:
     if arguments.compare:
         from interpret.report.comparison import compare
 
