@@ -24,3 +24,4 @@ from .tracing import Trace as Trace
 from .tracing import trace as trace
 from .verification import verify_intervention as verify_intervention
 from .verification import verify_retention as verify_retention
+from .widgets import explore as explore

@@ -28,10 +28,12 @@ FLOORS = [
     ["outcomes"],
     ["curves", "survey", "verification"],
     ["sweep"],
+    ["view"],
     ["study"],
     ["style"],
     ["plots"],
-    ["figures"],
+    ["figures", "mosaic"],
+    ["frame"],
     ["report", "train", "verify", "widgets"],
 ]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

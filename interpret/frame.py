@@ -1,0 +1,173 @@
+"""One picture of the explorer with its table and caption: several models under the same setting."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from PIL.Image import Image
+
+from interpret import plots
+from interpret.attributions import ATTRIBUTIONS
+from interpret.mosaic import Panel, Row, jpeg, mosaic
+from interpret.view import Setting, View, Views, is_svda
+
+COLUMNS = {
+    "model": 170, "selection": 190, "prediction": 150, "as loaded": 150, "active tokens": 110, "dead rows": 80,
+    "retained mass": 100, "active tokens of each head": 330,
+}  # fmt: skip
+"""Headings of the table and their widths, pixels: fixed, so that nothing moves but the numbers."""
+STYLE = """<style>
+.interpret-numbers table { table-layout: fixed; border-collapse: collapse; line-height: 1.5 }
+.interpret-numbers :is(th, td) { padding: 0 8px 0 0; text-align: left; overflow: hidden; text-overflow: ellipsis;
+  white-space: nowrap; font-variant-numeric: tabular-nums }
+.interpret-numbers p { min-height: 4.5em; max-width: 60em; line-height: 1.5 }
+</style>"""
+INSIDE = "The threshold acts inside the forward pass of every model: later layers and the prediction follow it."
+AFTERWARDS = (
+    "Display only: the models ran without this threshold, their predictions are untouched; it cuts what is drawn and "
+    "counted after the fact, layer by layer."
+)
+UNCUT = "Every model selects as it was loaded."
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """What one setting shows.
+
+    Attributes:
+        picture: JPEG bytes.
+        size: (width, height) of the picture, pixels.
+        numbers: HTML.
+        caption: which setting this is, one line.
+    """
+
+    picture: bytes
+    size: tuple[int, int]
+    numbers: str
+    caption: str
+
+
+def make_frame(views: Sequence[Views], setting: Setting) -> Frame:
+    """The models beside each other under `setting`."""
+    picture = sheet(views, setting)
+    return Frame(jpeg(picture), picture.size, _table(views, setting), f"shown: {said(setting)}")
+
+
+def sheet(views: Sequence[Views], setting: Setting) -> Image:
+    """The picture: a row of evidence, a row of what the chosen patch attends to, the input before both.
+
+    A row has one colour scale, that of the models as they were loaded: it stays while tau and rho move, and a value
+    that leaves it is told beside it.
+    """
+    now = [each.view(setting) for each in views]
+    loaded = [each.view(setting.as_loaded) for each in views]
+    row, col = setting.query
+    image = views[0].picture(setting.image)
+    marked = Panel(image, box=_box(views[0], setting))
+    evidence = zip(views, now, loaded, strict=True)
+    attended = zip(views, now, strict=True)
+    said_head = "mean of all heads" if setting.head is None else f"head {setting.head}"
+    return mosaic(
+        [
+            Row(
+                (Panel(image, above=(f"image {setting.image}",)), *(_evidence(*each, setting) for each in evidence)),
+                _scale([view.evidence for view in loaded], [view.evidence for view in now]),
+                f"{setting.attribution}, raw values; one scale for all, that of the models as loaded",
+            ),
+            Row(
+                (marked, *(_attended(*each, setting) for each in attended)),
+                _scale([view.attended for view in loaded], [view.attended for view in now]),
+                f"attention weights of patch ({row}, {col}) in layer {setting.layer}, {said_head}",
+            ),
+        ]
+    )
+
+
+def said(setting: Setting) -> str:
+    """The setting in one line."""
+    head = "heads fused" if setting.head is None else f"head {setting.head}"
+    place = f"layer {setting.layer}, {head}, patch {setting.query}"
+    return f"{_cut(setting)}, rho={setting.rho:g}, image {setting.image}, {setting.attribution}, {place}"
+
+
+def _cut(setting: Setting) -> str:
+    if setting.tau is None:
+        return "as loaded"
+    return f"{'display only, ' * setting.display_only}tau={setting.tau:g} ({setting.rule})"
+
+
+def _scale(loaded: Sequence[object], now: Sequence[object]) -> plots.Scale:
+    kept = plots.shared_scale(values for values in loaded if not isinstance(values, str))
+    peak = plots.shared_scale(values for values in [*loaded, *now] if not isinstance(values, str)).peak
+    return plots.Scale(kept.low, kept.high, kept.cmap, peak)
+
+
+def _evidence(views: Views, view: View, loaded: View, setting: Setting) -> Panel:
+    name = views.model.class_name
+    specific = ATTRIBUTIONS[setting.attribution].class_specific
+    return Panel(
+        views.picture(setting.image),
+        view.evidence,
+        above=(views.model.name, selection(views, setting)),
+        below=(
+            f"predicts {_prediction(views, view)}{', changed' * (view.predicted != loaded.predicted)}",
+            f"as loaded {_prediction(views, loaded)}",
+            f"map explains {name(view.explained)}" if specific else "map is the same for every class",
+            f"{_mean(view, 'active_tokens'):.1f} of {views.model.grid.tokens} tokens active",
+            f"{_mean(view, 'dead_rows'):.0%} dead rows, {_mean(view, 'retained_mass'):.0%} mass kept",
+        ),
+    )
+
+
+def _attended(views: Views, view: View, setting: Setting) -> Panel:
+    return Panel(views.picture(setting.image), view.attended, box=_box(views, setting))
+
+
+def _box(views: Views, setting: Setting) -> tuple[int, int, int, int]:
+    return (*setting.query, views.model.grid.rows, views.model.grid.cols)
+
+
+def selection(views: Views, setting: Setting) -> str:
+    """What decides which weights a model keeps."""
+    rho = f", rho={setting.rho:g}" if setting.rho < 1 and is_svda(views.model) else ""
+    return (views.model.spec.rule if setting.tau is None else _cut(setting)) + rho
+
+
+def _mean(view: View, indicator: str) -> float:
+    return float(view.measured[indicator].mean())
+
+
+def _table(views: Sequence[Views], setting: Setting) -> str:
+    widths = "".join(f'<col style="width: {width}px">' for width in COLUMNS.values())
+    head = "".join(f"<th>{heading}</th>" for heading in COLUMNS)
+    rows = "".join(_table_row(each, setting) for each in views)
+    table = f"<table><colgroup>{widths}</colgroup><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'{STYLE}<div class="interpret-numbers">{table}<p>{_claim(setting)}</p></div>'
+
+
+def _table_row(views: Views, setting: Setting) -> str:
+    view, loaded = views.view(setting), views.view(setting.as_loaded)
+    cells = (
+        views.model.name,
+        selection(views, setting),
+        _prediction(views, view),
+        _prediction(views, loaded),
+        f"{_mean(view, 'active_tokens'):.1f} of {views.model.grid.tokens}",
+        f"{_mean(view, 'dead_rows'):.1%}",
+        f"{_mean(view, 'retained_mass'):.1%}",
+        " \N{MIDDLE DOT} ".join(f"{value:.1f}" for value in view.measured["active_tokens"][setting.layer]),
+    )
+    row = "".join(f"<td>{escape(text)}</td>" for text in cells)
+    return f"<tr>{row}</tr>"
+
+
+def _prediction(views: Views, view: View) -> str:
+    return f"{views.model.class_name(view.predicted)} {view.confidence:.3f}"
+
+
+def _claim(setting: Setting) -> str:
+    """What the threshold did, and what the numbers are means of."""
+    claim = UNCUT if setting.tau is None else AFTERWARDS if setting.display_only else INSIDE
+    if setting.display_only and "weights" not in ATTRIBUTIONS[setting.attribution].needs:
+        claim += f" {setting.attribution} does not read attention weights, so its map stays."
+    return f"{claim} Means over layers, heads and queries; heads of layer {setting.layer}."

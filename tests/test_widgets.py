@@ -1,0 +1,282 @@
+"""The explorer without a kernel: a control is set, the picture, the table and the caption follow."""
+
+import base64
+import io
+import re
+from dataclasses import replace
+
+import ipywidgets
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
+
+import interpret
+from interpret import plots
+from interpret.errors import InterpretError
+from interpret.loaded_model import LoadedModel, ModelSpec, from_memory
+from interpret.mosaic import Panel, Row, mosaic
+from interpret.view import Setting, Views
+from interpret.widgets import OWN, Explorer
+from tests.models import SMALL, pictures, tiny
+
+MECHANISMS = ("softmax", "hard_threshold", "svda")
+TAU = 0.04
+"""Uniform attention, N = 25: about half of the weights are cut."""
+START = Setting(
+    image=0,
+    attribution="cls_attention",
+    layer=1,
+    head=None,
+    target=None,
+    tau=None,
+    rule="hard",
+    rho=1.0,
+    display_only=False,
+    query=(2, 3),
+)
+
+
+@pytest.fixture(scope="module")
+def models() -> list[LoadedModel]:
+    return [replace(tiny(name, seed=seed), name=f"m-{name}") for seed, name in enumerate(MECHANISMS)]
+
+
+@pytest.fixture
+def ui(models) -> Explorer:
+    return interpret.explore(models, pictures(3))
+
+
+def decoded(ui: Explorer) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(ui.picture.value)), dtype=float)
+
+
+def cells(ui: Explorer) -> list[list[str]]:
+    rows = re.findall(r"<tr>(<td>.*?)</tr>", ui.numbers.value)
+    return [re.findall(r"<td>(.*?)</td>", row) for row in rows]
+
+
+def test_moving_tau_changes_the_picture_the_numbers_and_the_caption(ui):
+    before = decoded(ui), ui.numbers.value, ui.caption.value
+    ui.tau.value = TAU
+    after = decoded(ui)
+    column = after.shape[1] // 4
+    assert after.shape == before[0].shape
+    assert np.abs(after - before[0])[:190, :column].mean() < 0.5
+    assert np.abs(after - before[0])[:190, column:].mean() > 1
+    assert ui.numbers.value != before[1]
+    assert (before[2][:16], ui.caption.value[:25]) == ("shown: as loaded", "shown: tau=0.04 (hard), r")
+
+
+@pytest.mark.parametrize(
+    ("control", "value"),
+    [("image", 1), ("attribution", "relevance"), ("layer", 0), ("head", 2), ("rho", 0.1), ("row", 0), ("col", 5)],
+)
+def test_every_control_changes_the_picture(ui, control, value):
+    before = ui.picture.value
+    getattr(ui, control).value = value
+    assert ui.picture.value != before
+
+
+def test_the_class_and_the_rule_and_display_only_change_the_picture(ui):
+    ui.attribution.value = "relevance"
+    ui.tau.value = TAU
+    seen = [ui.picture.value]
+    for control, value in ((ui.target, 3), (ui.rule, "soft"), (ui.display_only, True)):
+        control.value = value
+        seen.append(ui.picture.value)
+    assert len(set(seen)) == 4
+
+
+def test_the_picture_is_written_before_the_table_and_the_caption_last(ui):
+    order = []
+    for name in ("picture", "numbers", "caption"):
+        getattr(ui, name).observe(lambda change, name=name: order.append(name), names="value")
+    ui.tau.value = TAU
+    assert order == ["picture", "numbers", "caption"]
+
+
+def test_a_setting_seen_before_is_not_computed_again(ui, models):
+    ui.tau.value = TAU
+    first = ui.picture.value
+    ui.tau.value = OWN
+    passes = []
+    with models[0].model.blocks[0].register_forward_hook(lambda *_: passes.append(1)):
+        ui.tau.value = TAU
+        assert (ui.picture.value, passes) == (first, [])
+        ui.image.value = 2
+        assert passes == [1, 1]  # as it now runs, and as loaded
+
+
+def test_the_threshold_acts_inside_the_forward_pass(models):
+    images = pictures(2)
+    for model in models:
+        seen = Views(model, images).view(replace(START, image=1, tau=TAU, head=1))
+        with interpret.threshold(model, TAU, "hard"):
+            trace = interpret.trace(model, images[1:])
+        assert_allclose(seen.evidence, interpret.attribute(trace, "cls_attention", layer=1, head=1)[0], rtol=1e-6)
+        assert_allclose(seen.confidence, trace.logits.softmax(dim=-1).max().item())
+        table = interpret.measure(trace, list(seen.measured))
+        for name, values in seen.measured.items():
+            expected = table.loc[table["indicator"] == name].set_index(["layer", "head"])["value"].unstack()
+            assert_allclose(values, expected)
+
+
+def test_as_loaded_is_the_model_of_its_own_mechanism(models):
+    images = pictures(2)
+    for model in models:
+        trace = interpret.trace(model, images[:1])
+        seen = Views(model, images).view(START)
+        assert_allclose(seen.evidence, interpret.attribute(trace, "cls_attention")[0], rtol=1e-6)
+        assert (seen.predicted, seen.explained) == (int(trace.logits.argmax()), int(trace.target))
+
+
+def test_display_only_cuts_the_first_layer_alike_but_neither_prediction_nor_the_scores_of_later_layers():
+    views = Views(tiny(), pictures(1))
+    loaded = views.view(START)
+    inside, after = (views.view(replace(START, tau=TAU, layer=0, display_only=flag)) for flag in (False, True))
+    assert_allclose(after.attended, inside.attended)
+    assert after.confidence == loaded.confidence != inside.confidence
+    deeper = [views.view(replace(START, tau=TAU, display_only=flag)).attended for flag in (False, True)]
+    assert np.abs(deeper[0] - deeper[1]).max() > 1e-3
+
+
+def test_display_only_renormalises_by_the_rule():
+    probs = interpret.trace(tiny(), pictures(1)).need("probs")[1, 0, 2]
+    row = (2 * 6 + 3) + 1
+    kept = torch.where(probs[row] > TAU, probs[row], 0)
+    expected = (kept / (kept.sum() + 1e-6))[1:].reshape(4, 6)
+    seen = Views(tiny(), pictures(1)).view(replace(START, tau=TAU, head=2, display_only=True))
+    assert_allclose(seen.attended, expected, rtol=1e-6)
+    assert (seen.attended == 0).any()
+
+
+def test_rho_is_retention_of_sigma_and_leaves_other_models_alone(models):
+    images = pictures(1)
+    softmax, _, svda = (Views(model, images) for model in models)
+    assert_array_equal(softmax.view(replace(START, rho=0.3)).evidence, softmax.view(START).evidence)
+    with interpret.sigma_retention(models[2], 0.3):
+        expected = interpret.attribute(interpret.trace(models[2], images), "cls_attention")[0]
+    assert_allclose(svda.view(replace(START, rho=0.3)).evidence, expected, rtol=1e-6)
+
+
+def test_the_row_of_a_patch_is_its_query(models):
+    trace = interpret.trace(models[0], pictures(1))
+    seen = Views(models[0], pictures(1)).view(replace(START, query=(3, 1), layer=0))
+    expected = trace.need("weights")[0, 0, :, 1 + 3 * 6 + 1, 1:].mean(dim=0).reshape(4, 6)
+    assert_allclose(seen.attended, expected, rtol=1e-6)
+
+
+def test_the_model_is_left_as_it_was(ui, models):
+    state = {name: value.clone() for name, value in models[2].model.state_dict().items()}
+    mechanisms = [block.attn.mechanism for block in models[2].model.blocks]
+    ui.rho.value = 0.3
+    ui.tau.value = TAU
+    assert [block.attn.mechanism for block in models[2].model.blocks] == mechanisms
+    assert all(torch.equal(value, state[name]) for name, value in models[2].model.state_dict().items())
+
+
+def test_the_slider_offers_exact_taus_and_marks_the_trained_one(models):
+    ui = interpret.explore(models, pictures(1))
+    offered = dict(ui.tau.options)
+    assert offered["0.03 (trained)"] == 0.03
+    assert (ui.tau.index, ui.tau.value, offered["0"], ui.rule.value) == (0, OWN, 0.0, "hard")
+    assert all(float(text.removesuffix(" (trained)")) == tau for text, tau in offered.items() if tau != OWN)
+    assert len(offered) == len(set(offered.values()))
+
+
+def test_rho_is_offered_for_svda_models_only(models):
+    def descriptions(chosen):
+        boxes = interpret.explore(chosen, pictures(1)).children
+        return {control.description for box in boxes if isinstance(box, ipywidgets.Box) for control in box.children}
+
+    assert descriptions(models) - descriptions(models[:2]) == {"rho (svda)", "m-svda"}
+
+
+def test_models_are_switched_on_and_off(ui):
+    wide = ui.still().width
+    ui.models[1].value = False
+    assert [row[0] for row in cells(ui)] == ["m-softmax", "m-svda"]
+    assert ui.still().width == wide * 3 / 4
+    ui.models[0].value = ui.models[2].value = False
+    assert len(cells(ui)) == 3
+
+
+def test_the_scale_is_that_of_the_models_as_loaded_and_stays(ui, models):
+    maps = [interpret.attribute(interpret.trace(model, pictures(3)[:1]), "cls_attention") for model in models]
+    scale = plots.shared_scale([each.numpy() for each in maps])
+    drawn = np.asarray(ui.still())
+    views = [Views(model, pictures(3)) for model in models]
+    picture = plots.enlarge(views[1].picture(0))
+    expected = plots.overlay_pixels(picture, plots.quantise(maps[1][0].numpy(), scale), scale.cmap)
+    left = 2 * (picture.shape[1] + 8)
+    found = drawn[34 : 34 + picture.shape[0], left : left + picture.shape[1]]
+    assert_array_equal(found, expected)
+
+
+def test_hostile_names_stay_text(models):
+    hostile = ("<script>alert(1)</script>", "b\nb", "c", "d", "e" * 300)
+    model = replace(models[0], name="<img src=x>", spec=replace(models[0].spec, classes=hostile))
+    ui = interpret.explore(model, pictures(1))
+    assert "<script>" not in ui.numbers.value
+    assert "<img" not in ui.numbers.value
+    assert "&lt;img src=x&gt;" in ui.numbers.value
+
+
+def test_a_map_without_evidence_is_stamped(ui):
+    ui.attribution.value = "relevance"
+    ui.tau.value = ui.tau.options[-1][1]
+    black = np.asarray(ui.still())
+    assert (black == np.array([0xD0, 0x02, 0x1B])).all(axis=-1).any()
+
+
+def test_a_model_whose_pooling_reads_content_says_so():
+    spec = ModelSpec("vit_tiny_patch16_224", SMALL | {"class_token": False, "global_pool": "max"})
+    model = from_memory(spec.build(), spec, "max")
+    seen = Views(model, torch.randn(1, 3, 32, 48)).view(START)
+    assert "reads tokens by their content" in seen.evidence
+    assert seen.attended.shape == (4, 6)
+
+
+def test_a_picture_stands_in_for_it_where_a_notebook_is_only_read(ui):
+    ui.tau.value = TAU
+    bundle = ui._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert bundle["text/plain"].startswith(ui.caption.value)
+    still = np.asarray(Image.open(io.BytesIO(base64.b64decode(bundle["image/png"]))))
+    assert_array_equal(still, np.asarray(ui.still()))
+    assert np.abs(still - decoded(ui)).mean() < 4  # the live picture is the same, as JPEG
+
+
+def test_images_are_shown_as_the_model_sees_them():
+    noise = np.random.default_rng(0).integers(0, 256, (48, 60, 3), dtype=np.uint8)
+    model = tiny(dtype=torch.float32)
+    shown = Views(model, [Image.fromarray(noise)]).picture(0)
+    pixels = interpret.trace(model, [Image.fromarray(noise)]).images
+    assert_array_equal(shown, Views(model, pixels).picture(0))
+    assert shown.shape == (32, 48, 3)
+
+
+def test_the_size_of_a_mosaic_does_not_depend_on_its_values():
+    picture = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
+    scale = plots.Scale(0.0, 1.0, "magma", 1.0)
+    sizes = set()
+    for values in (None, "all zero", np.full((4, 6), 0.5)):
+        panels = (Panel(picture, values, above=("a", "b" * 500)), Panel(picture, values, box=(1, 2, 4, 6)))
+        sizes.add(mosaic([Row(panels, scale, "raw"), Row(panels, replace(scale, peak=3.0), "raw")]).size)
+    assert sizes == {(2 * 308, 2 * (200 + 4 * 17 + 2 * 8))}
+
+
+def test_a_box_lies_around_its_patch():
+    picture = np.zeros((200, 300, 3), dtype=np.uint8)
+    scale = plots.Scale(0.0, 1.0, "magma", 1.0)
+    drawn = np.asarray(mosaic([Row((Panel(picture, box=(1, 2, 4, 6)),), scale, "")]))
+    rows, cols = np.nonzero((drawn == np.array([0x00, 0xE5, 0xFF])).all(axis=-1))
+    assert (rows.min(), rows.max(), cols.min(), cols.max()) == (50, 99, 100, 149)
+
+
+@pytest.mark.parametrize(("count", "images"), [(0, 1), (1, 0)])
+def test_nothing_to_explore_is_refused(models, count, images):
+    with pytest.raises(InterpretError, match=rf"got {count} models, {images} images"):
+        interpret.explore(models[:count], pictures(3)[:images])
