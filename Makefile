@@ -5,7 +5,6 @@ PYTHON := .venv/bin/python
 STAMP := .venv/.up-to-date
 BASE ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
-NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .PHONY: setup report test test-long notebooks check lock
 .DELETE_ON_ERROR:
@@ -32,7 +31,7 @@ test-long: setup
 	@$(PYTHON) -m pytest
 
 notebooks: setup
-	@$(if $(NOTEBOOKS),$(PYTHON) -m nbconvert --to notebook --execute --inplace $(NOTEBOOKS),echo "notebooks/ is empty" >&2)
+	@$(PYTHON) notebooks/build.py
 
 check: setup
 	@$(PYTHON) -m ruff check

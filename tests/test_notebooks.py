@@ -1,0 +1,80 @@
+"""The notebooks are thin, run as they are, and what is committed is what their code gave."""
+
+import re
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from notebooks import build
+
+CHECKOUT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((CHECKOUT / "notebooks").glob("*.ipynb"))
+SECONDS = 90
+MEGABYTE = 1_000_000
+
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def outputs(notebook):
+    return [output for cell in build.code_cells(notebook) for output in cell.outputs]
+
+
+@every_notebook
+def test_a_notebook_defines_nothing(path):
+    code = "\n".join(cell.source for cell in build.code_cells(read(path)))
+    assert re.findall(r"^\s*(?:async def|def|class|lambda)\b|= *lambda\b", code, flags=re.MULTILINE) == []
+
+
+@every_notebook
+def test_a_committed_notebook_is_clean_and_of_its_own_code(path):
+    notebook = read(path)
+    text = path.read_text()
+    assert notebook.metadata["sources"] == build.fingerprint(notebook), "stale: run `make notebooks`"
+    assert "widgets" not in notebook.metadata
+    assert build.WIDGET_VIEW not in text
+    assert not any("execution" in cell.metadata for cell in notebook.cells)
+    assert not any(output.output_type == "error" or output.get("name") == "stderr" for output in outputs(notebook))
+    assert str(CHECKOUT) not in text
+    assert len(text) < MEGABYTE
+    counts = [cell.execution_count for cell in build.code_cells(notebook)]
+    assert counts == list(range(1, len(counts) + 1))
+    assert outputs(notebook) != []
+
+
+@every_notebook
+def test_a_notebook_ends_with_what_to_try_next(path):
+    assert read(path).cells[-1].source.startswith("## What to try next")
+
+
+@pytest.mark.long
+@every_notebook
+def test_a_notebook_runs(path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))
+    start = time.perf_counter()
+    ran = build.execute(read(path))
+    assert time.perf_counter() - start < SECONDS
+    assert not any(output.output_type == "error" for output in outputs(ran))
+
+
+def test_cleaning_keeps_pictures_and_drops_what_changes_from_run_to_run():
+    data = {"text/plain": "x", "image/png": "abc", build.WIDGET_VIEW: {"model_id": "1"}}
+    shown = nbformat.v4.new_output("display_data", data)
+    told = nbformat.v4.new_output("stream", name="stderr", text="a warning")
+    cell = nbformat.v4.new_code_cell("ui", outputs=[shown, told], metadata={"execution": {"iopub.status.busy": "now"}})
+    notebook = build.clean(nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": {"state": {}}}))
+    assert [dict(output.data) for output in notebook.cells[0].outputs] == [{"text/plain": "x", "image/png": "abc"}]
+    assert (dict(notebook.cells[0].metadata), "widgets" in notebook.metadata) == ({}, False)
+    assert notebook.metadata["sources"] == build.fingerprint(notebook)
+
+
+def test_other_code_has_another_fingerprint():
+    first, second = (
+        build.fingerprint(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])) for code in ("a", "b")
+    )
+    assert first != second
