@@ -5,6 +5,7 @@ as long.
 """
 
 import io
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +19,7 @@ from interpret.style import STAMP
 
 GAP, LINE, BAR = 8, 17, 110
 """Between panels, from one line of text to the next, and the length of a colour bar; pixels."""
+ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 INK, BOX = "#222222", "#00e5ff"
 """Of the text, and of the box around a patch: no colour of a map or a grey picture is near it."""
 
@@ -127,14 +129,14 @@ def _write(pen: ImageDraw.ImageDraw, lines: Sequence[str], left: int, top: int, 
         pen.text((left, top + index * LINE), _fitted(text, width - GAP), fill=INK, font=_font())
 
 
+@lru_cache(maxsize=1024)
 def _fitted(text: str, width: int) -> str:
     """One line of the text, its end left out where it would be broader than `width` pixels."""
     line = " ".join(text.split())
     if _font().getlength(line) <= width:
         return line
-    while line and _font().getlength(f"{line}\N{HORIZONTAL ELLIPSIS}") > width:
-        line = line[:-1]
-    return f"{line}\N{HORIZONTAL ELLIPSIS}"
+    fits = bisect(range(len(line)), width, key=lambda end: _font().getlength(f"{line[:end]}{ELLIPSIS}"))
+    return f"{line[: fits - 1]}{ELLIPSIS}"
 
 
 @lru_cache(maxsize=1)
