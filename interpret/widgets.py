@@ -23,7 +23,8 @@ MULTIPLES = tuple(2 ** (step / 2) for step in range(-6, 9))
 RETENTIONS = (1.0, 0.99, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 FRAMES = 512
 """Pictures that are remembered, about 100 kB each."""
-WIDE, ROW = {"width": "430px"}, {"flex_flow": "row wrap"}
+NARROW = {"width": "180px"}
+WIDE, ROW = {"width": "430px", "margin": "2px 40px 2px 2px"}, {"flex_flow": "row wrap"}
 
 
 def explore(models: LoadedModel | Sequence[LoadedModel], images: Images | Sequence[Image]) -> "Explorer":
@@ -104,7 +105,9 @@ class Explorer(ipywidgets.VBox):
         thresholded = [model for model in models if own_taus([model])]
         self.tau = ipywidgets.SelectionSlider(description="tau", options=list(taus(models)), value=OWN, layout=WIDE)
         rule = rule_of((thresholded or models)[0])
-        self.rule = ipywidgets.ToggleButtons(description="rule", options=["hard", "soft"], value=rule)
+        self.rule = ipywidgets.Dropdown(
+            description="rule", options=["hard", "soft"], value=rule, layout={"width": "180px"}
+        )
         self.rho = slider("rho (svda)", RETENTIONS, 1.0)
         self.display_only = ipywidgets.Checkbox(description="display only", indent=False)
 
