@@ -23,7 +23,8 @@ CONDA = yaml.safe_load((CHECKOUT / "environment.yml").read_text())
 RUN_TIME = [Requirement(line) for line in PYPROJECT["project"]["dependencies"]]
 TESTS = [Requirement(line) for line in PYPROJECT["dependency-groups"]["test"]]
 DECLARED = {canonicalize_name(requirement.name): requirement.specifier for requirement in RUN_TIME + TESTS}
-CONDA_SPECS = [Requirement(line) for line in CONDA["dependencies"]]
+*CONDA_LINES, FROM_PIP = CONDA["dependencies"]
+CONDA_SPECS = [Requirement(line) for line in [*CONDA_LINES, *FROM_PIP["pip"]]]
 LOCKED = [
     Requirement(line)
     for line in (CHECKOUT / "requirements.lock").read_text().splitlines()

@@ -42,7 +42,7 @@ PIXELS = """async image => {
   return btoa(Array.from(bytes, byte => String.fromCharCode(byte)).join(''))
 }"""
 
-pytestmark = [pytest.mark.browser, pytest.mark.long]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")

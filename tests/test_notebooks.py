@@ -52,7 +52,6 @@ def test_a_notebook_ends_with_what_to_try_next(path):
     assert read(path).cells[-1].source.startswith("## What to try next")
 
 
-@pytest.mark.long
 @every_notebook
 def test_a_notebook_runs(path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))

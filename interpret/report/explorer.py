@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from interpret import plots
@@ -117,7 +118,9 @@ def notes(study: Study, model: dict[str, Any]) -> list[str]:
 
 
 def _note(row: dict[Any, Any]) -> str:
-    quality = f"confidence {row['confidence']:.2f}" if pd.isna(row.get("accuracy")) else f"accuracy {row['accuracy']:.2f}"
+    quality = (
+        f"confidence {row['confidence']:.2f}" if pd.isna(row.get("accuracy")) else f"accuracy {row['accuracy']:.2f}"
+    )
     trained = ", as trained" if row["trained"] else ""
     return (
         f"{row['rule']} rule{trained}, tau N = {row['tau_n']:.3g}: {row['active_tokens']:.1f} active tokens, {quality}"

@@ -1,16 +1,14 @@
 """What was found, in one sentence a finding: numbers of the study's tables, said in words."""
 
 from collections.abc import Iterator
-from itertools import takewhile
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from interpret.report.summary import groups
+from interpret.curves import whole_model
+from interpret.report.table import groups
 from interpret.study import Study
-
-MARGIN = 0.01
-"""A cut that costs less accuracy than this is said to keep it."""
 
 
 def findings(study: Study) -> list[str]:
@@ -26,11 +24,16 @@ def _agreement(study: Study) -> Iterator[str]:
 
 
 def _kept(study: Study) -> Iterator[str]:
+    if not len(study.tables["tau_sweep"]):
+        return
     tokens = {model["name"]: model["tokens"] for model in study.models}
-    for (name,), swept in groups(study.tables["tau_sweep"], "model"):
+    table = study.tables["landmarks"]
+    whole = table.loc[(table["layer"] == "all") & (table["strength"] == "tau")].set_index("model").to_dict("index")
+    for (name,), swept in groups(whole_model(study.tables["tau_sweep"]), "model"):
         rows = swept.sort_values("tau").to_dict("records")
-        own = next((index for index, row in enumerate(rows) if row["trained"]), 0)
-        yield f"{name}: {_operating(rows[own], tokens[name])}{_bearable(rows[own:])}."
+        own = next((row for row in rows if row["trained"]), rows[0])
+        told = "" if np.isnan(own.get("accuracy", np.nan)) else _free(whole[name])
+        yield f"{name}: {_operating(own, tokens[name])}{told}."
 
 
 def _operating(row: dict[Any, Any], tokens: int) -> str:
@@ -39,15 +42,9 @@ def _operating(row: dict[Any, Any], tokens: int) -> str:
     return f"{where} ({row['rule']} rule) a query keeps {row['active_tokens']:.1f} of {tokens} tokens on average"
 
 
-def _bearable(rows: list[dict[Any, Any]]) -> str:
-    """The largest tau up to which accuracy stays within `MARGIN` of that at the first."""
-    first = rows[0]
-    if pd.isna(first["accuracy"]):
-        return ""
-    kept = list(takewhile(lambda row: row["accuracy"] >= first["accuracy"] - MARGIN, rows))[-1]
-    reach = (
-        f"falls by more than {MARGIN:g} at the next tau tried"
-        if kept is first
-        else f"stays within {MARGIN:g} of that up to tau = {kept['tau']:g}, where {kept['active_tokens']:.1f} are kept"
-    )
-    return f"; accuracy on {first['n']} images is {first['accuracy']:.3f} and {reach}" if len(rows) > 1 else ""
+def _free(turns: dict[Any, Any]) -> str:
+    """How far it can be cut, as far as the images can tell."""
+    said = f"a loss of more than {turns['points']:g} points of accuracy against the model as it was loaded"
+    if pd.isna(turns["free"]):
+        return f"; no tau tried excludes {said} on {turns['n']} images"
+    return f"; the largest tau tried that excludes {said} is {turns['free']:g} (95 %, {turns['n']} images)"
