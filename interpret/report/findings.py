@@ -1,9 +1,9 @@
 """What was found, in one sentence a finding: numbers of the study's tables, said in words."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from interpret.curves import whole_model
@@ -32,7 +32,7 @@ def _kept(study: Study) -> Iterator[str]:
     for (name,), swept in groups(whole_model(study.tables["tau_sweep"]), "model"):
         rows = swept.sort_values("tau").to_dict("records")
         own = next((row for row in rows if row["trained"]), rows[0])
-        told = "" if np.isnan(own.get("accuracy", np.nan)) else _free(whole[name])
+        told = "" if math.isnan(own.get("accuracy", math.nan)) else _free(whole[name])
         yield f"{name}: {_operating(own, tokens[name])}{told}."
 
 

@@ -129,6 +129,6 @@ PRESETS = {
     ),
     "cifar10-tiny": _tiny(
         "cifar10", 0.01, architecture={"img_size": 32, "patch_size": 4, "embed_dim": 128, "depth": 6, "num_heads": 4},
-        shift=3, epochs=20, batch_size=64,
+        shift=3, epochs=30, batch_size=64,
     ),
 }  # fmt: skip
