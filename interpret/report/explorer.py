@@ -118,13 +118,9 @@ def notes(study: Study, model: dict[str, Any]) -> list[str]:
 
 
 def _note(row: dict[Any, Any]) -> str:
-    quality = (
-        f"confidence {row['confidence']:.2f}" if pd.isna(row.get("accuracy")) else f"accuracy {row['accuracy']:.2f}"
-    )
+    name = "confidence" if math.isnan(row.get("accuracy", math.nan)) else "accuracy"
     trained = ", as trained" if row["trained"] else ""
-    return (
-        f"{row['rule']} rule{trained}, tau N = {row['tau_n']:.3g}: {row['active_tokens']:.1f} active tokens, {quality}"
-    )
+    return f"{row['rule']} rule{trained}, tau N = {row['tau_n']:.3g}: {row['active_tokens']:.1f} active tokens, {name} {row[name]:.2f}"
 
 
 def _row(study: Study, view: View, step: int, image: int) -> dict[str, Any]:
