@@ -67,7 +67,7 @@ def large_study(count=8, side=224, taus=20, layers=12, heads=3, grid=14):
         for name in ("predictions", "indicators")
     }
     tables["maps"] = pd.concat([copy["maps"].drop_duplicates(["model", "image", "attribution"]) for copy in copies])
-    sweep = study.tables["tau_sweep"].drop_duplicates("model")
+    sweep = study.tables["tau_sweep"].drop_duplicates(["model", "layer", "quantity"])
     tables["tau_sweep"] = pd.concat([sweep.assign(tau=tau) for tau in chosen], ignore_index=True)
     return replace(
         study,
