@@ -28,7 +28,7 @@ def _measured(study: Study) -> bool:
 )
 def head_atlas(study: Study) -> Pages:
     """Effective rank against attention entropy, all heads of all models; deeper layers are darker."""
-    figure, axes = _layout.panels(1, 1, 4.6, 4.2)
+    figure, axes = _layout.panels(1, 1, _layout.WIDTH, 4.4)
     ax = axes[0][0]
     table = study.tables["survey"]
     for index, (model, color) in enumerate(zip(study.models, plots.colors(len(study.models)), strict=True)):

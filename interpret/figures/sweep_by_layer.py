@@ -11,6 +11,8 @@ SHOWN = {
     "accuracy_change": "accuracy change (points)",
     "agreement": "same prediction (%)",
 }
+COLUMNS = 2
+"""Panels beside each other: a number needs room in its cell."""
 STRENGTHS = {"tau": "threshold tau", "rho": "rho, share of energy kept"}
 
 
@@ -36,11 +38,15 @@ def _page(study: Study, strength: str) -> plots.Figure:
     models = [model for model in study.models if model["name"] in set(table["model"])]
     grids = [_grid(_layout.of_model(table, model), quantity, strength) for model in models]
     scale = plots.shared_scale([grid.to_numpy() for grid in grids])
-    figure, axes = _layout.panels(1, len(models), _layout.WIDTH, 0.8 + 0.24 * max(map(len, grids)) + 0.8)
-    for ax, model, grid in zip(axes[0], models, grids, strict=True):
+    rows, columns = -(-len(models) // COLUMNS), min(len(models), COLUMNS)
+    height = 1.3 + 0.24 * max(map(len, grids))
+    figure, axes = _layout.panels(rows, columns, _layout.WIDTH, rows * height + 0.3)
+    for ax in axes.flat[len(models) :]:
+        ax.set_axis_off()
+    for ax, model, grid in zip(axes.flat, models, grids, strict=False):
         _panel(grid, ax, scale)
-        ax.set(title=_layout.title(model, len(models)), xlabel=STRENGTHS[strength])
-    plots.color_bar(list(axes[0]), scale, SHOWN[quantity])
+        ax.set(title=_layout.title(model, columns), xlabel=STRENGTHS[strength])
+    plots.color_bar(list(axes.flat), scale, SHOWN[quantity])
     figure.suptitle(f"One layer at a time, {int(table['n'].max())} images")
     return figure
 
