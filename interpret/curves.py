@@ -10,6 +10,8 @@ from interpret.outcomes import Key, Outcomes, Setting
 from interpret.statistics import bootstrap_bands, paired_interval, wilson_interval
 
 OF_QUANTITY = ("quantity", "kind", "variant", "mean", "low", "high", "n_valid")
+ABOVE = 1e-9
+"""Less than this above the chord is rounding."""
 STRENGTHS = {"tau": 1.0, "rho": -1.0}
 """The column of a sweep's strength, and whether the intervention grows with it."""
 Values = Float[np.ndarray, "setting image"]
@@ -67,12 +69,13 @@ def _bounds(pairs: Iterable[tuple[float, float]]) -> Bounds:
 def landmarks(table: pd.DataFrame, points: float = 1.0) -> pd.DataFrame:
     """Where the curves of one sweep turn, a row for each model and layer ("all" is the whole model).
 
-    Columns: strength ("tau" or "rho"), trained (the tau of the training); knee, the strength where accuracy
-    bends most, after Kneedle (Satopaa et al. 2011), the farthest of the curve above the straight line between its ends,
-    NaN where no setting loses accuracy beyond its interval; free, the strongest setting whose interval of
-    accuracy_change excludes a loss of more than `points` percentage points ("free tau"), NaN where there is none;
-    change_low, the lower end of that interval; strongest, the strongest setting that was tried; n images. Both knee and
-    free are among the settings that were tried, and NaN where labels are unknown.
+    Columns: strength ("tau" or "rho"); labelled, whether labels are known; trained, the tau of the training; knee, the
+    strength where accuracy bends most, after Kneedle (Satopaa et al. 2011): the farthest above the straight line
+    between the curve's ends, NaN where no setting loses accuracy beyond its interval or the curve has no such bend;
+    free, the strongest setting whose interval of accuracy_change excludes a loss of more than `points` points
+    ("free tau"), NaN where there is none; change_low, the lower end of that interval; strongest, the strongest setting
+    that was tried; n images. Both knee and free are among the settings that were tried, and NaN where labels are
+    unknown. Few images exclude little: of 128 without a change, no loss below 2.1 points.
     """
     strength = next(name for name in STRENGTHS if name in table)
     return pd.DataFrame(
@@ -86,22 +89,27 @@ def landmarks(table: pd.DataFrame, points: float = 1.0) -> pd.DataFrame:
 
 
 def whole_model(table: pd.DataFrame) -> pd.DataFrame:
-    """A sweep with one row a setting of all layers at once, and the mean of each quantity in a column of its name."""
+    """A sweep with one row a setting of all layers at once, and the mean of each quantity in a column of its name and
+    variant.
+    """
     found = table.loc[(table["layer"] == "all") & (table["kind"] == "")]
     told = [column for column in found if column not in OF_QUANTITY]
     rows = found.drop_duplicates(told)[told]
-    for quantity, values in found.groupby("quantity", sort=False):
-        rows[quantity] = rows.merge(values.drop_duplicates(told), "left", told)["mean"].to_numpy()
+    for (quantity, variant), values in found.groupby(["quantity", "variant"], sort=False):
+        rows[f"{quantity} {variant}".strip()] = rows.merge(values.drop_duplicates(told), "left", told)[
+            "mean"
+        ].to_numpy()
     return rows.reset_index(drop=True)
 
 
-def _turns(curve: pd.DataFrame, strength: str, points: float) -> dict[str, float]:
+def _turns(curve: pd.DataFrame, strength: str, points: float) -> dict[str, float | bool]:
     by_strength = curve.assign(order=STRENGTHS[strength] * curve[strength]).sort_values("order")
     change = by_strength.loc[by_strength["quantity"] == "accuracy_change"]
     accuracy = by_strength.loc[by_strength["quantity"] == "accuracy"]
     free = change.loc[change["low"] >= -points / 100].tail(1)
     lost = bool((change["high"] < 0).any())
     return {
+        "labelled": len(change) > 0,
         "trained": _one(curve.loc[curve["trained"], "tau"]) if "trained" in curve else np.nan,
         "knee": _knee(accuracy[strength].to_numpy(), accuracy["mean"].to_numpy()) if lost else np.nan,
         "free": _one(free[strength]),
@@ -115,8 +123,14 @@ def _one(values: pd.Series) -> float:
 
 
 def _knee(strength: Float[np.ndarray, "setting"], accuracy: Float[np.ndarray, "setting"]) -> float:
-    """Both axes scaled to [0, 1] from the weakest to the strongest setting, and from the lowest to the highest."""
+    """Both axes scaled to [0, 1], settings from the weakest to the strongest, accuracy from the lowest to the highest.
+
+    NaN for a curve that is flat, or nowhere above the line between its ends.
+    """
+    if np.ptp(strength) == 0 or np.ptp(accuracy) == 0:
+        return np.nan
     along = (strength - strength[0]) / (strength[-1] - strength[0])
     height = (accuracy - accuracy.min()) / np.ptp(accuracy)
     chord = height[0] + (height[-1] - height[0]) * along
-    return float(strength[np.argmax(height - chord)])
+    above = height - chord
+    return float(strength[np.argmax(above)]) if above.max() > ABOVE else np.nan

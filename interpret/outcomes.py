@@ -9,10 +9,12 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float, Int
 from tqdm import tqdm
 
 from interpret.data import Dataset
+from interpret.errors import InterpretError
 from interpret.indicators import INDICATORS, Options, evaluate
 from interpret.loaded_model import LoadedModel
 from interpret.observation import labels_of, pixels_of
@@ -85,17 +87,21 @@ def outcomes_of(
     Where several processes run, each looks at its share and all get the whole.
 
     Args:
-        store: finds again what was seen before of the same file, images and settings; a model that came from memory has
-            no file and is always run.
+        store: finds again what was seen before of the same weights, images and settings; a model that came from memory
+            or is under another intervention is always run.
 
     Raises:
-        InterpretError: no image, or fewer than processes.
+        InterpretError: no setting, no image, or fewer images than processes.
     """
+    if not settings:
+        raise InterpretError("a sweep needs a setting; got none")
     mine = my_share(len(data))
+    identity = _identity(model) if store else ""
+    used = store if identity else None
     seen, labels = [], []
     for first in tqdm(range(0, len(mine), batch_size), model.name, disable=None, leave=False):
         examples = list(data.subset(mine[first : first + batch_size]))
-        look = _Look(model, pixels_of(model, examples), tuple(indicators), options, store)
+        look = _Look(model, pixels_of(model, examples), tuple(indicators), options, used, identity)
         seen.extend(_by_image([look.at(setting) for setting in (AS_LOADED, *settings)]))
         labels.extend(labels_of(model, examples, data.classes) or [None] * len(examples))
     whole, known = put_together(seen), put_together(labels)
@@ -116,6 +122,17 @@ def _by_image(found: Sequence[dict[Any, list]]) -> list[dict[Any, list]]:
     ]
 
 
+def _identity(model: LoadedModel) -> str:
+    """SHA-256 of the weights as they are now; "" where a file and a specification do not say all of the model."""
+    mechanisms = [block.attn.mechanism for block in model.model.blocks]
+    if not model.sha256 or any(hasattr(mechanism, "inner") for mechanism in mechanisms):
+        return ""
+    found = hashlib.sha256()
+    for name, tensor in model.model.state_dict().items():
+        found.update(name.encode() + tensor.detach().reshape(-1).view(torch.uint8).numpy(force=True).tobytes())
+    return found.hexdigest()
+
+
 @dataclass(frozen=True)
 class _Look:
     """A model and a batch, to be seen at one setting after the other."""
@@ -125,9 +142,10 @@ class _Look:
     indicators: tuple[str, ...]
     options: Options
     store: Store | None
+    identity: str
 
     def at(self, setting: Setting) -> dict[Any, list]:
-        if self.store is None or not self.model.sha256:
+        if self.store is None:
             found = self._run(setting)
         else:
             found = self.store.remember(self._about(setting), lambda: self._run(setting))
@@ -152,7 +170,7 @@ class _Look:
         """Everything that the outcome depends on."""
         pixels = hashlib.sha256(self.images.numpy(force=True).tobytes()).hexdigest()
         return {
-            "file": self.model.sha256,
+            "weights": self.identity,
             "spec": asdict(self.model.spec),
             "images": [list(self.images.shape), pixels],
             "setting": [dict(setting.said), setting.layer],

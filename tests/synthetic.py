@@ -167,7 +167,7 @@ def _with_intervals(said: dict, means: dict[str, float]) -> pd.DataFrame:
 def _landmarks(labelled: bool) -> pd.DataFrame:
     rows = [
         {
-            "model": name, "layer": "all", "n": 64, "strength": strength, "points": 1.0,
+            "model": name, "layer": "all", "n": 64, "strength": strength, "points": 1.0, "labelled": labelled,
             "trained": 0.05 if (name, strength) == ("selective", "tau") else np.nan, "knee": np.nan,
             "free": free if labelled else np.nan, "change_low": -0.005 if labelled else np.nan, "strongest": strongest,
         }

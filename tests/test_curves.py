@@ -68,6 +68,19 @@ def test_a_curve_that_loses_nothing_beyond_its_interval_has_no_knee():
     assert row["free"] == 0.4
 
 
+def test_a_curve_that_falls_at_once_or_has_one_setting_has_no_knee():
+    for right, taus in (([900, 500, 300, 150, 100], TAUS), ([100], (0.4,)), ([100, 100], (0.3, 0.4))):
+        assert np.isnan(landmarks(sweep(right, taus)).iloc[0]["knee"])
+
+
+def test_two_variants_of_a_quantity_have_a_column_each():
+    table = sweep([900, 890, 600, 300, 0])
+    other = table[table["quantity"] == "sparsity"].assign(variant="rows=cls", mean=0.25)
+    wide = whole_model(pd.concat([table, other]))
+    assert_allclose(wide["sparsity"], 0.5)
+    assert_allclose(wide["sparsity rows=cls"], 0.25)
+
+
 def test_rho_counts_from_one_downwards():
     row = landmarks(sweep([0, 500, 899, 900], (0.25, 0.5, 0.75, 1.0), "rho")).iloc[0]
     assert (row["strength"], row["free"], row["knee"], row["strongest"]) == ("rho", 0.75, 0.75, 0.25)

@@ -268,6 +268,15 @@ def test_layers_swept_alone_are_rows_of_one_scale(drawn):
     assert len({ax.collections[0].get_clim() for ax in figure.axes[:3]}) == 1
 
 
+def test_many_taus_of_many_models_keep_their_ticks(study):
+    sweep = study.tables["tau_sweep"].query("tau == 0")
+    taus = [0.001 * index for index in range(20)]
+    many = pd.concat([sweep.assign(tau=tau) for tau in taus], ignore_index=True)
+    figure = FIGURES["sweep_by_layer"].draw(replace(study, tables=study.tables | {"tau_sweep": many}))
+    ax = figure["sweep_by_layer_tau"].axes[0]
+    assert [label.get_text() for label in ax.get_xticklabels()] == [f"{tau:g}" for tau in taus]
+
+
 def test_the_atlas_places_each_head_by_its_entropy_and_rank(drawn, study):
     ax = drawn["head_atlas"]["head_atlas"].axes[0]
     survey = study.tables["survey"].query("model == 'svda'").set_index(["layer", "head"])

@@ -31,7 +31,7 @@ COLUMNS = {
     "tau_sweep": ["model", "rule", "tau", "tau_n", "layer", "trained", *SWEPT],
     "rho_sweep": ["model", "rho", "removed", "layer", *SWEPT],
     "landmarks": [
-        "model", "layer", "n", "strength", "points", "trained", "knee", "free", "change_low", "strongest",
+        "model", "layer", "n", "strength", "points", "labelled", "trained", "knee", "free", "change_low", "strongest",
     ],
     "retention": [
         "model", "form", "rho", "removed", "parameters_saved", "parameters_saved_padded", "macs_saved",

@@ -13,6 +13,7 @@ from interpret import outcomes
 from interpret.curves import whole_model
 from interpret.errors import InterpretError
 from interpret.indicators import measure
+from interpret.interventions.head_pruning import head_pruning
 from interpret.interventions.sigma_retention import accounting, sigma_retention
 from interpret.interventions.threshold import threshold
 from interpret.observation import pixels_of
@@ -143,7 +144,7 @@ def passes(monkeypatch) -> list[int]:
 
 
 def filed(mechanism: str = "softmax", **options) -> object:
-    return dataclasses.replace(tiny(mechanism, **options), sha256=f"of a file {mechanism} {options}")
+    return dataclasses.replace(tiny(mechanism, **options), sha256="of a file")
 
 
 def test_what_was_seen_is_not_seen_again(tmp_path, passes):
@@ -196,6 +197,21 @@ def test_a_model_from_memory_is_never_taken_from_the_store(tmp_path, passes):
     for seed in (0, 1):
         tau_sweep(tiny(seed=seed), gallery(2), (0.1,), store=store)
     assert passes == [2, 2, 2, 2]
+
+
+def test_a_model_under_an_intervention_is_never_taken_from_the_store(tmp_path, passes):
+    store, loaded, data = Store(tmp_path / "store.sqlite"), filed(), gallery(2)
+    plain = tau_sweep(loaded, data, (0.0,), store=store)
+    with head_pruning(loaded, [(0, 0), (1, 1)]):
+        pruned = tau_sweep(loaded, data, (0.0,), store=store)
+    assert passes == [2, 2, 2, 2]
+    confidence = [quantity(table, "confidence")["mean"].item() for table in (plain, pruned)]
+    assert confidence[0] != confidence[1]
+
+
+def test_a_sweep_of_nothing_is_refused():
+    with pytest.raises(InterpretError, match="a sweep needs a setting; got none"):
+        tau_sweep(tiny(), gallery(2), ())
 
 
 def test_a_file_that_is_no_store_is_refused(tmp_path):

@@ -1,5 +1,6 @@
 """Which layers bear an intervention: each layer changed alone."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -34,8 +35,9 @@ def sweep_by_layer(study: Study) -> Pages:
 
 def _page(study: Study, strength: str) -> plots.Figure:
     table = study.tables[f"{strength}_sweep"]
-    quantity = next(name for name in SHOWN if name in set(table["quantity"]))
     models = [model for model in study.models if model["name"] in set(table["model"])]
+    told = set.intersection(*(set(_layout.of_model(table, model)["quantity"]) for model in models))
+    quantity = next(name for name in SHOWN if name in told)
     grids = [_grid(_layout.of_model(table, model), quantity, strength) for model in models]
     scale = plots.shared_scale([grid.to_numpy() for grid in grids])
     rows, columns = -(-len(models) // COLUMNS), min(len(models), COLUMNS)
@@ -59,4 +61,4 @@ def _grid(table: pd.DataFrame, quantity: str, strength: str) -> pd.DataFrame:
 
 def _panel(grid: pd.DataFrame, ax: Axes, scale: plots.Scale) -> None:
     plots.head_grid(grid.to_numpy(), ax, scale, ".1f")
-    ax.set_xticks(ax.get_xticks(), labels=[f"{value:g}" for value in grid.columns], rotation=60)
+    ax.set_xticks(np.arange(len(grid.columns)) + 0.5, labels=[f"{value:g}" for value in grid.columns], rotation=60)

@@ -28,7 +28,7 @@ def tau_sweep(study: Study) -> Pages:
     figure, axes = _layout.panels(1, len(shown), _layout.WIDTH, 3.4)
     for ax, (quantity, label) in zip(axes[0], shown.items(), strict=True):
         _sweep(study, table, quantity, ax)
-        ax.set(ylabel=label, ylim=(0, 1.08 * _layout.curve(table, quantity)["mean"].max()))
+        ax.set(ylabel=label, ylim=(0, 1.08 * (_layout.curve(table, quantity)["high"].max() or 1.0)))
         _tau_axis(study, table, ax)
     starred = _layout.draw_free(study, "tau", axes[0][0])
     _layout.model_legend(study, figure, [*_extra(table), *starred])

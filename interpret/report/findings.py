@@ -18,7 +18,7 @@ def findings(study: Study) -> list[str]:
 
 def _agreement(study: Study) -> Iterator[str]:
     said = study.tables["predictions"].pivot_table(index="image", columns="model", values="predicted", aggfunc="first")
-    if said.shape[1] > 1:
+    if said.shape[1] > 1 and len({tuple(model["classes"]) for model in study.models}) == 1:
         same = int(said.eq(said.iloc[:, 0], axis=0).all(axis=1).sum())
         yield f"The {said.shape[1]} models predict the same class on {same} of the {len(said)} images shown."
 
@@ -27,19 +27,23 @@ def _kept(study: Study) -> Iterator[str]:
     if not len(study.tables["tau_sweep"]):
         return
     tokens = {model["name"]: model["tokens"] for model in study.models}
+    learned = {model["name"] for model in study.models if model["rule"].startswith("learned_threshold")}
     table = study.tables["landmarks"]
     whole = table.loc[(table["layer"] == "all") & (table["strength"] == "tau")].set_index("model").to_dict("index")
     for (name,), swept in groups(whole_model(study.tables["tau_sweep"]), "model"):
         rows = swept.sort_values("tau").to_dict("records")
         own = next((row for row in rows if row["trained"]), rows[0])
         told = "" if math.isnan(own.get("accuracy", math.nan)) else _free(whole[name])
-        yield f"{name}: {_operating(own, tokens[name])}{told}."
+        instead = ", in place of the learned thresholds," if name in learned else ""
+        yield f"{name}: {_operating(own, tokens[name], instead)}{told}."
 
 
-def _operating(row: dict[Any, Any], tokens: int) -> str:
+def _operating(row: dict[Any, Any], tokens: int, instead: str) -> str:
     """What a query keeps at the tau the model was trained with; a model trained without one starts at tau = 0."""
     where = f"at its trained tau = {row['tau']:g}" if row["trained"] else f"at tau = {row['tau']:g}"
-    return f"{where} ({row['rule']} rule) a query keeps {row['active_tokens']:.1f} of {tokens} tokens on average"
+    return (
+        f"{where} ({row['rule']} rule){instead} a query keeps {row['active_tokens']:.1f} of {tokens} tokens on average"
+    )
 
 
 def _free(turns: dict[Any, Any]) -> str:

@@ -66,18 +66,24 @@ def turning(study: Study) -> Table:
     rows = [
         [
             *(str(row[column]) for column in ("model", "strength", "layer")),
-            *(_place(row[column]) for column in ("trained", "knee", "free")),
-            *(_place(100 * row["change_low"]), number(row["strongest"]), str(row["n"])),
+            _place(row["trained"]),
+            *(_place(value) if row["labelled"] else "unknown" for value in _found(row)),
+            *(number(row["strongest"]), str(row["n"])),
         ]
         for row in table.to_dict("records")
     ]
     note = (
-        "Knee: where accuracy bends most; none where no setting loses accuracy beyond its interval. Free: the "
+        "Knee: where accuracy bends most; none where no setting loses accuracy beyond its interval, or where it "
+        "falls at once. Free: the "
         f"strongest setting tried whose 95 % interval excludes a loss of more than {points} percentage points against "
         "the model as it was loaded; few images exclude little."
     )
     columns = ["model", "setting", "layer", "trained", "knee", "free", "lowest change at free (points)", "strongest"]
     return Table("Where the sweeps turn", note, [*columns, "images"], rows, "landmarks.csv")
+
+
+def _found(row: dict[Any, Any]) -> list[float]:
+    return [row["knee"], row["free"], 100 * row["change_low"]]
 
 
 def _place(value: float) -> str:
