@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from interpret.outcomes import Key, Outcomes, Setting
+from interpret.indicators import Key
+from interpret.outcomes import Outcomes, Setting
 from interpret.statistics import bootstrap_bands, paired_interval, wilson_interval
 
 OF_QUANTITY = ("quantity", "kind", "variant", "mean", "low", "high", "n_valid")
@@ -96,9 +97,8 @@ def whole_model(table: pd.DataFrame) -> pd.DataFrame:
     told = [column for column in found if column not in OF_QUANTITY]
     rows = found.drop_duplicates(told)[told]
     for (quantity, variant), values in found.groupby(["quantity", "variant"], sort=False):
-        rows[f"{quantity} {variant}".strip()] = rows.merge(values.drop_duplicates(told), "left", told)[
-            "mean"
-        ].to_numpy()
+        column = rows.merge(values.drop_duplicates(told), "left", told)["mean"]
+        rows[f"{quantity} {variant}".strip()] = column.to_numpy()
     return rows.reset_index(drop=True)
 
 

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +16,7 @@ from tqdm import tqdm
 
 from interpret.data import Dataset
 from interpret.errors import InterpretError
-from interpret.indicators import INDICATORS, Options, evaluate
+from interpret.indicators import INDICATORS, Key, Options, evaluate
 from interpret.loaded_model import LoadedModel
 from interpret.observation import labels_of, pixels_of
 from interpret.processes import my_share, put_together
@@ -23,8 +24,6 @@ from interpret.store import Store
 from interpret.tensors import Images
 from interpret.tracing import trace
 
-Key = tuple[str, str, str]
-"""Indicator, kind of spectrum, variant."""
 VERSIONED = ("interpret-vit", "torch", "timm")
 
 
@@ -148,7 +147,8 @@ class _Look:
         if self.store is None:
             found = self._run(setting)
         else:
-            found = self.store.remember(self._about(setting), lambda: self._run(setting))
+            about = self._about | {"setting": [dict(setting.said), setting.layer]}
+            found = self.store.remember(about, lambda: self._run(setting))
         named = {tuple(key): values for key, values in zip(found.pop("keys"), found.pop("measured"), strict=True)}
         return found | named
 
@@ -166,14 +166,14 @@ class _Look:
             "measured": [values[layers].double().nanmean(dim=(0, 2)).tolist() for *_, values in found],
         }
 
-    def _about(self, setting: Setting) -> dict[str, Any]:
-        """Everything that the outcome depends on."""
+    @cached_property
+    def _about(self) -> dict[str, Any]:
+        """Everything that the outcome depends on, but the setting."""
         pixels = hashlib.sha256(self.images.numpy(force=True).tobytes()).hexdigest()
         return {
             "weights": self.identity,
             "spec": asdict(self.model.spec),
             "images": [list(self.images.shape), pixels],
-            "setting": [dict(setting.said), setting.layer],
             "indicators": self.indicators,
             "options": {name: [dict(each) for each in sets] for name, sets in self.options.items()},
             "machine": [self.model.device.type, str(next(self.model.model.parameters()).dtype)],

@@ -8,15 +8,12 @@ import pandas as pd
 from tqdm import tqdm
 
 from interpret.data import Dataset
-from interpret.indicators import INDICATORS, Options, evaluate
+from interpret.indicators import INDICATORS, Key, Options, evaluate
 from interpret.loaded_model import LoadedModel
 from interpret.observation import pixels_of
 from interpret.processes import my_share
 from interpret.statistics import HeadMoments
 from interpret.tracing import trace
-
-Key = tuple[str, str, str]
-"""Indicator, kind of spectrum, variant."""
 
 
 def run_survey(

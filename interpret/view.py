@@ -20,10 +20,10 @@ from interpret.interventions.sigma_retention import sigma_retention
 from interpret.interventions.threshold import threshold
 from interpret.loaded_model import LoadedModel
 from interpret.mechanisms import MECHANISMS
+from interpret.sweep import MEASURED
 from interpret.tensors import Images
 from interpret.tracing import STAGES, Trace, trace
 
-MEASURED = ("active_tokens", "dead_rows", "retained_mass")
 STAGES_MEASURED = {"probs", "weights"}
 
 

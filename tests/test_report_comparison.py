@@ -85,6 +85,23 @@ def test_rows_are_matched_by_what_they_are_not_by_their_place(folders):
     assert found["Tables"] == ["No change."]
 
 
+SWEEP = "model,rho,layer,quantity,kind,variant,mean\n"
+
+
+def test_rows_of_a_sweep_are_matched_by_quantity_and_strength(folders):
+    old = SWEEP + "a,0.5,all,accuracy,,,0.75\na,0.5,all,confidence,,,0.5\na,1.0,all,confidence,,,0.625\n"
+    new = SWEEP + "a,1.0,all,confidence,,,0.625\na,0.9,all,confidence,,,0.25\na,0.5,all,confidence,,,0.375\n"
+    packs = [
+        pack(each, more={"tables/rho_sweep.csv": text.encode()}) for each, text in zip(folders, (old, new), strict=True)
+    ]
+    assert sections(compare(*packs))["Tables"] == [
+        "- rho_sweep: rows gone: 1",
+        "- rho_sweep: rows new: 1",
+        '- rho_sweep: confidence mean: 1 of 2 values differ; largest change -0.125, from `"0.5"` to `"0.375"` '
+        "(model a, quantity confidence, layer all, rho 0.5)",
+    ]
+
+
 def test_words_columns_tables_and_figures_that_differ_are_named(folders):
     table = OLD.replace("share", "percent").replace(",value,", ",amount,")
     more = {"figures/new.png": b"new", "tables/maps.csv": b"model\na\n"}

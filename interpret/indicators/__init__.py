@@ -39,6 +39,8 @@ class Indicator:
     spectral: bool = False
 
 
+Key = tuple[str, str, str]
+"""Indicator, kind of spectrum, variant."""
 Options = Mapping[str, Sequence[Mapping[str, Any]]]
 """Indicator -> the sets of constants to take its definition with."""
 

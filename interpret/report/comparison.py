@@ -9,7 +9,8 @@ import pandas as pd
 
 from interpret.report.manifest import Manifest
 
-IDENTITY = ("model", "image", "attribution", "indicator", "kind", "variant", "layer", "head", "epoch", "rule", "tau")
+IDENTITY = ("model", "image", "attribution", "indicator", "quantity", "kind", "variant", "layer", "head", "epoch")
+IDENTITY += ("strength", "form", "rule", "tau", "rho")
 """Columns that say which row it is; every other column is a value."""
 
 
@@ -106,7 +107,8 @@ def _table(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[str]:
         if count := int((both["side"] == side).sum()):
             yield f"rows {said}: {count}"
     both = both[both["side"] == "both"]
-    for name, rows in both.groupby("indicator", sort=False) if "indicator" in keys else [("", both)]:
+    named = next((key for key in ("indicator", "quantity") if key in keys), None)
+    for name, rows in both.groupby(named, sort=False) if named else [("", both)]:
         for column in (column for column in shared if column not in keys):
             title = " ".join(filter(None, [str(name), column]))
             yield from _column(title, rows[f"{column} old"], rows[f"{column} new"], rows[keys])

@@ -1,6 +1,5 @@
 """A figure pack on disk: written whole or not at all, with a manifest that lets someone else check every file."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ from tqdm import tqdm
 from interpret import plots, tables
 from interpret.errors import InterpretError
 from interpret.figures import FIGURES
+from interpret.files import sha256
 from interpret.report import page, summary
 from interpret.report.manifest import FORMAT
 from interpret.study import Study
@@ -69,7 +69,7 @@ def manifest(study: Study, folder: Path) -> dict[str, Any]:
         "settings": study.settings,
         "models": list(study.models),
         "images": list(study.image_ids),
-        "files": {path.relative_to(folder).as_posix(): _sha256(path) for path in files},
+        "files": {path.relative_to(folder).as_posix(): sha256(path) for path in files},
     }
 
 
@@ -121,8 +121,3 @@ def _draw(study: Study, folder: Path) -> list[page.Shown]:
 
 def _json(value: dict[str, Any]) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
