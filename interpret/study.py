@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -154,22 +154,17 @@ def run_study(
     for model in tqdm(models, "look", disable=None):
         shared = seen[0].targets if seen and cohort.same_classes(model, models[0]) else None
         seen.append(observe(model, drawn, data.classes, shared, attributions, indicators, batch_size, baseline))
-    chosen = {"by_layer": by_layer, "batch_size": batch_size, "store": store}
-    with_sigma = [model for model in models if model.spec.mechanism == "svda"]
-    tau_sweeps = [tau_sweep(model, sampled, taus, **chosen) for model in tqdm(models, "tau", disable=None)]
-    rho_sweeps = [rho_sweep(model, sampled, **chosen) for model in tqdm(with_sigma, "rho", disable=None)]
+    asked = {"data": data.name, "attributions": list(attributions), "indicators": list(indicators), "taus": list(taus)}
+    asked |= {"seed": seed, "sample": len(sampled), "by_layer": by_layer}
     return Study(
         models=tuple(model.describe() for model in models),
-        settings=_settings(models[0], data, attributions, indicators, taus, seed),
+        settings=asked | _machine(models[0]),
         tables={
             "predictions": _stacked(models, [one.predictions for one in seen]),
             "maps": _stacked(models, [one.status for one in seen]),
             "indicators": _stacked(models, [one.indicators for one in seen]),
             "survey": _survey(models, sampled, indicators, baseline, batch_size),
-            "tau_sweep": _joined(tau_sweeps),
-            "rho_sweep": _joined(rho_sweeps),
-            "landmarks": _joined([landmarks(table) for table in (*tau_sweeps, *rho_sweeps)]),
-            "retention": _joined([verify_retention(model, sampled, batch_size=batch_size) for model in with_sigma]),
+            **_swept(models, sampled, taus, {"by_layer": by_layer, "batch_size": batch_size, "store": store}),
             "tracked": _stacked(models, [history.indicators(model.history) for model in models]),
             "history": _stacked(models, [history.curves(model.history) for model in models]),
         },
@@ -195,20 +190,24 @@ def _arrays(
     return arrays
 
 
-def _settings(
-    model: LoadedModel,
-    data: Dataset,
-    attributions: Sequence[str],
-    indicators: Sequence[str],
-    taus: Sequence[float],
-    seed: int,
-) -> dict[str, Any]:
+def _swept(
+    models: Sequence[LoadedModel], data: Dataset, taus: Sequence[float], chosen: Mapping[str, Any]
+) -> dict[str, pd.DataFrame]:
+    """The sweeps and where they turn; what acts on sigma is of the models that have one."""
+    with_sigma = [model for model in models if model.spec.mechanism == "svda"]
+    by_tau = [tau_sweep(model, data, taus, **chosen) for model in tqdm(models, "tau", disable=None)]
+    by_rho = [rho_sweep(model, data, **chosen) for model in tqdm(with_sigma, "rho", disable=None)]
+    verified = [verify_retention(model, data, batch_size=chosen["batch_size"]) for model in with_sigma]
     return {
-        "data": data.name,
-        "attributions": list(attributions),
-        "indicators": list(indicators),
-        "taus": list(taus),
-        "seed": seed,
+        "tau_sweep": _joined(by_tau),
+        "rho_sweep": _joined(by_rho),
+        "landmarks": _joined([landmarks(table) for table in (*by_tau, *by_rho)]),
+        "retention": _joined(verified),
+    }
+
+
+def _machine(model: LoadedModel) -> dict[str, Any]:
+    return {
         "device": str(model.device),
         "dtype": str(next(model.model.parameters()).dtype).removeprefix("torch."),
         "versions": {name: version(name) for name in VERSIONED} | {"python": platform.python_version()},

@@ -246,7 +246,7 @@ def test_the_sweep_stars_the_free_tau_on_the_accuracy_of_its_model(drawn):
     stars = [drawn for drawn in figure.axes[0].collections if isinstance(drawn, PathCollection)]
     assert_allclose([star.get_facecolor()[0][:3] for star in stars], plots.colors(3))
     assert_allclose([star.get_offsets()[0] for star in stars], [[0.01, 0.89], [0.01, 0.88], [0.01, 0.87]])
-    assert "free tau: a loss of 1 points is excluded" in legend(figure)
+    assert "free tau: a loss of 1 pp is excluded" in legend(figure)
 
 
 def test_rho_runs_from_one_to_less_and_shows_what_is_removed(drawn):
@@ -257,6 +257,7 @@ def test_rho_runs_from_one_to_less_and_shows_what_is_removed(drawn):
     assert all(ax.xaxis_inverted() for ax in figure.axes)
     assert_allclose(figure.axes[2].lines[0].get_xydata(), [[0.5, 0.5], [0.9, 0.1], [1, 0]], atol=1e-12)
     assert to_rgb(figure.axes[2].lines[0].get_color()) == to_rgb(plots.colors(3)[2])
+    assert [text.partition(":")[0] for text in legend(figure)] == ["svda", "free rho"]
 
 
 def test_layers_swept_alone_are_rows_of_one_scale(drawn):

@@ -1,4 +1,3 @@
-import base64
 import hashlib
 import json
 import re
@@ -10,14 +9,12 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
-from numpy.testing import assert_array_equal
 from PIL import Image
 
-from interpret import checkpoint, plots
+from interpret import checkpoint
 from interpret.errors import InterpretError
 from interpret.figures import FIGURES
 from interpret.files import sha256
@@ -37,8 +34,6 @@ SUMMARY |= {"where_the_sweeps_turn", "retention_verified", "training"}
 PAGES = {f"overlay_grid_{name}" for name in ATTRIBUTIONS} | {f"attention_heatmaps_{name}" for name in NAMES}
 PAGES |= set(FIGURES) - {"overlay_grid", "attention_heatmaps", "sweep_by_layer"}
 PAGES |= {"indicators_by_epoch_sigma", "sweep_by_layer_tau"}
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
 
 class Page(HTMLParser):
@@ -100,6 +95,15 @@ def test_a_pack_holds_exactly_these_files(pack):
     expected |= {f"figures/{name}.{suffix}" for name in PAGES for suffix in ("png", "pdf")}
     assert files(pack) == expected
     assert [path.name for path in pack.parent.iterdir()] == ["pack"]
+
+
+def test_a_table_without_rows_is_not_written(tmp_path):
+    study = synthetic_study()
+    page = write_pack(
+        replace(study, tables=study.tables | {"rho_sweep": pd.DataFrame({"model": []})}), tmp_path / "out"
+    )
+    assert {path.stem for path in (page.parent / "tables").glob("*.csv")} == TABLES - {"rho_sweep"}
+    assert "rho_sweep" not in page.read_text()
 
 
 def test_the_manifest_is_true_of_every_file(pack):
@@ -213,58 +217,6 @@ def test_every_panel_has_a_picture_before_any_script_runs(page):
     (slider,) = [attributes for tag, attributes in page.tags if tag == "input"]
     assert (slider["value"], slider["max"]) == (str(TAUS.index(0.05)), str(len(TAUS) - 1))
     assert {("label", "tau"), ("output", "tau")} <= {(tag, attributes.get("for")) for tag, attributes in page.tags}
-
-
-def browse(url, folder, size="1280,900"):
-    quiet = "--disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update"
-    command = [CHROMIUM, "--headless", "--no-sandbox", *quiet.split(), "--disable-sync", f"--user-data-dir={folder}"]
-    command += [f"--window-size={size}", "--virtual-time-budget=10000", "--dump-dom", url]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
-
-
-@needs_browser
-@pytest.mark.browser
-def test_the_script_draws_what_python_draws(tmp_path):
-    generator = np.random.default_rng(0)
-    image = generator.integers(0, 256, (60, 100, 3), dtype=np.uint8)
-    levels = generator.integers(0, 256, (4, 6), dtype=np.uint8)
-    arguments = [plots.grey(image), 60, 100, levels, 4, 6, plots.lookup("magma"), plots.BLEND]
-    text = ", ".join(json.dumps(item.ravel().tolist() if isinstance(item, np.ndarray) else item) for item in arguments)
-    script = (CHECKOUT / "interpret/report/explorer.js").read_text()
-    code = f"document.body.textContent = btoa(String.fromCharCode(...overlayPixels({text})));"
-    (tmp_path / "test.html").write_text(f"<body></body><script>{script}</script><script>{code}</script>")
-    body = re.search(r"<body>([^<]+)", browse((tmp_path / "test.html").as_uri(), tmp_path / "profile"))[1]
-    drawn = np.frombuffer(base64.b64decode(body), np.uint8).reshape(60, 100, 4)
-    expected = plots.overlay_pixels(image, levels, "magma")
-    assert np.abs(drawn[..., :3].astype(int) - expected).max() <= 1
-    assert_array_equal(drawn[..., 3], 255)
-
-
-PROBE = """<script>setTimeout(() => {
-const slider = document.querySelector("input"); slider.value = 0; slider.dispatchEvent(new Event("input"));
-setTimeout(() => {
-  const canvas = document.querySelector("canvas");
-  document.body.innerHTML = `<pre>${document.querySelectorAll("canvas").length}|${slider.disabled}|`
-    + `${document.querySelector("output").textContent}|${canvas.getAttribute("aria-label")}|`
-    + `${document.querySelector("[data-note]").textContent}|${canvas.toDataURL()}</pre>`;
-}, 500); }, 1000);</script>"""
-
-
-@needs_browser
-@pytest.mark.browser
-def test_the_slider_redraws_every_panel(pack, tmp_path):
-    (tmp_path / "report.html").write_text((pack / "report.html").read_text().replace("</html>", f"{PROBE}</html>"))
-    read = re.search(r"<pre>(.*)</pre>", browse((tmp_path / "report.html").as_uri(), tmp_path / "profile"))[1]
-    count, disabled, output, label, note, url = read.split("|")
-    assert (count, disabled, output, label) == ("12", "false", "tau = 0", "plain on image-0, tau = 0")
-    assert note == "hard rule, tau N = 0: 25.0 active tokens, accuracy 0.90"
-    (tmp_path / "canvas.png").write_bytes(base64.b64decode(url.partition(",")[2]))
-    study = synthetic_study()
-    scale = plots.shared_scale(study.tau_map(model) for model in range(3))
-    levels = plots.quantise(study.tau_map(0)[0, 0], scale)
-    expected = plots.overlay_pixels(plots.enlarge(study.images[0]), levels, scale.cmap)
-    drawn = np.asarray(Image.open(tmp_path / "canvas.png").convert("RGB"))
-    assert np.abs(drawn.astype(int) - expected).max() <= 1
 
 
 def test_help_is_quick():

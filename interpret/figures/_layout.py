@@ -1,6 +1,6 @@
 """What several figures share: how models are called, coloured and listed, and how a grid of panels is laid out."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -36,11 +36,18 @@ def title(model: dict, columns: int = 1) -> str:
     return f"{short(model['name'], min(length, 24))}\n{short(model['rule'], length)}"
 
 
-def model_legend(study: Study, figure: Figure, extra: Sequence[Line2D] = ()) -> None:
-    """A legend under the axes: each model in its colour with its rule, then what else the lines mean."""
+def model_legend(
+    study: Study, figure: Figure, extra: Sequence[Line2D] = (), drawn: Container[str] | None = None
+) -> None:
+    """A legend under the axes: each model in its colour with its rule, then what else the lines mean.
+
+    Args:
+        drawn: names of the models that the figure shows; None is all.
+    """
     handles = [
         Line2D([], [], color=color, marker=marker_of(index), markerfacecolor="white", label=_entry(model))
         for index, (model, color) in enumerate(zip(study.models, plots.colors(len(study.models)), strict=True))
+        if drawn is None or model["name"] in drawn
     ]
     figure.legend(handles=[*handles, *extra], loc="outside lower center", ncols=2)
 
@@ -125,7 +132,7 @@ def draw_free(study: Study, strength: str, ax: Axes) -> list[Line2D]:
         for free in of_model(marks, model)["free"]:
             height = of_model(accuracy, model).set_index(strength)["mean"][free]
             ax.scatter(free, height, marker="*", s=70, color=[color], zorder=4)
-    label = f"free {strength}: a loss of {marks['points'].max():g} points is excluded"
+    label = f"free {strength}: a loss of {marks['points'].max():g} pp is excluded"
     return [Line2D([], [], color="0.3", marker="*", markersize=8, linestyle="", label=label)] if len(marks) else []
 
 

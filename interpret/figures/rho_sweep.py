@@ -30,7 +30,7 @@ def rho_sweep(study: Study) -> Pages:
         ax.set(xlabel="rho, share of energy kept", ylabel=SHOWN[name], ylim=(-0.02, 1.05))
         ax.invert_xaxis()
     starred = _layout.draw_free(study, "rho", axes[0][0]) if shown[0] == "accuracy" else []
-    _layout.model_legend(study, figure, starred)
+    _layout.model_legend(study, figure, starred, set(table["model"]))
     figure.suptitle(f"Spectral energy retention over {int(table['n'].max())} images")
     return {"": figure}
 

@@ -101,6 +101,8 @@ def _replace(out: Path, new: Path, old: Path) -> None:
 def _write_tables(study: Study, folder: Path) -> None:
     folder.mkdir()
     for name, table in study.tables.items():
+        if table.empty:
+            continue
         table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
     for short in summary.tables(study):
         stem = folder / "summary" / short.title.lower().replace(",", "").replace(" ", "_")
