@@ -16,7 +16,7 @@ PACKAGE = CHECKOUT / "interpret"
 FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = [
     ["errors"],
-    ["processes", "registry", "store", "tables", "tensors"],
+    ["command_line", "processes", "registry", "store", "tables", "tensors"],
     ["mechanisms"],
     ["vit"],
     ["files", "history", "hygiene", "loaded_model", "state_dict"],

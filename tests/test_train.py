@@ -20,6 +20,7 @@ from interpret.train import loop, optimisation, record
 from interpret.train.augmentation import augment, seed_draws, shift
 from interpret.train.card import card
 from interpret.train.command import main
+from interpret.train.initialisation import model_spec
 from interpret.train.loading import make_loader
 from interpret.train.recipe import TRACKED, Recipe
 from interpret.train.run import Run
@@ -91,7 +92,7 @@ def test_the_record_says_how_the_model_was_made(trained):
 
 def test_the_record_does_not_say_where_the_data_lie(small):
     recipe = replaced(small, data="fashionmnist:/home/me/data")
-    vit = small.spec(("a", "b")).build()
+    vit = model_spec(small, ("a", "b")).build()
     told = record.describe(recipe, "train --data fashionmnist:/home/me/data --epochs 1", vit, {}, torch.device("cpu"))
     assert told["command"] == "train --data fashionmnist:ROOT --epochs 1"
     assert told["recipe"]["data"] == "fashionmnist:ROOT"
@@ -148,7 +149,7 @@ def test_learning_lowers_the_training_loss(small):
 
 
 def test_the_learning_rate_rises_then_falls_to_zero(small):
-    vit = small.spec(("a", "b")).build()
+    vit = model_spec(small, ("a", "b")).build()
     optimizer = optimisation.adamw(vit, small)
     scheduler = optimisation.cosine(optimizer, small, updates_per_epoch=4)
     rates = [optimizer.param_groups[0]["lr"]]
@@ -161,7 +162,7 @@ def test_the_learning_rate_rises_then_falls_to_zero(small):
 
 @pytest.mark.parametrize(("mechanism", "name"), [("svda", "sigma"), ("learned_threshold", "tau_logit")])
 def test_weight_decay_reaches_matrices_and_never_the_mechanism(small, mechanism, name):
-    vit = replaced(small, mechanism=mechanism).spec(("a", "b")).build()
+    vit = model_spec(replaced(small, mechanism=mechanism), ("a", "b")).build()
     decayed = {
         id(parameter)
         for group in optimisation.adamw(vit, small).param_groups
@@ -225,7 +226,9 @@ def test_usage_errors_exit_with_2(arguments, message, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["--data", "shapes", *arguments])
     assert stopped.value.code == 2
-    assert message in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
@@ -271,7 +274,7 @@ def test_policies_of_timm_change_the_training_images_alone_and_by_the_seed(small
     assert_close(first, again, rtol=0, atol=0)
     assert not torch.equal(first, plain)
     assert not torch.equal(first, other)
-    spec = small.spec(data.classes)
+    spec = model_spec(small, data.classes)
     run = Run.start(replaced(small, aa="rand-m9"), spec, spec.build(), dict.fromkeys(("train", "test"), data))
     seen = {split: type(loader.dataset).__name__ for split, loader in run.loaders.items()}
     assert seen == {"train": "Augmented", "test": "TensorDataset"}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from interpret.train import command, comparison, initialisation, loop, optimisat
 from interpret.train import run as train_run
 from interpret.train.presets import PRESETS
 from interpret.train.recipe import Recipe
+from interpret.train.state import Progress
 from tests.files import write_fashionmnist, write_tree
 from tests.processes import run_two
 
@@ -89,18 +91,19 @@ def roots(tmp_path):
 def test_every_tiny_preset_runs_an_epoch(name, roots, tmp_path):
     data = roots[PRESETS[name].recipe.data]
     out = tmp_path / "model.pt"
-    given = ["--preset", name, "--data", data, "--limit", "16", "--epochs", "1", "--warmup-epochs", "0", "--device=cpu"]
+    given = ["--preset", name, "--data", data, "--limit", "16", "--epochs", "1", "--device=cpu"]
     assert command.main([*given, "--out", str(out)]) == 0
     model = checkpoint.load(out)
     assert model.record["recipe"]["batch_size"] == PRESETS[name].recipe.batch_size
     assert model.record["recipe"]["epochs"] == 1
+    assert model.record["recipe"]["warmup_epochs"] == min(PRESETS[name].recipe.warmup_epochs, 0.5)
     table = pd.read_csv(tmp_path / "model.history.csv")
     assert set(table["split"]) == {"train", "validation"}
     assert {"loss", "accuracy", "active_tokens", "effective_rank"} <= set(table["quantity"])
     assert not list(tmp_path.glob("*.resume"))
 
 
-def test_all_arms_under_two_seeds_and_their_comparison(tmp_path, monkeypatch, capsys):
+def test_all_arms_under_two_seeds_and_their_comparison(tmp_path, monkeypatch, capsys, caplog):
     small = [*SMALL, "--epochs=1", "--out", str(tmp_path)]
     assert command.main(["--preset", "shapes-tiny", "--seeds", "0,1", *small]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'comparison.md'}\n"
@@ -123,6 +126,7 @@ def test_all_arms_under_two_seeds_and_their_comparison(tmp_path, monkeypatch, ca
     monkeypatch.setattr(loop, "train", lambda *given, **options: pytest.fail("finished arms are not trained again"))
     assert command.main(["--preset", "shapes-tiny", "--seeds", "0,1", "--resume", *small]) == 0
     assert command.main(["--preset", "shapes-tiny", "--seeds", "0,1", "--resume", *small, "--lr=0.5"]) == 2
+    assert "softmax-seed0.pt: already finished, kept" in caplog.text
     assert "softmax-seed0.pt is of a run with lr=0.001, not 0.5" in capsys.readouterr().err
 
 
@@ -206,6 +210,16 @@ def test_weights_that_the_last_update_ruins_do_not_replace_good_ones(tmp_path, c
     assert len(checkpoint.read(tmp_path / "a.resume")["history"]) == 1
 
 
+def test_an_epoch_is_told_when_its_state_is_kept(tmp_path, monkeypatch, caplog):
+    kept = []
+    monkeypatch.setattr(Progress, "save", lambda progress, run, path: kept.append("epoch 1/1" in caplog.text))
+    assert command.main(["--data", "shapes", *SMALL, "--epochs=1", "--out", str(tmp_path / "a.pt")]) == 0
+    assert kept == [False]
+    told = r"softmax: 13,366 weights, 24 train, 24 validation, 24 test images, up to 1 epochs"
+    assert re.search(told, caplog.text)
+    assert re.search(r"epoch 1/1: train loss \d\.\d+, accuracy \d+\.\d\d %; validation loss", caplog.text)
+
+
 def test_splits_of_different_classes_are_refused(tmp_path, capsys):
     write_tree(tmp_path, {"train/cat": 20, "train/dog": 20, "test/dog": 4})
     given = ["--data", f"cifar10:{tmp_path}", *SMALL, "--epochs=1", "--out", str(tmp_path / "a.pt")]
@@ -287,7 +301,7 @@ def test_the_average_of_the_weights_is_what_is_kept(tmp_path):
         "shapes", architecture={"img_size": 64, "patch_size": 16, "embed_dim": 12, "depth": 2, "num_heads": 3}
     )
     torch.manual_seed(0)
-    drawn = start.spec(load_data("shapes").classes).build()
+    drawn = initialisation.model_spec(start, load_data("shapes").classes).build()
     moved = [(model.head.weight - drawn.head.weight).norm() for model in models]
     assert 0 < moved[1] < moved[0]
 
@@ -297,7 +311,7 @@ def test_given_weights_are_copied_into_every_mechanism_attention_included(mechan
     root = Path(__file__).parents[1] / "checkpoints"
     source = checkpoint.load(root / "shapes-softmax.pt")
     recipe = Recipe("shapes", mechanism, architecture=source.spec.architecture, init=str(root / "shapes-softmax.pt"))
-    vit = recipe.spec(source.spec.classes).build()
+    vit = initialisation.model_spec(recipe, source.spec.classes).build()
     initialisation.initialise(vit, recipe)
     for key, tensor in source.model.state_dict().items():
         assert_close(vit.state_dict()[key], tensor, rtol=0, atol=0)
@@ -310,7 +324,7 @@ def test_another_grid_is_resampled_and_another_head_drawn_afresh():
         architecture={"img_size": 96, "patch_size": 8, "embed_dim": 96, "depth": 4, "num_heads": 3},
         init=str(root / "shapes-softmax.pt"),
     )
-    vit = recipe.spec(("a", "b")).build()
+    vit = initialisation.model_spec(recipe, ("a", "b")).build()
     head = vit.head.weight.detach().clone()
     initialisation.initialise(vit, recipe)
     assert_close(vit.head.weight, head)
@@ -320,7 +334,7 @@ def test_another_grid_is_resampled_and_another_head_drawn_afresh():
 
 def test_sigma_learns_at_its_own_size():
     recipe = Recipe("shapes", "svda", architecture={"embed_dim": 12, "depth": 2, "num_heads": 3})
-    vit = recipe.spec(("a", "b")).build()
+    vit = initialisation.model_spec(recipe, ("a", "b")).build()
     optimizer = optimisation.adamw(vit, recipe)
     scheduler = optimisation.cosine(optimizer, dataclasses.replace(recipe, warmup_epochs=0.0), 4)
     scheduler.step_update(1)

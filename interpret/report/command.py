@@ -7,19 +7,11 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
+from interpret.command_line import OneLineParser, positive
 from interpret.errors import InterpretError
 
 PROGRAM = "python -m interpret.report"
-
-
-class OneLineParser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Exit with code 2."""
-        self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -161,14 +153,6 @@ def entries(room: str) -> list[str]:
     """Names registered in a folder, read from its files: importing the registry would import PyTorch."""
     folder = Path(__file__).parents[1] / room
     return [module.name for module in pkgutil.iter_modules([str(folder)]) if not module.name.startswith("_")]
-
-
-def positive(text: str) -> int:
-    """A whole number above zero."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return number
 
 
 def thresholds(text: str) -> tuple[float, ...]:

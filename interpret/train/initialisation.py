@@ -1,5 +1,6 @@
-"""The weights a run starts from."""
+"""The model a run starts from, and its weights."""
 
+import inspect
 import logging
 from typing import Any
 
@@ -9,12 +10,30 @@ from torch import Tensor
 
 from interpret.checkpoint import load
 from interpret.errors import InterpretError
+from interpret.loaded_model import ModelSpec
+from interpret.mechanisms import MECHANISMS
 from interpret.train.recipe import Recipe
-from interpret.vit import VisionTransformer, patch_grid
+from interpret.vit import VisionTransformer, input_statistics, patch_grid
 
 HEADS = ("head.", "head_dist.")
 
 logger = logging.getLogger(__name__)
+
+
+def model_spec(recipe: Recipe, classes: tuple[str, ...]) -> ModelSpec:
+    """The model that a recipe trains to tell `classes` apart; what its mechanism takes is said even where it is the
+    default.
+    """
+    arguments = inspect.signature(MECHANISMS[recipe.mechanism].function).parameters.values()
+    defaults = {argument.name: argument.default for argument in arguments if argument.default is not argument.empty}
+    return ModelSpec(
+        backbone=recipe.backbone,
+        architecture={**recipe.architecture, "num_classes": len(classes)},
+        mechanism=recipe.mechanism,
+        options=defaults | recipe.options,
+        classes=classes,
+        **(input_statistics(recipe.backbone) if recipe.init == "pretrained" else {}),
+    )
 
 
 def initialise(vit: VisionTransformer, recipe: Recipe) -> None:

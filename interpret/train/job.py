@@ -15,7 +15,7 @@ from interpret.files import write_atomically
 from interpret.loaded_model import LoadedModel
 from interpret.train.card import card
 from interpret.train.comparison import compare, to_markdown
-from interpret.train.loop import some, train
+from interpret.train.loop import saved_dtype, some, train
 from interpret.train.recipe import Recipe
 from interpret.train.run import Run
 from interpret.train.state import Progress, check_same_recipe
@@ -57,7 +57,7 @@ def train_one(recipe: Recipe, out: Path, command: str, source: str = "", *, resu
     found = state if resume and state.exists() else None
     trained = train(recipe, out.stem, command, resume=found, after_epoch=after_epoch)
     trained = replace(trained, record=trained.record | {"source": source})
-    checkpoint.save(out, trained, recipe.dtype)
+    checkpoint.save(out, trained, saved_dtype(recipe))
     write_atomically(out.with_suffix(".md"), lambda file: file.write_text(card(trained)))
     state.unlink(missing_ok=True)
     return trained
@@ -75,6 +75,7 @@ def train_arms(
     Returns:
         The comparison as a page, beside comparison.csv and the figure curves.
     """
+    logger.info("%d arms x %d seeds: %d models", len(recipes), len(seeds), len(recipes) * len(seeds))
     arms = {
         recipe.mechanism: [
             _finished(replace(recipe, seed=seed), folder, command, source, resume=resume) for seed in seeds
@@ -95,8 +96,9 @@ def train_arms(
 
 def _finished(recipe: Recipe, folder: Path, command: str, source: str, *, resume: bool) -> LoadedModel:
     out = folder / f"{recipe.mechanism}-seed{recipe.seed}.pt"
-    logger.info("%s", out.stem)
-    if not (resume and out.exists()):
+    kept = resume and out.exists()
+    logger.info("%s%s", out, ": already finished, kept" if kept else "")
+    if not kept:
         train_one(recipe, out, command, source, resume=resume)
     found = checkpoint.load(out, device="cuda" if recipe.device != "cpu" and torch.cuda.is_available() else "cpu")
     check_same_recipe(found.record["recipe"], recipe, out)

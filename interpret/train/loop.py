@@ -14,7 +14,7 @@ from interpret.checkpoint import converted
 from interpret.data import Dataset, load_data
 from interpret.errors import InterpretError
 from interpret.loaded_model import LoadedModel, from_memory
-from interpret.train.initialisation import initialise
+from interpret.train.initialisation import initialise, model_spec
 from interpret.train.recipe import Recipe
 from interpret.train.record import describe
 from interpret.train.run import Run
@@ -51,24 +51,54 @@ def train(
     set_seed(recipe.seed)
     datasets = {split: some(load_data(recipe.data, split), recipe.limit) for split in SPLITS}
     _check_classes(datasets)
-    spec = recipe.spec(datasets["train"].classes)
+    spec = model_spec(recipe, datasets["train"].classes)
     vit = spec.build()
     initialise(vit, recipe)
     run = Run.start(recipe, spec, vit, datasets)
     progress = Progress() if resume is None else Progress.restore(run, resume)
+    logger.info("%s", _start(run, progress, datasets))
     begun -= progress.seconds
     while len(progress.history) < min(recipe.epochs, progress.best_epoch + recipe.patience):
         _advance(run, progress)
         progress.seconds = time.perf_counter() - begun
         if run.accelerator.is_main_process:
             after_epoch(run, progress)
+            logger.info("%s", _epoch(run, progress))
     accuracy = _test(run, progress)
-    logger.info("test accuracy %.4f on %d images, epoch %d", accuracy, len(datasets["test"]), progress.best_epoch)
+    said = "weights of epoch %d; test accuracy %.2f %% of %d images"
+    logger.info(said, progress.best_epoch, 100 * accuracy, len(datasets["test"]))
     images = {split: len(data) for split, data in datasets.items()}
     record = describe(recipe, command, vit, images, run.accelerator.device)
     seconds = time.perf_counter() - begun
     record |= {"best_epoch": progress.best_epoch, "test_accuracy": accuracy, "seconds": seconds}
     return replace(from_memory(vit.cpu(), spec, name), history=progress.history, record=record)
+
+
+def saved_dtype(recipe: Recipe) -> torch.dtype:
+    """The type of the weights in the file."""
+    return getattr(torch, recipe.save_dtype)
+
+
+def _start(run: Run, progress: Progress, datasets: dict[str, Dataset]) -> str:
+    images = ", ".join(f"{len(data):,} {split}" for split, data in datasets.items())
+    weights = sum(parameter.numel() for parameter in run.vit.parameters())
+    done = len(progress.history)
+    told = f"from epoch {done + 1} to" if done else "up to"
+    return f"{run.spec.rule}: {weights:,} weights, {images} images, {told} {run.recipe.epochs} epochs"
+
+
+def _epoch(run: Run, progress: Progress) -> str:
+    """The line of an epoch, said when its state is on disk: an interruption after it loses nothing."""
+    row, done = progress.history[-1], len(progress.history)
+    minutes = progress.seconds / done * (run.recipe.epochs - done) / 60
+    left = f"; at most {minutes:.0f} min left" if done < run.recipe.epochs else ""
+    splits = (
+        f"{split} loss {row[f'{split}_loss']:.3f}, accuracy {100 * row[f'{split}_accuracy']:.2f} %"
+        for split in SPLITS[:2]
+    )
+    pace = f"{row['seconds']:.0f} s, {row['images_per_second']:,.0f} images/s"
+    told = f"epoch {done}/{run.recipe.epochs}: {'; '.join(splits)}; {pace}"
+    return f"{told}; best epoch {progress.best_epoch}{left}"
 
 
 def _check_classes(datasets: dict[str, Dataset]) -> None:
@@ -107,5 +137,5 @@ def _test(run: Run, progress: Progress) -> float:
     run.accelerator.unwrap_model(run.model, keep_fp32_wrapper=False)
     run.average = None
     run.vit.load_state_dict(progress.best_weights)
-    run.vit.load_state_dict(converted(run.vit, run.recipe.dtype))
+    run.vit.load_state_dict(converted(run.vit, saved_dtype(run.recipe)))
     return run.evaluate("test")[1]

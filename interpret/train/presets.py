@@ -13,7 +13,7 @@ class Preset:
 
     Attributes:
         source: where the set-up is from, and where it departs from that source or fills in what the source leaves out.
-        recipe: what all arms share; its mechanism, the last arm, is the one trained where none is named.
+        recipe: what all arms share; its mechanism is the arm trained where none is named.
         arms: the mechanisms compared with their options; the first is the baseline.
     """
 

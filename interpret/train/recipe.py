@@ -1,14 +1,7 @@
-"""What is trained, on what, and how."""
+"""What is trained, on what, and how. It imports nothing heavy: the command explains its presets with it."""
 
-import inspect
 from dataclasses import dataclass, field
 from typing import Any
-
-import torch
-
-from interpret.loaded_model import ModelSpec
-from interpret.mechanisms import MECHANISMS
-from interpret.vit import input_statistics
 
 TRACKED = ("active_tokens", "sparsity", "dead_rows", "spectral_entropy", "effective_rank", "spectral_sparsity")
 TRACKED += ("angular_alignment", "selectivity_index", "perturbation_robustness")
@@ -66,25 +59,3 @@ class Recipe:
     amp: bool = False
     save_dtype: str = "float32"
     track: tuple[str, ...] = TRACKED
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """`save_dtype` as torch names it."""
-        return getattr(torch, self.save_dtype)
-
-    def spec(self, classes: tuple[str, ...]) -> ModelSpec:
-        """The model that this recipe trains to tell `classes` apart."""
-        return ModelSpec(
-            backbone=self.backbone,
-            architecture={**self.architecture, "num_classes": len(classes)},
-            mechanism=self.mechanism,
-            options=defaults(self.mechanism) | self.options,
-            classes=classes,
-            **(input_statistics(self.backbone) if self.init == "pretrained" else {}),
-        )
-
-
-def defaults(mechanism: str) -> dict[str, Any]:
-    """The options of a mechanism that are not given: a file says its tau or its sigma_init even then."""
-    arguments = inspect.signature(MECHANISMS[mechanism].function).parameters.values()
-    return {argument.name: argument.default for argument in arguments if argument.default is not argument.empty}

@@ -1,7 +1,6 @@
 """How far a run has come, and the file that an interrupted run goes on from."""
 
 import dataclasses
-import logging
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,8 +19,6 @@ from interpret.train.tracking import track
 MAY_DIFFER = ("device", "patience")
 """Fields of a recipe that an interrupted run may go on with changed."""
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass
 class Progress:
@@ -38,7 +35,6 @@ class Progress:
         epoch = len(self.history) + 1
         row = run.epoch(epoch)
         run.check_finite()
-        logger.info(" ".join(f"{name} {value:.4g}" for name, value in row.items()))
         self.history.append(row | {"indicators": track(run)})
         if row["validation_accuracy"] > self.best_accuracy:
             self.best_epoch, self.best_accuracy = epoch, row["validation_accuracy"]
