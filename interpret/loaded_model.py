@@ -88,16 +88,19 @@ class LoadedModel:
     @property
     def as_trained(self) -> bool:
         """Whether attention is formed as in the training; true where that is not recorded."""
-        return (self._trained.mechanism, self._trained.options) == (self.spec.mechanism, self.spec.options)
+        return self._trained == (self.spec.mechanism, self.spec.options)
 
     @property
     def trained_tau(self) -> float | None:
         """The threshold of the training under the same rule; of a file that records none the one it was loaded with."""
-        return self._trained.options.get("tau") if self._trained.mechanism == self.spec.mechanism else None
+        mechanism, options = self._trained
+        return options.get("tau") if mechanism == self.spec.mechanism else None
 
     @property
-    def _trained(self) -> ModelSpec:
-        return self.recorded or self.spec
+    def _trained(self) -> tuple[str, dict[str, Any]]:
+        """Mechanism and options of the training; the file of an exported intervention keeps those it had before."""
+        known = self.recorded or self.spec
+        return self.record.get("trained", (known.mechanism, known.options))
 
     def class_name(self, index: int) -> str:
         """Name of a class, its number where the names are not known."""

@@ -466,7 +466,10 @@ def test_what_is_exported_loads_with_the_same_logits(tmp_path: Path, name, kinds
     found = interpret.load(tmp_path / "edited.pt")
     assert_close(found.model(images), expected)
     assert not torch.allclose(found.model(images), loaded.model(images), atol=1e-3)
-    assert found.record == {"seed": 4, "edited": "so and so"}
+    trained = {"trained": (name, loaded.spec.options)} if "threshold" in kinds else {}
+    assert found.record == {"seed": 4, "edited": "so and so"} | trained
+    assert found.as_trained == ("threshold" not in kinds)
+    assert found.trained_tau == (None if "threshold" in kinds else loaded.trained_tau)
     assert (found.name, found.history) == ("tiny", [{"epoch": 1}])
     assert found.spec.rule == ("hard_threshold tau=0.06" if "threshold" in kinds else loaded.spec.rule)
     assert all(torch.equal(tensor, before[key]) for key, tensor in loaded.model.state_dict().items())

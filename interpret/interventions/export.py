@@ -20,8 +20,8 @@ def export(model: LoadedModel, path: str | os.PathLike[str], changes: str) -> No
 
     An edited sigma is written as sigma. A pruned head becomes zero rows for its V: its output is still zero, its
     attention weights are there again. One threshold for every layer and head of plain scores becomes the mechanism.
-    The record keeps how the model was made, says `changes` under "edited", and drops the test accuracy, which was
-    that of another model.
+    The record keeps how the model was made, says `changes` under "edited" and, where the mechanism is another now, the
+    one of the training under "trained"; it drops the test accuracy, which was that of another model.
 
     Raises:
         InterpretError: a threshold that no specification can say, or a path where something is: an edited model
@@ -33,7 +33,11 @@ def export(model: LoadedModel, path: str | os.PathLike[str], changes: str) -> No
     for block in vit.blocks:
         _write_pruning(block.attn)
         block.attn.mechanism = _mechanism(block.attn, None if spec is model.spec else spec)
-    save(path, edited_copy(model, vit, changes, spec=spec))
+    edited = edited_copy(model, vit, changes, spec=spec)
+    if spec is not model.spec:
+        trained = {"trained": (model.spec.mechanism, model.spec.options)}
+        edited = dataclasses.replace(edited, record=trained | edited.record)
+    save(path, edited)
 
 
 def _spec(model: LoadedModel) -> ModelSpec:
