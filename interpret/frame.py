@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from PIL.Image import Image
-
 from interpret import plots
 from interpret.attributions import ATTRIBUTIONS
-from interpret.mosaic import Panel, Row, jpeg, mosaic
+from interpret.mosaic import Face, Mosaic, Panel, Row, jpeg, mosaic
 from interpret.view import Setting, View, Views, is_svda
 
 COLUMNS = {
@@ -20,6 +18,7 @@ STYLE = """<style>
 .interpret-numbers table { table-layout: fixed; border-collapse: collapse; line-height: 1.5 }
 .interpret-numbers :is(th, td) { padding: 0 8px 0 0; text-align: left; overflow: hidden; text-overflow: ellipsis;
   white-space: nowrap; font-variant-numeric: tabular-nums }
+.interpret-explorer .widget-image { cursor: crosshair }
 .interpret-numbers p { min-height: 4.5em; max-width: 60em; line-height: 1.5 }
 </style>"""
 INSIDE = "The threshold acts inside the forward pass of every model: later layers and the prediction follow it."
@@ -37,23 +36,36 @@ class Frame:
     Attributes:
         picture: JPEG bytes.
         size: (width, height) of the picture, pixels.
+        faces: where in it the panels' pictures lie.
         numbers: HTML.
         caption: which setting this is, one line.
     """
 
     picture: bytes
     size: tuple[int, int]
+    faces: tuple[Face, ...]
     numbers: str
     caption: str
 
 
 def make_frame(views: Sequence[Views], setting: Setting) -> Frame:
     """The models beside each other under `setting`."""
-    picture = sheet(views, setting)
-    return Frame(jpeg(picture), picture.size, _table(views, setting), f"shown: {said(setting)}")
+    drawn = sheet(views, setting)
+    numbers, caption = _table(views, setting), f"shown: {said(setting)}"
+    return Frame(jpeg(drawn.image), drawn.image.size, drawn.faces, numbers, caption)
 
 
-def sheet(views: Sequence[Views], setting: Setting) -> Image:
+def patch_at(views: Sequence[Views], faces: Sequence[Face], x: float, y: float) -> tuple[int, int] | None:
+    """(row, col) of the patch under a point of the picture, pixels; None beside the panels."""
+    for index, (left, top, width, height) in enumerate(faces):
+        if left <= x < left + width and top <= y < top + height:
+            column = index % (len(views) + 1)  # the input comes first
+            grid = views[max(column - 1, 0)].model.grid
+            return int((y - top) / height * grid.rows), int((x - left) / width * grid.cols)
+    return None
+
+
+def sheet(views: Sequence[Views], setting: Setting) -> Mosaic:
     """The picture: a row of evidence, a row of what the chosen patch attends to, the input before both.
 
     A row has one colour scale, that of the models as they were loaded: it stays while tau and rho move, and a value

@@ -50,15 +50,29 @@ class Row:
     label: str
 
 
-def mosaic(rows: Sequence[Row]) -> Image.Image:
+Face = tuple[int, int, int, int]
+"""Where a picture lies: left, top, width, height, pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mosaic:
+    """The whole picture, and where in it the panel's pictures lie, row by row."""
+
+    image: Image.Image
+    faces: tuple[Face, ...]
+
+
+def mosaic(rows: Sequence[Row]) -> Mosaic:
     """The rows one under the other; its size depends on the pictures and the number of lines, never on a value."""
     drawn = [_row(row) for row in rows]
-    sheet = Image.new("RGB", (max(image.width for image in drawn), sum(image.height for image in drawn)), "white")
-    top = 0
-    for image in drawn:
-        sheet.paste(image, (0, top))
-        top += image.height
-    return sheet
+    size = max(row.image.width for row in drawn), sum(row.image.height for row in drawn)
+    image = Image.new("RGB", size, "white")
+    faces, bottom = [], 0
+    for row in drawn:
+        image.paste(row.image, (0, bottom))
+        faces += [(left, bottom + top, *size) for left, top, *size in row.faces]
+        bottom += row.image.height
+    return Mosaic(image, tuple(faces))
 
 
 def jpeg(image: Image.Image) -> bytes:
@@ -75,7 +89,7 @@ def png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _row(row: Row) -> Image.Image:
+def _row(row: Row) -> Mosaic:
     faces = [_face(panel, row.scale) for panel in row.panels]
     width, height = max(face.width for face in faces) + GAP, max(face.height for face in faces)
     above, below = (max(len(getattr(panel, side)) for panel in row.panels) for side in ("above", "below"))
@@ -87,7 +101,8 @@ def _row(row: Row) -> Image.Image:
         _write(pen, panel.above, left, 0, width)
         _write(pen, panel.below, left, above * LINE + height + 2, width)
     _bar(strip, pen, row, (above + below) * LINE + height + GAP)
-    return strip
+    places = [(index * width, above * LINE, *face.size) for index, face in enumerate(faces)]
+    return Mosaic(strip, tuple(places))
 
 
 def _face(panel: Panel, scale: plots.Scale) -> Image.Image:

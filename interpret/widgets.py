@@ -1,16 +1,18 @@
-"""The notebook explorer: models whose attention is cut at the pace of a slider. The door to ipywidgets."""
+"""The notebook explorer: models whose attention is cut at the pace of a slider. The door to widgets of Jupyter."""
 
 import base64
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+import anywidget
 import ipywidgets
 from PIL.Image import Image
 
 from interpret.attributions import ATTRIBUTIONS
 from interpret.errors import InterpretError
-from interpret.frame import Frame, make_frame, sheet
+from interpret.frame import Frame, make_frame, patch_at, sheet
 from interpret.loaded_model import LoadedModel
 from interpret.mosaic import png
 from interpret.sweep import own_taus, rule_of
@@ -54,12 +56,19 @@ def taus(models: Sequence[LoadedModel]) -> Iterator[tuple[str, float | str]]:
         yield f"{tau:g}{' (trained)' * (tau in trained)}", tau
 
 
+class Clicks(anywidget.AnyWidget):
+    """Shows nothing; tells where the picture beside it is clicked. Without it all else of the explorer works."""
+
+    _esm = Path(__file__).parent / "clicks.js"
+
+
 class Explorer(ipywidgets.VBox):
     """The controls of `explore` and what they show; set `ui.tau.value = 0.02` as a reader would move the slider.
 
     Attributes:
         image, models, attribution, layer, head, target, tau, rule, rho, display_only, row, col: the controls; `models`
-            holds a button for each model, `rho` acts on SVDA models alone, row and col choose the query patch.
+            holds a button for each model, `rho` acts on SVDA models alone, row and col choose the query patch, as does
+            a click on it.
         picture, numbers, caption: what is shown; the caption is written last.
     """
 
@@ -75,12 +84,15 @@ class Explorer(ipywidgets.VBox):
         for control in (control for row in rows for control in row):
             control.observe(self._show, names="value")
         boxes = [ipywidgets.Box(row, layout=ROW) for row in rows]
-        super().__init__([*boxes, self.picture, self.numbers, self.caption])
+        clicks = Clicks()
+        clicks.on_msg(self._pick)
+        super().__init__([*boxes, self.picture, self.numbers, self.caption, clicks])
+        self.add_class("interpret-explorer")
 
     def still(self) -> Image:
         """The picture as it is now, without loss."""
         setting, shown = self._state()
-        return sheet([self._views[index] for index in shown], setting)
+        return sheet([self._views[index] for index in shown], setting).image
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         text = f"{self.caption.value} (a still picture; run the cell for the live explorer)"
@@ -127,6 +139,19 @@ class Explorer(ipywidgets.VBox):
         self.picture.value = frame.picture
         self.numbers.value = frame.numbers
         self.caption.value = frame.caption
+
+    def _pick(self, clicks: Clicks, at: dict[str, Any], buffers: object) -> None:
+        """Choose the patch that was clicked."""
+        setting, shown = self._state()
+        frame = self._frame(setting, shown)
+        patch = patch_at([self._views[index] for index in shown], frame.faces, float(at["x"]), float(at["y"]))
+        if patch is None:
+            return
+        for control, value in zip((self.row, self.col), patch, strict=True):
+            control.unobserve(self._show, names="value")  # both move, then one picture is made
+            control.value = min(value, max(choice for _, choice in control.options))
+            control.observe(self._show, names="value")
+        self._show()
 
     def _state(self) -> tuple[Setting, tuple[int, ...]]:
         """Where the controls stand, and which models are shown: all of them where none is chosen."""

@@ -39,6 +39,7 @@ FLOORS = [
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 DOORS = {
     "captum": ("attributions/", "metrics/"),
+    "anywidget": ("widgets.py",),
     "ipywidgets": ("widgets.py",),
     "matplotlib": ("plots.py", "figures/"),
     "pytorch_grad_cam": ("attributions/", "metrics/"),

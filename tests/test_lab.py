@@ -142,3 +142,15 @@ def test_the_tau_slider_moves_the_picture_and_nothing_else(page):
     assert page.locator("img.widget-image").first.bounding_box() == box
     assert np.abs(_press(page, "Home", "shown: as loaded") - start).mean() == 0
     _press(page, "ArrowRight", "shown: tau=0 (hard)")
+
+
+def test_a_click_chooses_the_patch(page):
+    _press(page, "Home", "shown: as loaded")
+    picture = page.locator("img.widget-image").first
+    box = picture.bounding_box()
+    size = picture.evaluate("image => [image.naturalWidth, image.naturalHeight]")
+    scale = min(box["width"] / size[0], box["height"] / size[1])
+    picture.click(position={"x": 30 * scale, "y": 45 * scale})
+    page.get_by_text("patch (0, 1)").first.wait_for()
+    assert _slider(page, "patch row").locator(".widget-readout").inner_text() == "0"
+    assert _slider(page, "patch col").locator(".widget-readout").inner_text() == "1"

@@ -264,14 +264,14 @@ def test_the_size_of_a_mosaic_does_not_depend_on_its_values():
     sizes = set()
     for values in (None, "all zero", np.full((4, 6), 0.5)):
         panels = (Panel(picture, values, above=("a", "b" * 500)), Panel(picture, values, box=(1, 2, 4, 6)))
-        sizes.add(mosaic([Row(panels, scale, "raw"), Row(panels, replace(scale, peak=3.0), "raw")]).size)
+        sizes.add(mosaic([Row(panels, scale, "raw"), Row(panels, replace(scale, peak=3.0), "raw")]).image.size)
     assert sizes == {(2 * 308, 2 * (200 + 4 * 17 + 2 * 8))}
 
 
 def test_a_box_lies_around_its_patch():
     picture = np.zeros((200, 300, 3), dtype=np.uint8)
     scale = plots.Scale(0.0, 1.0, "magma", 1.0)
-    drawn = np.asarray(mosaic([Row((Panel(picture, box=(1, 2, 4, 6)),), scale, "")]))
+    drawn = np.asarray(mosaic([Row((Panel(picture, box=(1, 2, 4, 6)),), scale, "")]).image)
     rows, cols = np.nonzero((drawn == np.array([0x00, 0xE5, 0xFF])).all(axis=-1))
     assert (rows.min(), rows.max(), cols.min(), cols.max()) == (50, 99, 100, 149)
 
@@ -280,3 +280,41 @@ def test_a_box_lies_around_its_patch():
 def test_nothing_to_explore_is_refused(models, count, images):
     with pytest.raises(InterpretError, match=rf"got {count} models, {images} images"):
         interpret.explore(models[:count], pictures(3)[:images])
+
+
+def click(ui: Explorer, x: float, y: float) -> None:
+    """As the front end tells it."""
+    ui.children[-1]._handle_custom_msg({"x": x, "y": y}, [])
+
+
+def box_in(ui: Explorer) -> tuple[float, float]:
+    """Middle (x, y) of the box in the first panel that has one, from the colour of its edges alone."""
+    picture = np.asarray(ui.still())
+    rows, columns = np.nonzero((picture == (0x00, 0xE5, 0xFF)).all(axis=-1))
+    first = columns < picture.shape[1] / 4
+    return columns[first].mean(), rows[first].mean()
+
+
+@pytest.mark.parametrize(("row", "col"), [(0, 0), (3, 5), (1, 4)])
+def test_a_click_on_a_patch_shows_what_it_attends_to(ui, row, col):
+    ui.row.value, ui.col.value = row, col
+    chosen, at = ui.picture.value, box_in(ui)
+    ui.row.value, ui.col.value = 2, 2
+    shown = []
+    ui.picture.observe(lambda change: shown.append(change.new), names="value")
+    click(ui, *at)
+    assert (ui.row.value, ui.col.value) == (row, col)
+    assert shown == [chosen]
+    ui.row.value = 2
+    assert ui.picture.value != chosen
+
+
+def test_every_panel_can_be_clicked_and_nothing_beside_them(ui):
+    for left, top, width, height in ui._frame(*ui._state()).faces:
+        click(ui, left + 0.5 * width / 6, top + 2.5 * height / 4)
+        assert (ui.row.value, ui.col.value) == (2, 0)
+        click(ui, left + width - 1, top + 1)
+        assert (ui.row.value, ui.col.value) == (0, 5)
+        click(ui, left + width + 2, top + 1)
+        click(ui, left + 1, top - 2)
+        assert (ui.row.value, ui.col.value) == (0, 5)
