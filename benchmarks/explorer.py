@@ -1,17 +1,24 @@
-"""How fast the explorer follows a key press: from the event to the bytes of picture, table and caption.
+"""How fast the explorer follows a key press.
 
-Run `python benchmarks/explorer.py`; the table it prints is kept in benchmarks/README.md. The front end adds two
-hops over a websocket and the decoding of the picture, which are not measured here. The last column
-is the processor time of a new step in units of one plain fused forward pass of one model, interleaved with the steps.
+Run `python benchmarks/explorer.py`; what it prints is kept in benchmarks/README.md. The first table goes from the event
+in the kernel to the bytes of picture, table and caption; its last column is the processor time of a new step in units
+of one plain fused forward pass of one model, interleaved with the steps. Then, where Chromium and Playwright are found,
+JupyterLab is opened and the arrow keys are pressed: from the key to the picture, decoded and about to be painted.
 """
 
 import argparse
 import itertools
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
+import lab
+import nbformat
 import pandas as pd
 import torch
 
@@ -64,6 +71,63 @@ def measure(models: int, attribution: str) -> dict[str, object]:
     return row | {"new / forward": row["new CPU ms"] / row["forward CPU ms"]}
 
 
+CELL = """import sys
+
+import torch
+
+sys.path.insert(0, {folder!r})
+import explorer
+
+torch.set_num_threads({threads})
+ui, _ = explorer.explorer({models})
+ui"""
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+SETTLED = 1000
+"""Milliseconds from key to key: a step is over by then, whatever it was."""
+WATCH = """() => {
+  window.steps = []
+  const picture = document.querySelector('img.widget-image')
+  document.addEventListener('keydown', () => { window.pressed = performance.now() }, true)
+  picture.addEventListener('load', () => {
+    const pressed = window.pressed
+    requestAnimationFrame(() => window.steps.push(performance.now() - pressed))
+  })
+}"""
+
+
+def browser(models: int, threads: int) -> dict[str, object]:
+    """Medians in JupyterLab, from the key to the frame that paints the picture: new steps, and steps seen before."""
+    presses = len(explorer(models)[0].tau.options) - 1
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder, "root")
+        root.mkdir()
+        cell = nbformat.v4.new_code_cell(
+            CELL.format(folder=str(lab.CHECKOUT / "benchmarks"), threads=threads, models=models)
+        )
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), root / "explorer.ipynb")
+        with lab.served(Path(folder), root, threads) as address, lab.opened(address.format("explorer.ipynb")) as page:
+            page.locator("img.widget-image").first.wait_for()
+            page.evaluate(WATCH)
+            found = {kind: walk(page, presses) for kind in ("new", "seen before")}
+    quartiles = {kind: statistics.quantiles(steps, n=4) for kind, steps in found.items()}
+    row: dict[str, object] = {"models": models}
+    return row | {
+        f"{kind} ms": f"{middle:.0f} [{low:.0f}, {high:.0f}]" for kind, (low, middle, high) in quartiles.items()
+    }
+
+
+def walk(page: Any, presses: int) -> list[float]:
+    """Milliseconds of each press of the right arrow, from the first stop of the tau slider on."""
+    handle = lab.slider(page, "tau").get_by_role("slider")
+    handle.press("Home")
+    page.wait_for_timeout(SETTLED)
+    begun = page.evaluate("steps.length")
+    for _ in range(presses):
+        handle.press("ArrowRight")
+        page.wait_for_timeout(SETTLED)
+    return page.evaluate(f"steps.slice({begun})")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -74,6 +138,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     table = pd.DataFrame([measure(models, name) for models in options.models for name in ATTRIBUTIONS])
     sys.stdout.write(f"{BACKBONE}, one image, {options.threads} threads, torch {torch.__version__}\n")
     sys.stdout.write(table.to_string(index=False, float_format="%.2f") + "\n")
+    if lab.CHROMIUM and find_spec("playwright"):
+        table = pd.DataFrame([browser(models, options.threads) for models in options.models])
+        sys.stdout.write(f"In JupyterLab, from key to picture, median [quartiles]\n{table.to_string(index=False)}\n")
 
 
 if __name__ == "__main__":

@@ -187,7 +187,9 @@ def _foreign(
         arguments |= ({"img_size": img_size} if img_size else {}) | ({"num_heads": heads} if heads else {})
     else:
         name, arguments = state_dicts.architecture(found.tensors, str(file), heads, img_size)
-        notes = (*notes, f"{arguments['num_heads']} heads and img_size {arguments['img_size']} assumed")
+        guessed = [f"img_size {arguments['img_size']}"] * (img_size is None)
+        guessed += [f"{arguments['num_heads']} heads"] * (heads is None)
+        notes = (*notes, f"{' and '.join(guessed)} assumed") if guessed else notes
     return ModelSpec(name, arguments, mechanism, **statistics), found.tensors, (*notes, *found.notes)
 
 

@@ -72,11 +72,11 @@ def landmarks(table: pd.DataFrame, points: float = 1.0) -> pd.DataFrame:
 
     Columns: strength ("tau" or "rho"); labelled, whether labels are known; trained, the tau of the training; knee, the
     strength where accuracy bends most, after Kneedle (Satopaa et al. 2011): the farthest above the straight line
-    between the curve's ends, NaN where no setting loses accuracy beyond its interval or the curve has no such bend;
-    free, the strongest setting whose interval of accuracy_change excludes a loss of more than `points` points
-    ("free tau"), NaN where there is none; change_low, the lower end of that interval; strongest, the strongest setting
-    that was tried; n images. Both knee and free are among the settings that were tried, and NaN where labels are
-    unknown. Few images exclude little: of 128 without a change, no loss below 2.1 points.
+    between the curve's ends, NaN where no setting beyond the most accurate one loses accuracy by more than its interval
+    or the curve has no such bend; free, the strongest setting whose interval of accuracy_change excludes a loss of more
+    than `points` points ("free tau"), NaN where there is none; change_low, the lower end of that interval; strongest,
+    the strongest setting that was tried; n images. Both knee and free are among the settings that were tried, and NaN
+    where labels are unknown. Few images exclude little: of 128 without a change, no loss below 2.1 points.
     """
     strength = next(name for name in STRENGTHS if name in table)
     return pd.DataFrame(
@@ -90,15 +90,16 @@ def landmarks(table: pd.DataFrame, points: float = 1.0) -> pd.DataFrame:
 
 
 def whole_model(table: pd.DataFrame) -> pd.DataFrame:
-    """A sweep with one row a setting of all layers at once, and the mean of each quantity in a column of its name and
-    variant.
+    """A sweep with one row a setting of all layers at once; the mean of each quantity in a column of its name and
+    variant, its interval in two more that end in "low" and "high".
     """
     found = table.loc[(table["layer"] == "all") & (table["kind"] == "")]
     told = [column for column in found if column not in OF_QUANTITY]
     rows = found.drop_duplicates(told)[told]
     for (quantity, variant), values in found.groupby(["quantity", "variant"], sort=False):
-        column = rows.merge(values.drop_duplicates(told), "left", told)["mean"]
-        rows[f"{quantity} {variant}".strip()] = column.to_numpy()
+        placed = rows[told].merge(values.drop_duplicates(told), "left", told)
+        name = f"{quantity} {variant}".strip()
+        rows[[name, f"{name} low", f"{name} high"]] = placed[["mean", "low", "high"]].to_numpy()
     return rows.reset_index(drop=True)
 
 
@@ -107,7 +108,8 @@ def _turns(curve: pd.DataFrame, strength: str, points: float) -> dict[str, float
     change = by_strength.loc[by_strength["quantity"] == "accuracy_change"]
     accuracy = by_strength.loc[by_strength["quantity"] == "accuracy"]
     free = change.loc[change["low"] >= -points / 100].tail(1)
-    lost = bool((change["high"] < 0).any())
+    summit = int(accuracy["mean"].argmax()) if len(accuracy) else 0
+    lost = bool((change["high"].iloc[summit:] < 0).any())
     return {
         "labelled": len(change) > 0,
         "trained": _one(curve.loc[curve["trained"], "tau"]) if "trained" in curve else np.nan,

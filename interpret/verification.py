@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Bool
 
 from interpret.data import Dataset
-from interpret.errors import UnsupportedModelError
+from interpret.errors import InterpretError, UnsupportedModelError
 from interpret.interventions.sigma_retention import accounting, reduced, sigma_retention
 from interpret.loaded_model import LoadedModel
 from interpret.observation import labels_of, pixels_of
@@ -38,7 +38,7 @@ def verify_intervention(
             at, so a model that was changed for good is verified by `lambda: contextlib.nullcontext(changed)`.
 
     Raises:
-        InterpretError: no image, or fewer than processes.
+        InterpretError: no image, or fewer than processes; what is yielded takes other pixels or has other heads.
     """
     mine = my_share(len(data))
     rows = []
@@ -91,9 +91,27 @@ def _compare(model: LoadedModel, intervention: Intervention, images: Images) -> 
     """Of each image the largest change of a weight, and the class predicted before and after."""
     before = trace(model, images, keep=("weights",))
     with intervention() as changed:
+        _check_alike(model, changed)
         after = trace(changed, images, keep=("weights",))
     moved = after.need("weights").sub_(before.need("weights")).abs_().amax(dim=(0, 2, 3, 4))
     return moved.tolist(), before.logits.argmax(dim=-1).tolist(), after.logits.argmax(dim=-1).tolist()
+
+
+def _check_alike(model: LoadedModel, changed: LoadedModel) -> None:
+    (seen, other), (shape, another) = zip(*((_input(each), _heads(each)) for each in (model, changed)), strict=True)
+    if seen != other or shape != another:
+        raise InterpretError(
+            f"{changed.name} takes input of (size, mean, std) {other} and has heads by layer {another}, {model.name} "
+            f"{seen} and {shape}; what an intervention makes of a model takes the same pixels and has the same heads"
+        )
+
+
+def _input(model: LoadedModel) -> tuple[object, ...]:
+    return model.img_size, model.spec.mean, model.spec.std
+
+
+def _heads(model: LoadedModel) -> list[int]:
+    return [block.attn.num_heads for block in model.model.blocks]
 
 
 def _accuracies(right: Bool[np.ndarray, "time image"]) -> dict[str, float]:

@@ -6,6 +6,7 @@ its state would be shown as an error.
 """
 
 import hashlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,8 +22,9 @@ SECONDS = 300
 
 
 def execute(notebook: NotebookNode) -> NotebookNode:
-    """Run the cells in order in a fresh kernel, in this folder; an error in a cell is raised."""
-    NotebookClient(notebook, timeout=SECONDS, resources={"metadata": {"path": str(HERE)}}).execute()
+    """Run the cells in order in a fresh kernel, in this folder, on the package beside it; a cell's error is raised."""
+    client = NotebookClient(notebook, timeout=SECONDS, resources={"metadata": {"path": str(HERE)}})
+    client.execute(env=os.environ | {"PYTHONPATH": str(HERE.parent)})
     return notebook
 
 

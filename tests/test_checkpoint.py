@@ -186,6 +186,8 @@ def test_a_known_width_tells_the_heads(file):
     model = timm.create_model("vit_small_patch16_224", img_size=(32, 32), depth=1, num_classes=2)
     torch.save(model.state_dict(), file)
     assert load(file).model.blocks[0].attn.num_heads == 6
+    assert "img_size (32, 32) and 6 heads assumed" in load(file).assumed
+    assert "img_size (32, 32) assumed" in load(file, heads=6).assumed
 
 
 def test_what_was_matched_and_assumed_is_logged(raw, file, caplog):
@@ -196,13 +198,13 @@ def test_what_was_matched_and_assumed_is_logged(raw, file, caplog):
     assert record.levelname == "WARNING"
     for part in (
         f"model.pt: matched {len(raw)} of {len(raw)} tensors; softmax; read from 'state_dict'",
-        "3 heads and img_size (32, 48) assumed",
         "prefix 'model.' stripped",
         "1 tensors outside 'model.' left out: loss.weight",
         "mechanism softmax assumed (a threshold leaves no trace; see mechanism= and tau=)",
         "mean (0.5, 0.5, 0.5) and std (0.5, 0.5, 0.5) assumed",
     ):
         assert part in record.getMessage()
+    assert "heads" not in record.getMessage()
     caplog.clear()
     save(file, tiny())
     load(file)

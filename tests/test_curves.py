@@ -73,12 +73,20 @@ def test_a_curve_that_falls_at_once_or_has_one_setting_has_no_knee():
         assert np.isnan(landmarks(sweep(right, taus)).iloc[0]["knee"])
 
 
+def test_a_loss_before_the_summit_is_no_knee():
+    assert np.isnan(landmarks(sweep([500, 700, 850, 860, 900])).iloc[0]["knee"])
+    assert landmarks(sweep([500, 700, 900, 880, 400])).iloc[0]["knee"] == 0.3
+
+
 def test_two_variants_of_a_quantity_have_a_column_each():
     table = sweep([900, 890, 600, 300, 0])
     other = table[table["quantity"] == "sparsity"].assign(variant="rows=cls", mean=0.25)
     wide = whole_model(pd.concat([table, other]))
     assert_allclose(wide["sparsity"], 0.5)
     assert_allclose(wide["sparsity rows=cls"], 0.25)
+    bounds = table[table["quantity"] == "accuracy_change"]
+    assert_allclose(wide["accuracy_change low"], bounds["low"])
+    assert_allclose(wide["accuracy_change high"], bounds["high"])
 
 
 def test_rho_counts_from_one_downwards():

@@ -151,6 +151,11 @@ def test_spectra_of_different_kinds_never_share_axes(study):
         "spectrum: sigma\nof the weights",
     ]
     assert_allclose([line.get_ydata() for line in figure.axes[1].lines], 9.0)
+    many = [table.query("indicator == 'effective_rank'").assign(kind=f"kind {number}") for number in range(5)]
+    rows = FIGURES["effective_rank"].draw(replace(study, tables=study.tables | {"indicators": pd.concat(many)}))
+    titles = [ax.get_title().partition("\n")[0] for ax in rows["effective_rank"].axes]
+    assert titles == [f"spectrum: kind {number}" for number in range(5)]
+    assert len({ax.get_subplotspec().rowspan.start for ax in rows["effective_rank"].axes}) == 2
     assert all(np.max(line.get_ydata()) < 1 for line in figure.axes[0].lines)
 
 

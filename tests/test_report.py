@@ -106,6 +106,12 @@ def test_a_table_without_rows_is_not_written(tmp_path):
     assert "rho_sweep" not in page.read_text()
 
 
+def test_a_study_of_no_indicators_is_written_too(tmp_path):
+    study = quick_study()
+    page = write_pack(replace(study, tables=study.tables | {"survey": pd.DataFrame({"model": []})}), tmp_path / "out")
+    assert page.is_file()
+
+
 def test_the_manifest_is_true_of_every_file(pack):
     manifest = json.loads((pack / "manifest.json").read_text())
     assert set(manifest["files"]) == files(pack) - {"manifest.json"}

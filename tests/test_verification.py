@@ -1,6 +1,7 @@
 """Before and after an intervention, against the same numbers taken one by one."""
 
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -137,3 +138,12 @@ def test_no_image_is_refused():
     loaded = tiny()
     with pytest.raises(InterpretError, match=r"^0 images for 1 processes"):
         verify_intervention(loaded, lambda: nullcontext(loaded), gallery(2)[:0])
+
+
+def test_a_model_that_takes_other_pixels_or_has_other_heads_is_no_intervention():
+    loaded = tiny("softmax")
+    darker = replace(loaded, spec=replace(loaded.spec, mean=(0.4, 0.5, 0.6)))
+    with pytest.raises(InterpretError, match=r"takes the same pixels and has the same heads\Z"):
+        verify_intervention(loaded, lambda: nullcontext(darker), gallery(2))
+    with pytest.raises(InterpretError, match=r"heads by layer \[2, 2\], tiny .* \[3, 3\]"):
+        verify_intervention(loaded, lambda: nullcontext(tiny("softmax", num_heads=2)), gallery(2))

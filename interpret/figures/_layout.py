@@ -16,6 +16,8 @@ WEIGHTS = ("qk_weight", "sigma")
 """Spectra that belong to the weights and not to an image."""
 WIDTH = 7.2
 """Width of a figure in inches: two columns of a paper."""
+BESIDE = 3
+"""So many panels stand beside each other at most."""
 
 
 def panels(rows: int, columns: int, width: float, height: float, **options: object) -> tuple[Figure, np.ndarray]:
@@ -139,9 +141,14 @@ def draw_free(study: Study, strength: str, ax: Axes) -> list[Line2D]:
 def spectrum_panels(study: Study, indicator: str, subject: str) -> Figure:
     """A panel for each kind of spectrum that `indicator` was measured on."""
     found = kinds(study, indicator)
-    figure, axes = panels(1, len(found), min(WIDTH, 3.4 * len(found) + 0.4), 2.7)
-    draw_by_layer(study, [(ax, indicator, kind) for ax, kind in zip(axes[0], found, strict=True)])
-    for ax, kind in zip(axes[0], found, strict=True):
+    rows = -(-len(found) // BESIDE)
+    columns = -(-len(found) // rows)
+    figure, axes = panels(rows, columns, min(WIDTH, 3.4 * columns + 0.4), 2.1 * rows + 0.6)
+    drawn = list(zip(axes.flat, found, strict=False))
+    for ax in axes.flat[len(found) :]:
+        ax.remove()
+    draw_by_layer(study, [(ax, indicator, kind) for ax, kind in drawn])
+    for ax, kind in drawn:
         over = "of the weights" if kind in WEIGHTS else f"mean over {len(study.image_ids)} images"
         plots.calm(ax).set(
             title=f"spectrum: {kind}\n{over}", ylabel=f"{subject.lower()} ({unit(study, indicator) or 'count'})"

@@ -78,7 +78,8 @@ def _indicators(study: Study) -> Table:
     table = study.tables["survey"]
     names = [model["name"] for model in study.models]
     rows = []
-    for (indicator, kind, variant, unit), values in groups(table, "indicator", "kind", "variant", "unit"):
+    keys = ("indicator", "kind", "variant", "unit")
+    for (indicator, kind, variant, unit), values in groups(table, *keys) if len(table) else ():
         per_model = [values.loc[values["model"] == name, "mean"] for name in names]
         entry = INDICATORS[indicator]
         rows.append(

@@ -10,7 +10,7 @@ from interpret.study import Study
 
 SWEPT = {
     "accuracy": "accuracy (share)",
-    "accuracy_change": "change of accuracy (share)",
+    "accuracy_change": "change of accuracy (points)",
     "confidence": "confidence (probability)",
     "agreement": "same prediction as loaded (share)",
     "active_tokens": "active tokens (per query)",
@@ -28,7 +28,8 @@ SAVED = {
 def thresholds(study: Study) -> Table:
     """Each tau of each model."""
     note = (
-        "Every model run again with the threshold inside its forward pass. N counts all tokens, prefix tokens included."
+        "Every model run again with the threshold inside its forward pass. N counts all tokens, prefix tokens "
+        "included. Changes are against the model as it was loaded, on the same images, with a 95 % interval."
     )
     return _swept(study, "tau_sweep", "Threshold sweep", note, {"rule": "rule", "tau": "tau", "tau_n": "tau N"})
 
@@ -47,16 +48,32 @@ def _swept(study: Study, name: str, title: str, note: str, named: dict[str, str]
     table = whole_model(sweep) if len(sweep) else sweep
     measured = [column for column in SWEPT if column in table]
     rows = [
-        [row["model"], *(_named(row, column) for column in named), *(number(row[column]) for column in measured)]
+        [
+            row["model"],
+            *(_named(row, column) for column in named),
+            *(_cell(row, column) for column in measured),
+            str(row["n"]),
+        ]
         for row in table.to_dict("records")
     ]
-    return Table(title, note, ["model", *named.values(), *(SWEPT[column] for column in measured)], rows, f"{name}.csv")
+    columns = ["model", *named.values(), *(SWEPT[column] for column in measured), "images"]
+    return Table(title, note, columns, rows, f"{name}.csv")
 
 
 def _named(row: dict[Any, Any], column: str) -> str:
     if column == "rule":
         return f"{row['rule']}{' (as trained)' if row['trained'] else ''}"
     return f"{row[column]:.3g}"
+
+
+def _cell(row: dict[Any, Any], column: str) -> str:
+    if column != "accuracy_change" or pd.isna(row[column]):
+        return number(row[column])
+    return _points(*(100 * row[f"{column}{end}"] for end in ("", " low", " high")))
+
+
+def _points(mean: float, low: float, high: float) -> str:
+    return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]"
 
 
 def turning(study: Study) -> Table:
@@ -112,6 +129,6 @@ def verified(study: Study) -> Table:
 def _accuracy(row: dict[Any, Any]) -> list[str]:
     if pd.isna(row["difference"]):
         return ["unknown"] * 4
-    difference, low, high = (100 * row[name] for name in ("difference", "difference_low", "difference_high"))
+    difference = _points(*(100 * row[name] for name in ("difference", "difference_low", "difference_high")))
     before, after = (f"{row[name]:.2%}" for name in ("accuracy_before", "accuracy_after"))
-    return [before, after, f"{difference:+.2f} [{low:+.2f}, {high:+.2f}]", f"{row['p']:.3g}"]
+    return [before, after, difference, f"{row['p']:.3g}"]
