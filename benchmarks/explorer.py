@@ -101,10 +101,9 @@ def browser(models: int, threads: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "root")
         root.mkdir()
-        cell = nbformat.v4.new_code_cell(
-            CELL.format(folder=str(lab.CHECKOUT / "benchmarks"), threads=threads, models=models)
-        )
-        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), root / "explorer.ipynb")
+        source = CELL.format(folder=str(lab.CHECKOUT / "benchmarks"), threads=threads, models=models)
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)], metadata=KERNEL)
+        nbformat.write(notebook, root / "explorer.ipynb")
         with lab.served(Path(folder), root, threads) as address, lab.opened(address.format("explorer.ipynb")) as page:
             page.locator("img.widget-image").first.wait_for()
             page.evaluate(WATCH)
