@@ -25,7 +25,7 @@ report: setup
 	@$(PYTHON) -m interpret.report checkpoints/shapes-*.pt --data shapes --limit 6 --out figures/demo --overwrite
 
 test: setup
-	@$(PYTHON) -m pytest -m "not long"
+	@$(PYTHON) -m pytest -m "not long" -n 2 --dist loadfile
 
 test-long: setup
 	@$(PYTHON) -m pytest

@@ -31,14 +31,17 @@ logger = logging.getLogger(__name__)
 
 
 def save(path: str | os.PathLike[str], loaded: LoadedModel, dtype: torch.dtype | None = None) -> None:
-    """Write weights and spec to one file, whole or not at all; `dtype` converts the weights, for example to fp16."""
+    """Write weights and spec to one file, whole or not at all; `dtype` converts the weights, for example to fp16.
+
+    The record keeps the mechanism of the training where the model has another now.
+    """
     weights = {key: tensor.cpu().contiguous() for key, tensor in converted(loaded.model, dtype).items()}
     payload = {
         "format": FORMAT,
         "name": loaded.name,
         "spec": dataclasses.asdict(loaded.spec),
         "history": loaded.history,
-        "record": loaded.record,
+        "record": loaded.record if loaded.as_trained else loaded.record | {"trained": loaded.trained},
         "state_dict": weights,
     }
     write_atomically(Path(path), partial(torch.save, payload))

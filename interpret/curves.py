@@ -113,7 +113,7 @@ def _turns(curve: pd.DataFrame, strength: str, points: float) -> dict[str, float
     return {
         "labelled": len(change) > 0,
         "trained": _one(curve.loc[curve["trained"], "tau"]) if "trained" in curve else np.nan,
-        "knee": _knee(accuracy[strength].to_numpy(), accuracy["mean"].to_numpy()) if lost else np.nan,
+        "knee": _knee(accuracy[strength].to_numpy(), accuracy["mean"].to_numpy(), summit) if lost else np.nan,
         "free": _one(free[strength]),
         "change_low": _one(free["low"]),
         "strongest": by_strength[strength].iloc[-1],
@@ -124,15 +124,15 @@ def _one(values: pd.Series) -> float:
     return float(values.iloc[0]) if len(values) else np.nan
 
 
-def _knee(strength: Float[np.ndarray, "setting"], accuracy: Float[np.ndarray, "setting"]) -> float:
+def _knee(strength: Float[np.ndarray, "setting"], accuracy: Float[np.ndarray, "setting"], summit: int) -> float:
     """Both axes scaled to [0, 1], settings from the weakest to the strongest, accuracy from the lowest to the highest.
 
-    NaN for a curve that is flat, or nowhere above the line between its ends.
+    NaN for a curve that is flat, or from its summit on nowhere above the line between its ends.
     """
     if np.ptp(strength) == 0 or np.ptp(accuracy) == 0:
         return np.nan
     along = (strength - strength[0]) / (strength[-1] - strength[0])
     height = (accuracy - accuracy.min()) / np.ptp(accuracy)
     chord = height[0] + (height[-1] - height[0]) * along
-    above = height - chord
-    return float(strength[np.argmax(above)]) if above.max() > ABOVE else np.nan
+    above = (height - chord)[summit:]
+    return float(strength[summit + np.argmax(above)]) if above.max() > ABOVE else np.nan

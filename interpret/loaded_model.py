@@ -88,17 +88,17 @@ class LoadedModel:
     @property
     def as_trained(self) -> bool:
         """Whether attention is formed as in the training; true where that is not recorded."""
-        return self._trained == (self.spec.mechanism, self.spec.options)
+        return self.trained == (self.spec.mechanism, self.spec.options)
 
     @property
     def trained_tau(self) -> float | None:
         """The threshold of the training under the same rule; of a file that records none the one it was loaded with."""
-        mechanism, options = self._trained
+        mechanism, options = self.trained
         return options.get("tau") if mechanism == self.spec.mechanism else None
 
     @property
-    def _trained(self) -> tuple[str, dict[str, Any]]:
-        """Mechanism and options of the training; the file of an exported intervention keeps those it had before."""
+    def trained(self) -> tuple[str, dict[str, Any]]:
+        """Mechanism and options of the training; a file that was saved under others keeps them."""
         known = self.recorded or self.spec
         return self.record.get("trained", (known.mechanism, known.options))
 

@@ -56,7 +56,7 @@ Face = tuple[int, int, int, int]
 
 @dataclass(frozen=True, eq=False)
 class Mosaic:
-    """The whole picture, and where in it the panel's pictures lie, row by row."""
+    """The whole picture, and where in it the panels' pictures lie, row by row."""
 
     image: Image.Image
     faces: tuple[Face, ...]

@@ -101,13 +101,14 @@ def _check_alike(model: LoadedModel, changed: LoadedModel) -> None:
     (seen, other), (shape, another) = zip(*((_input(each), _heads(each)) for each in (model, changed)), strict=True)
     if seen != other or shape != another:
         raise InterpretError(
-            f"{changed.name} takes input of (size, mean, std) {other} and has heads by layer {another}, {model.name} "
-            f"{seen} and {shape}; what an intervention makes of a model takes the same pixels and has the same heads"
+            f"{changed.name} takes input of (size, patch grid, mean, std) {other} and has heads by layer {another}, "
+            f"{model.name} {seen} and {shape}; what an intervention makes of a model takes the same pixels and has the "
+            "same heads"
         )
 
 
 def _input(model: LoadedModel) -> tuple[object, ...]:
-    return model.img_size, model.spec.mean, model.spec.std
+    return model.img_size, model.grid, tuple(model.spec.mean), tuple(model.spec.std)
 
 
 def _heads(model: LoadedModel) -> list[int]:

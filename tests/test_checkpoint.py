@@ -399,3 +399,14 @@ def test_a_named_backbone_brings_the_input_statistics_of_timm(backbone, tmp_path
     torch.save(timm.create_model(backbone, num_classes=3).state_dict(), tmp_path / "raw.pt")
     spec = load(tmp_path / "raw.pt", backbone=backbone).spec
     assert (spec.mean, spec.std) == (expected["mean"], expected["std"])
+
+
+@pytest.mark.parametrize("given", [{"tau": 0.2}, {"mechanism": "softmax"}])
+def test_what_is_saved_under_another_rule_knows_that_of_its_training(file, given):
+    save(file, tiny("hard_threshold"))
+    changed = load(file, **given)
+    save(file, changed)
+    found = load(file)
+    assert (found.spec, found.as_trained) == (changed.spec, False)
+    assert found.trained == ("hard_threshold", tiny("hard_threshold").spec.options)
+    assert found.trained_tau == changed.trained_tau

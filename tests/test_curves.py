@@ -76,6 +76,7 @@ def test_a_curve_that_falls_at_once_or_has_one_setting_has_no_knee():
 def test_a_loss_before_the_summit_is_no_knee():
     assert np.isnan(landmarks(sweep([500, 700, 850, 860, 900])).iloc[0]["knee"])
     assert landmarks(sweep([500, 700, 900, 880, 400])).iloc[0]["knee"] == 0.3
+    assert landmarks(sweep([500, 890, 900, 850, 600])).iloc[0]["knee"] == 0.2
 
 
 def test_two_variants_of_a_quantity_have_a_column_each():

@@ -87,5 +87,5 @@ def _third_party(path: Path) -> Iterator[str]:
             modules = [node.module]
         for module in modules:
             root = module.partition(".")[0]
-            if root not in sys.stdlib_module_names and root not in ("interpret", "notebooks", "tests"):
+            if root not in sys.stdlib_module_names and root not in ("benchmarks", "interpret", "notebooks", "tests"):
                 yield root

@@ -251,7 +251,7 @@ def test_the_sweep_stars_the_free_tau_on_the_accuracy_of_its_model(drawn):
     stars = [drawn for drawn in figure.axes[0].collections if isinstance(drawn, PathCollection)]
     assert_allclose([star.get_facecolor()[0][:3] for star in stars], plots.colors(3))
     assert_allclose([star.get_offsets()[0] for star in stars], [[0.01, 0.89], [0.01, 0.88], [0.01, 0.87]])
-    assert "free tau: a loss of 1 pp is excluded" in legend(figure)
+    assert "free tau: a loss of 1.0 points is excluded" in legend(figure)
 
 
 def test_rho_runs_from_one_to_less_and_shows_what_is_removed(drawn):

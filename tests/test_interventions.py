@@ -475,6 +475,17 @@ def test_what_is_exported_loads_with_the_same_logits(tmp_path: Path, name, kinds
     assert all(torch.equal(tensor, before[key]) for key, tensor in loaded.model.state_dict().items())
 
 
+def test_an_export_of_an_overridden_model_knows_the_training(tmp_path: Path):
+    trained = tiny("hard_threshold", dtype=torch.float32)
+    interpret.checkpoint.save(tmp_path / "own.pt", trained)
+    for number, scope in enumerate((nullcontext, lambda model: threshold(model, 0.3, "hard"))):
+        loaded = interpret.load(tmp_path / "own.pt", tau=0.2)
+        with scope(loaded):
+            export(loaded, tmp_path / f"{number}.pt", "so")
+        found = interpret.load(tmp_path / f"{number}.pt")
+        assert (found.trained_tau, found.as_trained) == (trained.spec.options["tau"], False)
+
+
 def test_a_reduced_model_is_exported_too(tmp_path: Path):
     other, images = reduced(spread(dtype=torch.float32), 0.5), pictures().float()
     export(other, tmp_path / "edited.pt", "rounded")

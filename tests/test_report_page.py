@@ -152,7 +152,9 @@ def test_models_without_a_readout_row_are_shown_by_their_attributions():
 
 
 def test_findings_are_the_numbers_of_the_sweep():
-    kept = f"of {TOKENS} tokens on average; the largest tau tried that excludes a loss of more than 1 pp of accuracy"
+    kept = (
+        f"of {TOKENS} tokens on average; the largest tau tried that excludes a loss of more than 1.0 points of accuracy"
+    )
     kept += " against the model as it was loaded is 0.01 (95 %, 64 images)."
     assert findings(synthetic_study()) == [
         "The 3 models predict the same class on 3 of the 4 images shown.",
@@ -166,7 +168,7 @@ def test_a_model_without_a_free_tau_is_said_to_have_none():
     study = synthetic_study()
     lost = study.tables["landmarks"].assign(free=np.nan)
     said = findings(replace(study, tables=study.tables | {"landmarks": lost}))
-    assert "no tau tried excludes a loss of more than 1 pp of accuracy against the model" in said[1]
+    assert "no tau tried excludes a loss of more than 1.0 points of accuracy against the model" in said[1]
     assert not any("accuracy" in line for line in findings(synthetic_study(labelled=False)))
 
 

@@ -219,6 +219,8 @@ def test_a_place_that_cannot_be_written_is_refused_before_training(tmp_path, cap
     [
         (["--out=a.pt", "--epochs=0"], "--epochs: 0 is not"),
         (["--out=a.pt", "--limit=-1"], "--limit: -1 is not"),
+        (["--out=a.pt", "--epochs=two"], "--epochs: two is not a positive number"),
+        (["--out=a.pt", "--seeds=a"], "--seeds: 'a' is not a list of whole numbers"),
         ([], "--out"),
     ],
 )

@@ -215,7 +215,7 @@ def test_an_epoch_is_told_when_its_state_is_kept(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(Progress, "save", lambda progress, run, path: kept.append("epoch 1/1" in caplog.text))
     assert command.main(["--data", "shapes", *SMALL, "--epochs=1", "--out", str(tmp_path / "a.pt")]) == 0
     assert kept == [False]
-    told = r"softmax: 13,366 weights, 24 train, 24 validation, 24 test images, up to 1 epochs"
+    told = r"softmax: 13,366 weights, 24 train, 24 validation, 24 test images, at most 1 epochs"
     assert re.search(told, caplog.text)
     assert re.search(r"epoch 1/1: train loss \d\.\d+, accuracy \d+\.\d\d %; validation loss", caplog.text)
 
@@ -361,6 +361,13 @@ def test_what_the_user_gets_wrong_is_said_in_one_line(arguments, message, tmp_pa
     captured = capsys.readouterr()
     assert message in captured.err
     assert (captured.out, captured.err.count("\n")) == ("", 1)
+
+
+def test_help_names_every_preset_and_its_arms():
+    told = command.parser().format_help()
+    for name, preset in PRESETS.items():
+        line = next(line for line in told.splitlines() if line.startswith(f"  {name} "))
+        assert line.replace("*", "").split()[1:] == list(preset.arms)
 
 
 def test_an_arm_alone_is_the_baseline():

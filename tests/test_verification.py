@@ -145,5 +145,7 @@ def test_a_model_that_takes_other_pixels_or_has_other_heads_is_no_intervention()
     darker = replace(loaded, spec=replace(loaded.spec, mean=(0.4, 0.5, 0.6)))
     with pytest.raises(InterpretError, match=r"takes the same pixels and has the same heads\Z"):
         verify_intervention(loaded, lambda: nullcontext(darker), gallery(2))
+    with pytest.raises(InterpretError, match=r"takes the same pixels and has the same heads\Z"):
+        verify_intervention(loaded, lambda: nullcontext(tiny("softmax", patch_size=16)), gallery(2))
     with pytest.raises(InterpretError, match=r"heads by layer \[2, 2\], tiny .* \[3, 3\]"):
         verify_intervention(loaded, lambda: nullcontext(tiny("softmax", num_heads=2)), gallery(2))

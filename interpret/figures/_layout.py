@@ -134,7 +134,7 @@ def draw_free(study: Study, strength: str, ax: Axes) -> list[Line2D]:
         for free in of_model(marks, model)["free"]:
             height = of_model(accuracy, model).set_index(strength)["mean"][free]
             ax.scatter(free, height, marker="*", s=70, color=[color], zorder=4)
-    label = f"free {strength}: a loss of {marks['points'].max():g} pp is excluded"
+    label = f"free {strength}: a loss of {marks['points'].max():.1f} points is excluded"
     return [Line2D([], [], color="0.3", marker="*", markersize=8, linestyle="", label=label)] if len(marks) else []
 
 

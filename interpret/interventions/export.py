@@ -34,9 +34,8 @@ def export(model: LoadedModel, path: str | os.PathLike[str], changes: str) -> No
         _write_pruning(block.attn)
         block.attn.mechanism = _mechanism(block.attn, None if spec is model.spec else spec)
     edited = edited_copy(model, vit, changes, spec=spec)
-    if spec is not model.spec:
-        trained = {"trained": (model.spec.mechanism, model.spec.options)}
-        edited = dataclasses.replace(edited, record=trained | edited.record)
+    if (spec.mechanism, spec.options) != model.trained:
+        edited = dataclasses.replace(edited, record=edited.record | {"trained": model.trained})
     save(path, edited)
 
 

@@ -48,7 +48,7 @@ def _operating(row: dict[Any, Any], tokens: int, instead: str) -> str:
 
 def _free(turns: dict[Any, Any]) -> str:
     """How far it can be cut, as far as the images can tell."""
-    said = f"a loss of more than {turns['points']:g} pp of accuracy against the model as it was loaded"
+    said = f"a loss of more than {turns['points']:.1f} points of accuracy against the model as it was loaded"
     if pd.isna(turns["free"]):
         return f"; no tau tried excludes {said} on {turns['n']} images"
     return f"; the largest tau tried that excludes {said} is {turns['free']:g} (95 %, {turns['n']} images)"

@@ -37,7 +37,8 @@ def thresholds(study: Study) -> Table:
 def retained(study: Study) -> Table:
     """Each rho of each SVDA model."""
     note = (
-        "SVDA models run again with only the score directions that hold the share rho of every head's spectral energy."
+        "SVDA models run again with only the score directions that hold the share rho of every head's spectral energy. "
+        "Changes are against the model as it was loaded, on the same images, with a 95 % interval."
     )
     named = {"rho": "rho", "removed": "directions removed (share)"}
     return _swept(study, "rho_sweep", "Spectral energy retention", note, named)
@@ -73,7 +74,7 @@ def _cell(row: dict[Any, Any], column: str) -> str:
 
 
 def _points(mean: float, low: float, high: float) -> str:
-    return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]"
+    return "{:+.2f} [{:+.2f}, {:+.2f}]".format(*(round(value, 2) + 0.0 for value in (mean, low, high)))
 
 
 def turning(study: Study) -> Table:
@@ -90,9 +91,9 @@ def turning(study: Study) -> Table:
         for row in table.to_dict("records")
     ]
     note = (
-        "Knee: where accuracy bends most; none where no setting loses accuracy beyond its interval, or where it "
-        "falls at once. Free: the "
-        f"strongest setting tried whose 95 % interval excludes a loss of more than {points} percentage points against "
+        "Knee: where accuracy bends most; none where no setting beyond the most accurate one loses accuracy beyond its "
+        "interval, or where it falls at once. Free: the "
+        f"strongest setting tried whose 95 % interval excludes a loss of more than {points} points against "
         "the model as it was loaded; few images exclude little."
     )
     columns = ["model", "setting", "layer", "trained", "knee", "free", "lowest change at free (points)", "strongest"]

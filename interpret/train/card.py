@@ -7,6 +7,7 @@ from interpret import history
 from interpret.indicators import INDICATORS
 from interpret.loaded_model import LoadedModel
 from interpret.statistics import wilson_interval
+from interpret.train.record import duration
 from interpret.train.tracking import TRACKED_IMAGES
 
 SAID_ELSEWHERE = ("data", "mechanism", "options", "backbone", "architecture", "epochs", "seed", "track", "save_dtype")
@@ -43,14 +44,10 @@ def _facts(model: LoadedModel) -> dict[str, str]:
         f"kept as {recipe['save_dtype']}, but what a mechanism learns as float32",
         "accuracy": f"{100 * record['test_accuracy']:.2f} % (n = {images['test']:,}, measured once), 95 % interval "
         f"(Wilson) {100 * low:.2f} to {100 * high:.2f} %",
-        "time": f"{_duration(record['seconds'])} on {record['machine']}, reading the data included",
+        "time": f"{duration(record['seconds'])} on {record['machine']}, reading the data included",
         "versions": _listed(record["versions"]),
         "recipe": _listed({name: value for name, value in recipe.items() if name not in SAID_ELSEWHERE}),
     }
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _attention(model: LoadedModel) -> str:

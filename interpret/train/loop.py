@@ -16,7 +16,7 @@ from interpret.errors import InterpretError
 from interpret.loaded_model import LoadedModel, from_memory
 from interpret.train.initialisation import initialise, model_spec
 from interpret.train.recipe import Recipe
-from interpret.train.record import describe
+from interpret.train.record import describe, duration
 from interpret.train.run import Run
 from interpret.train.state import Progress
 
@@ -56,7 +56,8 @@ def train(
     initialise(vit, recipe)
     run = Run.start(recipe, spec, vit, datasets)
     progress = Progress() if resume is None else Progress.restore(run, resume)
-    logger.info("%s", _start(run, progress, datasets))
+    if run.accelerator.is_main_process:
+        logger.info("%s", _start(run, progress, datasets))
     begun -= progress.seconds
     while len(progress.history) < min(recipe.epochs, progress.best_epoch + recipe.patience):
         _advance(run, progress)
@@ -83,22 +84,21 @@ def _start(run: Run, progress: Progress, datasets: dict[str, Dataset]) -> str:
     images = ", ".join(f"{len(data):,} {split}" for split, data in datasets.items())
     weights = sum(parameter.numel() for parameter in run.vit.parameters())
     done = len(progress.history)
-    told = f"from epoch {done + 1} to" if done else "up to"
-    return f"{run.spec.rule}: {weights:,} weights, {images} images, {told} {run.recipe.epochs} epochs"
+    told = f"{done} of at most {run.recipe.epochs} epochs done" if done else f"at most {run.recipe.epochs} epochs"
+    return f"{run.spec.rule}: {weights:,} weights, {images} images, {told}"
 
 
 def _epoch(run: Run, progress: Progress) -> str:
     """The line of an epoch, said when its state is on disk: an interruption after it loses nothing."""
     row, done = progress.history[-1], len(progress.history)
-    minutes = progress.seconds / done * (run.recipe.epochs - done) / 60
-    left = f"; at most {minutes:.0f} min left" if done < run.recipe.epochs else ""
+    left = duration(progress.seconds / done * (run.recipe.epochs - done))
     splits = (
         f"{split} loss {row[f'{split}_loss']:.3f}, accuracy {100 * row[f'{split}_accuracy']:.2f} %"
         for split in SPLITS[:2]
     )
     pace = f"{row['seconds']:.0f} s, {row['images_per_second']:,.0f} images/s"
     told = f"epoch {done}/{run.recipe.epochs}: {'; '.join(splits)}; {pace}"
-    return f"{told}; best epoch {progress.best_epoch}{left}"
+    return f"{told}; best epoch {progress.best_epoch}; about {left} left"
 
 
 def _check_classes(datasets: dict[str, Dataset]) -> None:

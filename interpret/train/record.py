@@ -43,6 +43,11 @@ def machine(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
 
 
+def duration(seconds: float) -> str:
+    """Seconds or minutes, whichever says it shortly."""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
 def forget_peak(device: torch.device) -> None:
     """Let `peak_memory` of a GPU start anew."""
     if device.type == "cuda":
