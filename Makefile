@@ -22,7 +22,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 report: setup
-	@$(PYTHON) -m interpret.report checkpoints/shapes-*.pt --data shapes --limit 6 --out figures/demo --overwrite
+	@$(PYTHON) -m interpret.report checkpoints/shapes-*.pt --data shapes --limit 6 --sample 300 --out figures/demo --overwrite
 
 test: setup
 	@$(PYTHON) -m pytest -m "not long" -n 2 --dist loadfile

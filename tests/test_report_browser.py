@@ -17,6 +17,8 @@ from interpret.report.views import views
 from tests.synthetic import HEADS, IMAGES, LAYERS, NAMES, TAUS, synthetic_study
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+A4 = 794
+"""Its width in pixels of a browser."""
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.browser,
@@ -215,6 +217,8 @@ def test_nothing_is_wider_than_the_screen(browser, written, width, scheme):
     )
     assert luminance(ink) < luminance(paper)
     assert tab.locator("#tau").is_hidden()
+    tab.set_viewport_size({"width": A4, "height": 1123})
+    assert tab.evaluate("document.documentElement.scrollWidth") <= A4
     tab.context.close()
 
 
