@@ -133,7 +133,9 @@ def read(file: Path) -> dict[str, Any]:
         with warnings.catch_warnings(action="ignore"):
             payload = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise CheckpointError(f"{file}: no such file; expected a checkpoint (.pt, .pth, .bin, .safetensors)") from None
+        raise CheckpointError(
+            f"{file}: no such file; expected a checkpoint (.pt, .pth, .ckpt, .bin, .safetensors)"
+        ) from None
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{file}: {_why_refused(str(error))}") from None
     except (RuntimeError, EOFError, ValueError, OSError, LookupError, safetensors.SafetensorError):

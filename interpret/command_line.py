@@ -3,6 +3,9 @@
 import argparse
 from typing import NoReturn
 
+INTERRUPTED = 130
+"""What a shell expects of a command that Ctrl-C ended."""
+
 
 class OneLineParser(argparse.ArgumentParser):
     """A parser whose errors are one line."""

@@ -51,6 +51,12 @@ class Study:
     arrays: dict[str, np.ndarray]
     masks: Bool[np.ndarray, "image height width"] | None = None
 
+    def __repr__(self) -> str:
+        names = ", ".join(repr(model["name"]) for model in self.models)
+        return (
+            f"Study({names}, {len(self.image_ids)} images of {self.settings['data']}, tables: {', '.join(self.tables)})"
+        )
+
     def map(self, model: int, attribution: str) -> Float[np.ndarray, "image row col"]:
         """Raw maps of one attribution; NaN where it is undefined."""
         return self.arrays[f"map/{model}/{attribution}"]

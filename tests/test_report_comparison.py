@@ -1,10 +1,13 @@
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 
+from interpret.report import write_pack
 from interpret.report.command import main
 from interpret.report.comparison import compare
+from tests.synthetic import synthetic_study
 
 HEAD = "model,image,indicator,layer,head,value,unit\n"
 OLD = HEAD + "a,x,sparsity,0,0,0.5,share\na,x,sparsity,0,1,0.25,share\na,x,entropy,0,0,3.0,nats\n"
@@ -77,6 +80,18 @@ def test_the_largest_change_of_each_quantity_is_named_with_its_place(folders):
         '- indicators: sparsity value: 1 of 2 values differ; largest change +0.5, from `"0.25"` to `"0.75"` '
         "(model a, image x, indicator sparsity, layer 0, head 1)",
     ]
+
+
+def test_two_packs_as_they_are_written_can_be_compared(tmp_path):
+    study = synthetic_study(history=False)
+    doubled = study.tables["survey"].assign(mean=2 * study.tables["survey"]["mean"])
+    packs = [
+        write_pack(each, tmp_path / name).parent / "manifest.json"
+        for name, each in (("old", study), ("new", replace(study, tables=study.tables | {"survey": doubled})))
+    ]
+    found = sections(compare(*packs))["Tables"]
+    assert {line.partition(":")[0] for line in found} == {"- survey"}
+    assert all("mean: " in line for line in found)
 
 
 def test_rows_are_matched_by_what_they_are_not_by_their_place(folders):

@@ -159,7 +159,7 @@ def test_findings_are_the_numbers_of_the_sweep():
     assert findings(synthetic_study()) == [
         "The 3 models predict the same class on 3 of the 4 images shown.",
         f"plain: at tau = 0 (hard rule) a query keeps 25.0 {kept}",
-        f"selective: at its trained tau = 0.05 (hard rule) a query keeps 20.0 {kept}",
+        f"selective: at its own tau = 0.05 (hard rule) a query keeps 20.0 {kept}",
         f"svda: at tau = 0 (hard rule) a query keeps 25.0 {kept}",
     ]
 

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -262,3 +263,9 @@ def test_a_model_that_pools_by_attention_is_studied_without_token_maps():
     study = study_of([pooled], "photos", attributions=["layer_grad_cam"], indicators=["sparsity"])
     assert np.isnan(study.tau_map(0)).all()
     assert set(study.tables["maps"]["status"]) == {"ok"}
+
+
+def test_a_study_is_told_in_one_line(study):
+    told = repr(study)
+    assert re.fullmatch(r"Study\('.*', \d+ images of \w+, tables: predictions, maps, .*\)", told)
+    assert "\n" not in told

@@ -269,6 +269,35 @@ def test_a_full_disk_leaves_the_epoch_before(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"a.resume", "a.history.csv"}
 
 
+def test_a_finished_model_and_an_interrupted_run_are_never_replaced(tmp_path, capsys, caplog):
+    out, state = tmp_path / "a.pt", tmp_path / "a.resume"
+    given = ["--data", "shapes", *SMALL, "--epochs=1", "--out", str(out)]
+    assert command.main(given) == 0
+    made = out.read_bytes()
+    assert command.main(given) == 2
+    assert f"{out} exists; go on with that run (--resume)" in capsys.readouterr().err
+    assert command.main([*given, "--resume"]) == 0
+    assert f"{out}: already finished, kept" in caplog.text
+    assert command.main([*given, "--resume", "--lr=0.5"]) == 2
+    assert "is of a run with lr=0.001, not 0.5" in capsys.readouterr().err
+    assert out.read_bytes() == made
+    out.rename(state)
+    assert command.main(given) == 2
+    assert f"{state} exists; go on with that run" in capsys.readouterr().err
+    assert state.read_bytes() == made
+
+
+def test_an_interruption_is_told_in_one_line(tmp_path, capsys, monkeypatch):
+    def interrupt(*given, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_run.Run, "epoch", interrupt)
+    assert command.main(["--data", "shapes", *SMALL, "--epochs=1", "--out", str(tmp_path / "a.pt")]) == 130
+    err = capsys.readouterr().err
+    assert "interrupted; the epochs done are kept, the same command with --resume goes on" in err
+    assert "Traceback" not in err
+
+
 def test_another_recipe_is_not_resumed(tmp_path, capsys, monkeypatch):
     given = ["--data", "shapes", *SMALL, "--epochs=1", "--out", str(tmp_path / "a.pt")]
     monkeypatch.setattr(checkpoint, "save", lambda *_: (_ for _ in ()).throw(checkpoint.CheckpointError("disk full")))

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from interpret.command_line import OneLineParser, positive
+from interpret.command_line import INTERRUPTED, OneLineParser, positive
 from interpret.errors import InterpretError
 
 PROGRAM = "python -m interpret.report"
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     With --compare nothing is looked at: what changed between two packs stands on stdout, as Markdown.
 
     Returns:
-        0, or 2 after one line on stderr that says what the user can mend.
+        0, 2 after one line on stderr that says what the user can mend, or 130 where the user interrupts.
     """
     argv = sys.argv[1:] if argv is None else argv
     arguments = parse(argv)
@@ -33,6 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refuse(" ".join(str(error).split()))
     except OSError as error:
         return _refuse(f"{error.filename or 'file'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\n{PROGRAM}: interrupted; nothing was written\n")
+        return INTERRUPTED
     if answer:
         sys.stdout.write(f"{answer}\n")
     return 0
@@ -84,7 +87,12 @@ def parser() -> argparse.ArgumentParser:
 def _add_data(group: argparse._ArgumentGroup) -> None:
     source = group.add_mutually_exclusive_group()
     source.add_argument("--images", nargs="+", type=Path, metavar="PATH", help="image files, or a folder of them")
-    source.add_argument("--data", metavar="NAME[:ROOT]", help=f"a data set: {', '.join(entries('data'))}")
+    source.add_argument(
+        "--data",
+        metavar="NAME[:ROOT]",
+        help=f"a data set: {', '.join(entries('data'))}; without images or data: "
+        "shapes for models that learned them, else bundled photographs",
+    )
     group.add_argument(
         "--limit",
         type=positive,

@@ -119,9 +119,9 @@ def notes(study: Study, model: dict[str, Any]) -> list[str]:
 
 def _note(row: dict[Any, Any]) -> str:
     name = "confidence" if math.isnan(row.get("accuracy", math.nan)) else "accuracy"
-    trained = ", as trained" if row["trained"] else ""
+    own = ", its own" if row["trained"] else ""
     kept = f"{row['active_tokens']:.1f} active tokens"
-    return f"{row['rule']} rule{trained}, tau N = {row['tau_n']:.3g}: {kept}, {name} {row[name]:.2f}"
+    return f"{row['rule']} rule{own}, tau N = {row['tau_n']:.3g}: {kept}, {name} {row[name]:.2f}"
 
 
 def _row(study: Study, view: View, step: int, image: int) -> dict[str, Any]:

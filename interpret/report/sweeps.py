@@ -63,7 +63,7 @@ def _swept(study: Study, name: str, title: str, note: str, named: dict[str, str]
 
 def _named(row: dict[Any, Any], column: str) -> str:
     if column == "rule":
-        return f"{row['rule']}{' (as trained)' if row['trained'] else ''}"
+        return f"{row['rule']}{' (its own)' if row['trained'] else ''}"
     return f"{row[column]:.3g}"
 
 

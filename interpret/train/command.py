@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from interpret.command_line import OneLineParser, positive
+from interpret.command_line import INTERRUPTED, OneLineParser, positive
 from interpret.errors import InterpretError
 from interpret.train.presets import PRESETS, Preset, find_preset
 from interpret.train.recipe import Recipe
@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Train and write; the only line on stdout is the path of the checkpoint, or of the comparison of several.
 
     Returns:
-        0, or 2 after one line on stderr that says what the user can mend.
+        0, 2 after one line on stderr that says what the user can mend, or 130 where the user interrupts.
     """
     argv = sys.argv[1:] if argv is None else argv
     arguments = parser().parse_args(argv)
@@ -35,6 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InterpretError as error:
         sys.stderr.write(f"{PROGRAM}: error: {error}\n")
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write(
+            f"\n{PROGRAM}: interrupted; the epochs done are kept, the same command with --resume goes on\n"
+        )
+        return INTERRUPTED
     sys.stdout.write(f"{written}\n")
     return 0
 

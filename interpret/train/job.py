@@ -10,6 +10,7 @@ import torch
 
 from interpret import checkpoint, history, plots
 from interpret.data import load_data
+from interpret.errors import InterpretError
 from interpret.figures import _arms
 from interpret.files import write_atomically
 from interpret.loaded_model import LoadedModel
@@ -45,10 +46,18 @@ def train_one(recipe: Recipe, out: Path, command: str, source: str = "", *, resu
     Args:
         source: where the set-up is from, for the record.
 
+    A finished model of the same recipe is kept with `resume`; nothing that is there is ever replaced.
+
     Raises:
-        InterpretError: what `train` raises, and what cannot be written. The last epoch's .resume then stays.
+        InterpretError: what `train` raises, and what cannot be written: the last epoch's .resume then stays. `out` or
+            its .resume is there already, and `resume` is not set or the recipe was another.
     """
     state, table = out.with_suffix(".resume"), out.with_suffix(".history.csv")
+    if out.exists() and resume:
+        return _finished(out, recipe)
+    for there in (out, state):
+        if there.exists() and not resume:
+            raise InterpretError(f"{there} exists; go on with that run (--resume), choose another --out, or remove it")
 
     def after_epoch(run: Run, progress: Progress) -> None:
         progress.save(run, state)
@@ -77,9 +86,7 @@ def train_arms(
     """
     logger.info("%d arms x %d seeds: %d models", len(recipes), len(seeds), len(recipes) * len(seeds))
     arms = {
-        recipe.mechanism: [
-            _finished(replace(recipe, seed=seed), folder, command, source, resume=resume) for seed in seeds
-        ]
+        recipe.mechanism: [_arm(replace(recipe, seed=seed), folder, command, source, resume=resume) for seed in seeds]
         for recipe in recipes
     }
     baseline = recipes[0]
@@ -94,12 +101,19 @@ def train_arms(
     return page
 
 
-def _finished(recipe: Recipe, folder: Path, command: str, source: str, *, resume: bool) -> LoadedModel:
+def _arm(recipe: Recipe, folder: Path, command: str, source: str, *, resume: bool) -> LoadedModel:
     out = folder / f"{recipe.mechanism}-seed{recipe.seed}.pt"
-    kept = resume and out.exists()
-    logger.info("%s%s", out, ": already finished, kept" if kept else "")
-    if not kept:
-        train_one(recipe, out, command, source, resume=resume)
-    found = checkpoint.load(out, device="cuda" if recipe.device != "cpu" and torch.cuda.is_available() else "cpu")
+    logger.info("%s", out)
+    train_one(recipe, out, command, source, resume=resume)
+    return checkpoint.load(out, device=_device(recipe))
+
+
+def _finished(out: Path, recipe: Recipe) -> LoadedModel:
+    found = checkpoint.load(out, device=_device(recipe))
     check_same_recipe(found.record["recipe"], recipe, out)
+    logger.info("%s: already finished, kept", out)
     return found
+
+
+def _device(recipe: Recipe) -> str:
+    return "cuda" if recipe.device != "cpu" and torch.cuda.is_available() else "cpu"

@@ -87,6 +87,6 @@ def check_same_recipe(saved: dict[str, Any], recipe: Recipe, path: Path) -> None
     for name, value in given.items():
         if name not in MAY_DIFFER and known.get(name) != value:
             raise InterpretError(
-                f"{path} is of a run with {name}={known.get(name)!r}, not {value!r}; give the same options, or leave "
-                "out --resume"
+                f"{path} is of a run with {name}={known.get(name)!r}, not {value!r}; give the same options, or "
+                "choose another --out"
             )
