@@ -12,6 +12,7 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from interpret import plots
+from interpret.figures import FIGURES
 from interpret.report import embedding, page, views
 from interpret.report.explorer import explorer
 from interpret.report.findings import findings
@@ -219,3 +220,12 @@ def test_charts_that_find_no_room_are_linked_the_later_pages_first(tmp_path, mon
     assert {each.name for each in shown if f': {each.name}">' not in small} == {"indicators_by_epoch_2"}
     assert small.count("Left out to keep this page small") == 1
     assert small.count('href="figures/indicators_by_epoch_2.png"') == 1
+
+
+@pytest.mark.parametrize("name", ["attention_heatmaps", "active_tokens"])
+def test_a_chart_keeps_its_colours_in_the_page(name, tmp_path):
+    figure = next(iter(FIGURES[name].draw(synthetic_study()).values()))
+    drawn = Image.open(plots.save(figure, tmp_path / name)[0]).convert("RGB")
+    data = base64.b64decode(embedding.chart(drawn).partition(",")[2])
+    shown = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=int)
+    assert np.abs(shown - np.asarray(drawn)).max() <= 32  # one of the figures holds a photograph of noise

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-COLORS = 128
-"""Colours of a drawn figure in the page: few beside a photograph's, and enough for the scale of a map."""
+COLORS = 256
+"""Colours of a drawn figure in the page, chosen to cover all that occur: a colour bar is a small part of a figure."""
 
 
 def photograph(image: Image.Image, quality: int = 75) -> str:
@@ -24,7 +24,7 @@ def exact(grey: UInt8[np.ndarray, "height width"]) -> str:
 
 def chart(image: Image.Image) -> str:
     """A drawn figure as WebP in `COLORS` colours, its text as sharp as in the file."""
-    reduced = image.quantize(COLORS, dither=Image.Dither.NONE).convert("RGB")
+    reduced = image.quantize(COLORS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).convert("RGB")
     return _webp(reduced, lossless=True)
 
 
