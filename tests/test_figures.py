@@ -222,6 +222,15 @@ def test_more_models_than_markers_can_be_drawn(study):
         assert FIGURES[name].draw(many)
 
 
+def test_the_overhead_is_over_the_plain_softmax_wherever_it_stands(study):
+    turned = replace(study, models=study.models[::-1])
+    for each in (study, turned):
+        figure = FIGURES["epoch_time"].draw(each)["epoch_time"]
+        assert figure.get_suptitle() == "Time of an epoch, and its overhead over plain"
+        labels = [text.get_text() for text in figure.axes[1].texts]
+        assert labels[[model["name"] for model in each.models].index("plain")] == "+0 %"
+
+
 def test_indicators_by_epoch_are_the_means_over_heads(drawn, study):
     pages = drawn["indicators_by_epoch"]
     assert set(pages) == {"indicators_by_epoch", "indicators_by_epoch_sigma"}
