@@ -263,7 +263,7 @@ def test_a_damaged_file_is_said_in_one_line(suffix, damage, raw, tmp_path):
 
 
 def test_what_is_not_there_is_said_in_one_line(tmp_path):
-    refused("no such file; expected a checkpoint (.pt, .pth, .bin, .safetensors)", tmp_path / "nothing.pt")
+    refused("no such file; expected a checkpoint (.pt, .pth, .ckpt, .bin, .safetensors)", tmp_path / "nothing.pt")
     refused("no such file; expected a checkpoint", tmp_path / "nothing.safetensors")
     refused("a folder without model.safetensors or pytorch_model.bin; name the weight file itself", tmp_path)
 

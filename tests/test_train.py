@@ -47,6 +47,7 @@ def fresh_accelerator():
 def trained(tmp_path, capsys):
     def run(*arguments: str, name: str = "model"):
         path = tmp_path / f"{name}.pt"
+        path.unlink(missing_ok=True)
         assert main(["--data", "shapes", "--out", str(path), *SMALL, *arguments]) == 0
         assert capsys.readouterr().out == f"{path}\n"
         return checkpoint.load(path)
