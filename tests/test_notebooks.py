@@ -1,7 +1,7 @@
 """The notebooks are thin, run as they are, and what is committed is what their code gave."""
 
 import re
-import time
+import resource
 from pathlib import Path
 
 import nbformat
@@ -62,12 +62,18 @@ def test_a_notebook_ends_with_what_to_try_next(path):
     assert read(path).cells[-1].source.startswith("## What to try next")
 
 
+def processor_time():
+    """Seconds that finished kernels computed: unlike a clock, it does not count what else the machine does."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @every_notebook
 def test_a_notebook_runs(path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # other tests have the other core
-    start = time.perf_counter()
+    begun = processor_time()
     ran = build.execute(read(path))
-    assert time.perf_counter() - start < SECONDS
+    assert processor_time() - begun < SECONDS
     assert not any(output.output_type == "error" for output in outputs(ran))
     assert wording(ran) == wording(read(path)), "stale: run `make notebooks`"
 
