@@ -30,6 +30,28 @@ BACKBONE = "vit_tiny_patch16_224"
 ATTRIBUTIONS = ("cls_attention", "rollout", "relevance")
 PEAKED = 9.0
 """Factor on the weights of q and k: untrained attention is uniform, and every threshold would cut all or nothing."""
+CELL = """import sys
+
+import torch
+
+sys.path.insert(0, {folder!r})
+import explorer
+
+torch.set_num_threads({threads})
+ui, _ = explorer.explorer({models})
+ui"""
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+SETTLED = 1000
+"""Milliseconds from key to key: a step is over by then, whatever it was."""
+WATCH = """() => {
+  window.steps = []
+  const picture = document.querySelector('img.widget-image')
+  document.addEventListener('keydown', () => { window.pressed = performance.now() }, true)
+  picture.addEventListener('load', () => {
+    const pressed = window.pressed
+    requestAnimationFrame(() => window.steps.push(performance.now() - pressed))
+  })
+}"""
 
 
 def explorer(models: int) -> tuple[Explorer, Callable[[], None]]:
@@ -69,30 +91,6 @@ def measure(models: int, attribution: str) -> dict[str, object]:
         wall, processor = zip(*times, strict=True)
         row |= {f"{kind} ms": statistics.median(wall), f"{kind} CPU ms": statistics.median(processor)}
     return row | {"new / forward": row["new CPU ms"] / row["forward CPU ms"]}
-
-
-CELL = """import sys
-
-import torch
-
-sys.path.insert(0, {folder!r})
-import explorer
-
-torch.set_num_threads({threads})
-ui, _ = explorer.explorer({models})
-ui"""
-KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-SETTLED = 1000
-"""Milliseconds from key to key: a step is over by then, whatever it was."""
-WATCH = """() => {
-  window.steps = []
-  const picture = document.querySelector('img.widget-image')
-  document.addEventListener('keydown', () => { window.pressed = performance.now() }, true)
-  picture.addEventListener('load', () => {
-    const pressed = window.pressed
-    requestAnimationFrame(() => window.steps.push(performance.now() - pressed))
-  })
-}"""
 
 
 def browser(models: int, threads: int) -> dict[str, object]:

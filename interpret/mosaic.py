@@ -70,7 +70,7 @@ def mosaic(rows: Sequence[Row]) -> Mosaic:
     faces, bottom = [], 0
     for row in drawn:
         image.paste(row.image, (0, bottom))
-        faces += [(left, bottom + top, *size) for left, top, *size in row.faces]
+        faces += [(left, bottom + top, *extent) for left, top, *extent in row.faces]
         bottom += row.image.height
     return Mosaic(image, tuple(faces))
 

@@ -33,10 +33,7 @@ def export(model: LoadedModel, path: str | os.PathLike[str], changes: str) -> No
     for block in vit.blocks:
         _write_pruning(block.attn)
         block.attn.mechanism = _mechanism(block.attn, None if spec is model.spec else spec)
-    edited = edited_copy(model, vit, changes, spec=spec)
-    if (spec.mechanism, spec.options) != model.trained:
-        edited = dataclasses.replace(edited, record=edited.record | {"trained": model.trained})
-    save(path, edited)
+    save(path, edited_copy(model, vit, changes, spec=spec, recorded=model.recorded or model.spec))
 
 
 def _spec(model: LoadedModel) -> ModelSpec:

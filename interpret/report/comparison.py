@@ -85,18 +85,18 @@ def _figures(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
 
 
 def _tables(before: Manifest, after: Manifest) -> Iterator[str]:
-    old, new = (
-        {
-            name: digest for name, digest in pack.under("tables").items() if name.endswith(".csv")
-        }  # the short ones repeat
-        for pack in (before, after)
-    )
+    old, new = _csv(before), _csv(after)
     for name in sorted({*old, *new}):
         title = PurePosixPath(name).stem
         if name not in new or name not in old:
             yield f"- {title} is {'gone' if name in old else 'new'}"
         elif old[name] != new[name]:
             yield from (f"- {title}: {line}" for line in _table(before.table(name), after.table(name)))
+
+
+def _csv(pack: Manifest) -> dict[str, str]:
+    """The tables of numbers; the short ones, Markdown and LaTeX, are made of them."""
+    return {name: digest for name, digest in pack.under("tables").items() if name.endswith(".csv")}
 
 
 def _table(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[str]:

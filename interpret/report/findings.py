@@ -39,7 +39,7 @@ def _kept(study: Study) -> Iterator[str]:
 
 
 def _operating(row: dict[Any, Any], tokens: int, instead: str) -> str:
-    """What a query keeps at the tau the model was trained with; a model trained without one starts at tau = 0."""
+    """What a query keeps at the model's own tau; a model without one starts at tau = 0."""
     where = f"at its own tau = {row['tau']:g}" if row["trained"] else f"at tau = {row['tau']:g}"
     return (
         f"{where} ({row['rule']} rule){instead} a query keeps {row['active_tokens']:.1f} of {tokens} tokens on average"

@@ -43,10 +43,11 @@ logger = logging.getLogger(__name__)
 def train_one(recipe: Recipe, out: Path, command: str, source: str = "", *, resume: bool = False) -> LoadedModel:
     """Train into `out`; beside it its card (.md), the history as it grows (.history.csv) and, until done, .resume.
 
+    Nothing that is there is ever replaced.
+
     Args:
         source: where the set-up is from, for the record.
-
-    A finished model of the same recipe is kept with `resume`; nothing that is there is ever replaced.
+        resume: go on after the last epoch of an interrupted run; a finished model of the same recipe is kept.
 
     Raises:
         InterpretError: what `train` raises, and what cannot be written: the last epoch's .resume then stays. `out` or
