@@ -23,8 +23,8 @@ import pandas as pd
 import torch
 
 import interpret
-from interpret.loaded_model import ModelSpec, from_memory
-from interpret.widgets import OWN, Explorer
+from interpret.explorer.widget import OWN, Explorer
+from interpret.models.loaded_model import ModelSpec, from_memory
 
 BACKBONE = "vit_tiny_patch16_224"
 ATTRIBUTIONS = ("cls_attention", "rollout", "relevance")

@@ -19,7 +19,7 @@ from torch import Tensor
 
 import interpret
 from interpret.indicators import INDICATORS, _spectra
-from interpret.loaded_model import LoadedModel, ModelSpec, from_memory
+from interpret.models.loaded_model import LoadedModel, ModelSpec, from_memory
 
 MODELS = ("vit_tiny_patch16_224", "vit_base_patch16_224")
 BATCH = 8

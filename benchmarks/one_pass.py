@@ -21,8 +21,8 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
 import interpret
-from interpret.loaded_model import LoadedModel, ModelSpec, from_memory
-from interpret.vit import Tap
+from interpret.models.loaded_model import LoadedModel, ModelSpec, from_memory
+from interpret.models.vit import Tap
 
 MODELS = ("vit_tiny_patch16_224", "vit_base_patch16_224")
 BATCH = 8

@@ -10,10 +10,10 @@ from PIL import Image
 from timm.layers import Attention as TimmAttention
 
 from interpret.data import Dataset, Example
-from interpret.loaded_model import LoadedModel, ModelSpec, from_memory
 from interpret.mechanisms import MECHANISMS, Mechanism
-from interpret.tracing import STAGES, Trace
-from interpret.vit import Attention
+from interpret.models.loaded_model import LoadedModel, ModelSpec, from_memory
+from interpret.models.tracing import STAGES, Trace
+from interpret.models.vit import Attention
 from tests.references import mechanisms as twins
 from tests.references import vit as twin_vit
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from interpret.figures import svda_indicators
-from interpret.study import Study
+from interpret.study.study import Study
 
 NAMES = ("plain", "selective", "svda")
 CLASSES = ("circle", "square", "star")

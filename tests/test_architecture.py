@@ -15,37 +15,25 @@ CHECKOUT = Path(__file__).parents[1]
 PACKAGE = CHECKOUT / "interpret"
 FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = [
-    ["errors"],
-    ["command_line", "processes", "registry", "store", "tables", "tensors"],
-    ["mechanisms"],
-    ["vit"],
-    ["files", "history", "hygiene", "loaded_model", "state_dict"],
-    ["checkpoint"],
-    ["data"],
-    ["tracing"],
-    ["attributions", "indicators", "interventions", "metrics", "statistics"],
-    ["cohort", "observation"],
-    ["outcomes"],
-    ["curves", "survey", "verification"],
-    ["sweep"],
-    ["view"],
+    ["foundation"],
+    ["mechanisms", "data"],
+    ["models"],
+    ["attributions", "indicators", "interventions"],
     ["study"],
-    ["style"],
-    ["plots"],
-    ["figures", "mosaic"],
-    ["frame"],
-    ["report", "train", "verify", "widgets"],
+    ["figures"],
+    ["explorer"],
+    ["report", "train"],
 ]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 DOORS = {
-    "captum": ("attributions/", "metrics/"),
-    "anywidget": ("widgets.py",),
-    "ipywidgets": ("widgets.py",),
-    "matplotlib": ("plots.py", "figures/"),
-    "pytorch_grad_cam": ("attributions/", "metrics/"),
-    "seaborn": ("plots.py", "figures/"),
-    "timm": ("vit.py", "train/"),
-    "torch.load": ("checkpoint.py",),
+    "captum": ("attributions/",),
+    "anywidget": ("explorer/",),
+    "ipywidgets": ("explorer/",),
+    "matplotlib": ("figures/",),
+    "pytorch_grad_cam": ("attributions/",),
+    "seaborn": ("figures/",),
+    "timm": ("models/vit.py", "train/"),
+    "torch.load": ("models/checkpoint.py",),
     "torchvision": ("data/",),
 }
 HEAVY = {"captum", "matplotlib", "pytorch_grad_cam", "timm", "torch", "torchvision"}
@@ -111,11 +99,14 @@ def test_interpretml_in_the_same_environment_is_refused(tmp_path):
     assert "ImportError: InterpretML (interpret-core) is installed in this environment" in done.stderr
 
 
+def test_at_the_top_of_the_package_stand_the_rooms_and_nothing_else():
+    there = {path.name for path in PACKAGE.iterdir() if path.name != "__pycache__"}
+    assert there == {*FLOOR, "__init__.py", "__init__.pyi", "py.typed"}
+
+
 def test_the_readme_shows_the_rooms_there_are():
     picture = (CHECKOUT / "README.md").read_text().partition("\ninterpret/\n")[2].partition("\n```")[0]
-    shown = set(re.findall(r"^  (\S+)  ", picture, flags=re.MULTILINE))
-    rooms = {path.name + "/" * path.is_dir() for path in PACKAGE.glob("[!_]*") if path.name != "py.typed"}
-    assert shown - {"__init__.pyi"} == rooms
+    assert set(re.findall(r"^  (\w+)/  ", picture, flags=re.MULTILINE)) == set(FLOOR)
 
 
 def _imports(path: Path) -> Iterator[str]:

@@ -11,11 +11,11 @@ from torch import nn
 from torch.testing import assert_close
 
 from interpret.attributions import ATTRIBUTIONS, attribute
-from interpret.errors import InterpretError, NoEvidenceError
+from interpret.foundation.errors import InterpretError, NoEvidenceError
 from interpret.interventions.threshold import threshold
 from interpret.mechanisms import MECHANISMS
-from interpret.tracing import Trace, trace
-from interpret.vit import Tap
+from interpret.models.tracing import Trace, trace
+from interpret.models.vit import Tap
 from tests.models import KINDS, pictures, tiny
 from tests.references import attributions as twins
 from tests.references.golden import ATTRIBUTIONS as GOLDEN

@@ -10,11 +10,11 @@ import timm
 import torch
 from torch.testing import assert_close
 
-from interpret import checkpoint
-from interpret.checkpoint import load, save
-from interpret.errors import CheckpointError, InterpretError
-from interpret.loaded_model import LoadedModel, ModelSpec, from_memory
+from interpret.foundation.errors import CheckpointError, InterpretError
 from interpret.mechanisms import MECHANISMS
+from interpret.models import checkpoint
+from interpret.models.checkpoint import load, save
+from interpret.models.loaded_model import LoadedModel, ModelSpec, from_memory
 from tests.models import OPTIONS, SMALL, pictures, tiny
 
 ANCHOR = "patch_embed.proj.weight"

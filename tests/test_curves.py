@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from numpy.testing import assert_allclose, assert_array_equal
 
-from interpret.curves import landmarks, tidy, whole_model
-from interpret.outcomes import AS_LOADED, Outcomes, Setting
-from interpret.statistics import paired_interval, wilson_interval
+from interpret.study.operating_points import landmarks, tidy, whole_model
+from interpret.study.outcomes import AS_LOADED, Outcomes, Setting
+from interpret.study.statistics import paired_interval, wilson_interval
 
 TAUS = (0.0, 0.1, 0.2, 0.3, 0.4)
 COUNT = 1000

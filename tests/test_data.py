@@ -22,7 +22,7 @@ from interpret.data import (
 )
 from interpret.data._sources import locate
 from interpret.data._splits import members
-from interpret.errors import ImageError, InterpretError, UnknownNameError
+from interpret.foundation.errors import ImageError, InterpretError, UnknownNameError
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.5)
 

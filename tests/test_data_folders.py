@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 from torchvision.datasets import CIFAR10
 
 from interpret.data import load_data, open_images
-from interpret.errors import ImageError
+from interpret.foundation.errors import ImageError
 from tests.files import write_fashionmnist, write_tree
 
 

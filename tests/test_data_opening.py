@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from interpret.data import open_image, open_images
-from interpret.errors import ImageError
+from interpret.foundation.errors import ImageError
 
 ORIENTATION = 0x0112
 

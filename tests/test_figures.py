@@ -10,8 +10,8 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgb
 from numpy.testing import assert_allclose, assert_array_equal
 
-from interpret import plots
 from interpret.figures import FIGURES
+from interpret.figures.drawing import plots
 from interpret.indicators import INDICATORS
 from tests.synthetic import ATTRIBUTIONS, IMAGES, NAMES, TAUS, TOKENS, synthetic_study
 

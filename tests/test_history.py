@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.testing import assert_allclose
 
-from interpret import history
+from interpret.models import history
 
 HISTORY = [
     {

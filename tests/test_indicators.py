@@ -10,10 +10,10 @@ from numpy.testing import assert_allclose
 from torch.testing import assert_close
 
 from interpret import threshold
-from interpret.errors import InterpretError, MissingTensorError
+from interpret.foundation.errors import InterpretError, MissingTensorError
 from interpret.indicators import INDICATORS, _spectra, measure
 from interpret.mechanisms import MECHANISMS
-from interpret.tracing import STAGES, Trace, trace
+from interpret.models.tracing import STAGES, Trace, trace
 from tests.models import pictures, tiny
 from tests.references import indicators as twins
 from tests.references.golden import BASELINES

@@ -16,12 +16,12 @@ from torch.testing import assert_close
 
 import interpret
 from interpret import attribute, head_pruning, sigma_perturbation, sigma_retention, threshold
-from interpret.errors import InterpretError, UnsupportedModelError
+from interpret.foundation.errors import InterpretError, UnsupportedModelError
 from interpret.interventions.export import export
 from interpret.interventions.sigma_retention import accounting, kept_directions, reduced
-from interpret.loaded_model import LoadedModel, ModelSpec, from_memory
 from interpret.mechanisms import MECHANISMS
-from interpret.tracing import trace
+from interpret.models.loaded_model import LoadedModel, ModelSpec, from_memory
+from interpret.models.tracing import trace
 from tests.models import attention, pictures, tiny, twin_forward
 from tests.references import retention
 from tests.references import vit as twin_vit
@@ -477,7 +477,7 @@ def test_what_is_exported_loads_with_the_same_logits(tmp_path: Path, name, kinds
 
 def test_an_export_of_an_overridden_model_knows_the_training(tmp_path: Path):
     trained = tiny("hard_threshold", dtype=torch.float32)
-    interpret.checkpoint.save(tmp_path / "own.pt", trained)
+    interpret.models.checkpoint.save(tmp_path / "own.pt", trained)
     for number, scope in enumerate((nullcontext, lambda model: threshold(model, 0.3, "hard"))):
         loaded = interpret.load(tmp_path / "own.pt", tau=0.2)
         with scope(loaded):

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from interpret.errors import InterpretError
+from interpret.foundation.errors import InterpretError
 from interpret.mechanisms import MECHANISMS
 from interpret.mechanisms.learned_threshold import LearnedThreshold
 from interpret.mechanisms.svda import SVDA

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-from interpret import plots
+from interpret.figures.drawing import plots
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import pytest
 
 from interpret.attributions import ATTRIBUTIONS
 from interpret.data import DATASETS
-from interpret.errors import InterpretError, UnknownNameError
 from interpret.figures import FIGURES
+from interpret.foundation.errors import InterpretError, UnknownNameError
+from interpret.foundation.registry import Registry
 from interpret.indicators import INDICATORS
 from interpret.mechanisms import MECHANISMS
-from interpret.registry import Registry
 
 REGISTRIES = {
     "attributions": ATTRIBUTIONS,
@@ -36,7 +36,7 @@ def registry(tmp_path, monkeypatch):
     folder = tmp_path / "zoo"
     folder.mkdir()
     (folder / "__init__.py").write_text(
-        "from tests.test_registry import Entry\nfrom interpret.registry import Registry\n"
+        "from tests.test_registry import Entry\nfrom interpret.foundation.registry import Registry\n"
         "ZOO = Registry('animal', __name__, Entry)\n"
     )
     for name in ("lion", "tiger"):

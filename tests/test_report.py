@@ -14,15 +14,15 @@ import pytest
 import torch
 from PIL import Image
 
-from interpret import checkpoint
-from interpret.errors import InterpretError
 from interpret.figures import FIGURES
-from interpret.files import sha256
-from interpret.loaded_model import LoadedModel, ModelSpec
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.files import sha256
+from interpret.models import checkpoint
+from interpret.models.loaded_model import LoadedModel, ModelSpec
 from interpret.report import verdicts, write_pack
 from interpret.report.command import main, parser
 from interpret.report.job import split_taus
-from interpret.study import Study
+from interpret.study.study import Study
 from tests.synthetic import ATTRIBUTIONS, IMAGES, NAMES, TAUS, synthetic_study
 
 CHECKOUT = Path(__file__).parents[1]

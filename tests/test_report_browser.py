@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from interpret import plots
+from interpret.figures.drawing import plots
 from interpret.report import page as report_page
 from interpret.report.views import views
 from tests.synthetic import HEADS, IMAGES, LAYERS, NAMES, TAUS, synthetic_study

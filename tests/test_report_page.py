@@ -11,8 +11,8 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-from interpret import plots
 from interpret.figures import FIGURES
+from interpret.figures.drawing import plots
 from interpret.report import embedding, page, views
 from interpret.report.explorer import explorer
 from interpret.report.findings import findings

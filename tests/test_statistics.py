@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import binomtest, bootstrap, ttest_1samp
 
-from interpret.statistics import (
+from interpret.study.statistics import (
     bootstrap_bands,
     bootstrap_interval,
     holm,

@@ -10,14 +10,14 @@ from pandas.testing import assert_frame_equal
 
 from interpret.attributions import ATTRIBUTIONS
 from interpret.data import fit, fit_mask, load_data
-from interpret.errors import InterpretError
+from interpret.foundation.errors import InterpretError
 from interpret.indicators import INDICATORS
-from interpret.loaded_model import LoadedModel
-from interpret.observation import observe
-from interpret.study import Study, run_study
-from interpret.sweep import RHOS
-from interpret.tracing import trace
-from interpret.verification import COMPARED
+from interpret.models.loaded_model import LoadedModel
+from interpret.models.tracing import trace
+from interpret.study.observe import observe
+from interpret.study.study import Study, run_study
+from interpret.study.sweep import RHOS
+from interpret.study.verification import COMPARED
 from tests.models import tiny
 
 TRIO = ("softmax", "hard_threshold", "svda")

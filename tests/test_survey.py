@@ -10,23 +10,23 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from interpret import checkpoint
 from interpret.data import load_data
-from interpret.errors import InterpretError
+from interpret.foundation.errors import InterpretError
 from interpret.indicators import INDICATORS, measure
-from interpret.observation import pixels_of
-from interpret.statistics import HeadMoments
-from interpret.survey import run_survey
-from interpret.tracing import STAGES, trace
+from interpret.models import checkpoint
+from interpret.models.tracing import STAGES, trace
+from interpret.study.observe import pixels_of
+from interpret.study.statistics import HeadMoments
+from interpret.study.survey import run_survey
 from tests.processes import run_two
 
 ROOT = Path(__file__).parents[1] / "checkpoints"
 HEADS = ["layer", "head", "indicator", "kind", "variant"]
 SURVEY = """
 import sys
-from interpret import checkpoint
+from interpret.models import checkpoint
 from interpret.data import load_data
-from interpret.survey import run_survey
+from interpret.study.survey import run_survey
 from accelerate import PartialState
 state = PartialState(cpu=True)
 model = checkpoint.load("checkpoints/shapes-svda.pt")

@@ -9,17 +9,17 @@ import torch
 from numpy.testing import assert_allclose
 from pandas.testing import assert_frame_equal
 
-from interpret import outcomes
-from interpret.curves import whole_model
-from interpret.errors import InterpretError
+from interpret.foundation.errors import InterpretError
 from interpret.indicators import measure
 from interpret.interventions.head_pruning import head_pruning
 from interpret.interventions.sigma_retention import accounting, sigma_retention
 from interpret.interventions.threshold import threshold
-from interpret.observation import pixels_of
-from interpret.store import Store
-from interpret.sweep import default_taus, rho_sweep, tau_sweep
-from interpret.tracing import trace
+from interpret.models.tracing import trace
+from interpret.study import outcomes
+from interpret.study.observe import pixels_of
+from interpret.study.operating_points import whole_model
+from interpret.study.store import Store
+from interpret.study.sweep import default_taus, rho_sweep, tau_sweep
 from tests.models import gallery, tiny
 
 ROOMY = {"batch_size": 2}

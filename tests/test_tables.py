@@ -4,7 +4,7 @@ import io
 
 import pandas as pd
 
-from interpret.tables import to_latex, to_markdown
+from interpret.foundation.tables import to_latex, to_markdown
 
 COLUMNS = ["model", "tau_n", "share"]
 ROWS = [["a_b", "1.2", "80 %"], ["c|d & e", "0", "$5"]]

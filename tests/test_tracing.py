@@ -6,14 +6,14 @@ import torch
 from PIL import Image
 from torch.testing import assert_close
 
-from interpret import tracing
 from interpret.attributions import ATTRIBUTIONS
 from interpret.data import preprocess
-from interpret.errors import InterpretError, MissingTensorError
-from interpret.hygiene import untouched
+from interpret.foundation.errors import InterpretError, MissingTensorError
 from interpret.indicators import INDICATORS
 from interpret.mechanisms import MECHANISMS
-from interpret.tracing import STAGES, trace
+from interpret.models import tracing
+from interpret.models.preserving import untouched
+from interpret.models.tracing import STAGES, trace
 from tests.models import KINDS, pictures, tiny, twin_forward
 
 

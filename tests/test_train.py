@@ -12,10 +12,10 @@ from numpy.testing import assert_allclose
 from scipy.stats import binomtest
 from torch.testing import assert_close
 
-from interpret import checkpoint
 from interpret.data import as_tensors, load_data, normalise
-from interpret.errors import InterpretError
+from interpret.foundation.errors import InterpretError
 from interpret.mechanisms import MECHANISMS
+from interpret.models import checkpoint
 from interpret.train import loop, optimisation, record
 from interpret.train.augmentation import augment, seed_draws, shift
 from interpret.train.card import card

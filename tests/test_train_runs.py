@@ -16,10 +16,10 @@ from accelerate.state import AcceleratorState
 from numpy.testing import assert_allclose
 from torch.testing import assert_close
 
-from interpret import checkpoint
 from interpret.data import as_tensors, load_data, normalise
 from interpret.mechanisms import MECHANISMS
-from interpret.tracing import trace
+from interpret.models import checkpoint
+from interpret.models.tracing import trace
 from interpret.train import command, comparison, initialisation, loop, optimisation, tracking
 from interpret.train import run as train_run
 from interpret.train.presets import PRESETS

@@ -9,12 +9,13 @@ import torch
 from numpy.testing import assert_allclose
 from scipy.stats import binomtest
 
-from interpret import head_pruning, sigma_retention, verification
-from interpret.errors import InterpretError
+from interpret import head_pruning, sigma_retention
+from interpret.foundation.errors import InterpretError
 from interpret.interventions.sigma_retention import accounting, reduced
-from interpret.observation import pixels_of
-from interpret.tracing import trace
-from interpret.verification import verify_intervention, verify_retention
+from interpret.models.tracing import trace
+from interpret.study import verification
+from interpret.study.observe import pixels_of
+from interpret.study.verification import verify_intervention, verify_retention
 from tests.models import gallery, tiny
 
 MEASURED = ["accuracy_before", "accuracy_after", "difference", "difference_low", "difference_high", "p"]

@@ -6,10 +6,10 @@ import torch
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from interpret import vit as vits
-from interpret.checkpoint import load
-from interpret.errors import InterpretError, UnknownNameError, UnsupportedModelError
+from interpret.foundation.errors import InterpretError, UnknownNameError, UnsupportedModelError
 from interpret.mechanisms import MECHANISMS
+from interpret.models import vit as vits
+from interpret.models.checkpoint import load
 from tests.models import KINDS, OPTIONS, SMALL, pictures, tiny, twin_forward
 
 BIG = {

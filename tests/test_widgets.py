@@ -13,12 +13,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 import interpret
-from interpret import plots
-from interpret.errors import InterpretError
-from interpret.loaded_model import LoadedModel, ModelSpec, from_memory
-from interpret.mosaic import Panel, Row, mosaic
-from interpret.view import Setting, Views
-from interpret.widgets import OWN, Explorer
+from interpret.explorer.mosaic import Panel, Row, mosaic
+from interpret.explorer.view import Setting, Views
+from interpret.explorer.widget import OWN, Explorer
+from interpret.figures.drawing import plots
+from interpret.foundation.errors import InterpretError
+from interpret.models.loaded_model import LoadedModel, ModelSpec, from_memory
 from tests.models import SMALL, pictures, tiny
 
 MECHANISMS = ("softmax", "hard_threshold", "svda")

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from interpret.errors import NoEvidenceError
-from interpret.registry import Registry
-from interpret.tensors import PatchMap
-from interpret.tracing import Trace
+from interpret.foundation.errors import NoEvidenceError
+from interpret.foundation.registry import Registry
+from interpret.foundation.tensors import PatchMap
+from interpret.models.tracing import Trace
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.errors import InterpretError
+from interpret.foundation.errors import InterpretError
 
 Fused = Float[Tensor, "batch query key"]
 Row = Float[Tensor, "batch key"]

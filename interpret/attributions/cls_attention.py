@@ -1,9 +1,9 @@
 """Raw attention: the post-threshold heatmap."""
 
 from interpret.attributions import ATTRIBUTIONS
-from interpret.errors import InterpretError
-from interpret.tensors import PatchMap
-from interpret.tracing import Trace
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.tensors import PatchMap
+from interpret.models.tracing import Trace
 
 
 @ATTRIBUTIONS.register(

@@ -8,9 +8,9 @@ from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from interpret.attributions import ATTRIBUTIONS
-from interpret.hygiene import untouched
-from interpret.tensors import PatchMap
-from interpret.tracing import Trace
+from interpret.foundation.tensors import PatchMap
+from interpret.models.preserving import untouched
+from interpret.models.tracing import Trace
 
 
 class UnscaledGradCAM(GradCAM):

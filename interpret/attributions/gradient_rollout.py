@@ -1,8 +1,8 @@
 """Gradient-weighted attention rollout."""
 
 from interpret.attributions import ATTRIBUTIONS, _products
-from interpret.tensors import PatchMap
-from interpret.tracing import Trace
+from interpret.foundation.tensors import PatchMap
+from interpret.models.tracing import Trace
 
 
 @ATTRIBUTIONS.register(

@@ -3,9 +3,9 @@
 from captum.attr import LayerGradCam
 
 from interpret.attributions import ATTRIBUTIONS
-from interpret.hygiene import untouched
-from interpret.tensors import PatchMap
-from interpret.tracing import Trace
+from interpret.foundation.tensors import PatchMap
+from interpret.models.preserving import untouched
+from interpret.models.tracing import Trace
 
 
 @ATTRIBUTIONS.register(

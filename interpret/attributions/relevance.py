@@ -3,8 +3,8 @@
 import torch
 
 from interpret.attributions import ATTRIBUTIONS, _products
-from interpret.tensors import PatchMap
-from interpret.tracing import Trace
+from interpret.foundation.tensors import PatchMap
+from interpret.models.tracing import Trace
 
 
 @ATTRIBUTIONS.register(

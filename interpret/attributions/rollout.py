@@ -1,8 +1,8 @@
 """Attention rollout."""
 
 from interpret.attributions import ATTRIBUTIONS, _products
-from interpret.tensors import PatchMap
-from interpret.tracing import Trace
+from interpret.foundation.tensors import PatchMap
+from interpret.models.tracing import Trace
 
 
 @ATTRIBUTIONS.register(

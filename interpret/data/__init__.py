@@ -9,7 +9,7 @@ from interpret.data._fitting import as_tensors, fit, fit_mask, normalise, prepro
 from interpret.data._opening import open_image
 from interpret.data._splits import check_split
 from interpret.data._trees import open_images
-from interpret.registry import Registry
+from interpret.foundation.registry import Registry
 
 __all__ = [
     "DATASETS",

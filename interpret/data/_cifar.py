@@ -17,7 +17,7 @@ from interpret.data._opening import decode, open_image, reason
 from interpret.data._sources import locate
 from interpret.data._splits import SPLITS, members
 from interpret.data._trees import files_below, read_tree
-from interpret.errors import ImageError
+from interpret.foundation.errors import ImageError
 
 
 def open_cifar(name: str, batches: str, root: Path | None, split: str) -> Dataset:

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from interpret.data._examples import Dataset
-from interpret.errors import ImageError
+from interpret.foundation.errors import ImageError
 
 
 def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:

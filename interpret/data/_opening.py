@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from interpret.errors import ImageError
+from interpret.foundation.errors import ImageError
 
 FORMATS = {"AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP"}
 """What is decoded. Left out on purpose are formats that Pillow hands to another program, such as EPS."""

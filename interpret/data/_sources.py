@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from interpret.data._opening import reason
-from interpret.errors import ImageError
+from interpret.foundation.errors import ImageError
 
 ENVIRONMENT = "INTERPRET_DATA"
 CACHE = Path("~/.cache/interpret")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from interpret.errors import InterpretError
+from interpret.foundation.errors import InterpretError
 
 SPLITS = ("train", "validation", "test")
 HELD_OUT = 0.1

@@ -10,7 +10,7 @@ from PIL import Image
 from interpret.data._examples import Dataset, Example
 from interpret.data._opening import open_image
 from interpret.data._splits import SPLITS, members
-from interpret.errors import ImageError
+from interpret.foundation.errors import ImageError
 
 SUFFIXES = {".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 

@@ -12,7 +12,7 @@ from interpret.data._examples import Dataset, Example
 from interpret.data._opening import reason
 from interpret.data._sources import locate
 from interpret.data._splits import members
-from interpret.errors import ImageError
+from interpret.foundation.errors import ImageError
 
 CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 FILE = "t10k-labels-idx1-ubyte.gz"

@@ -6,7 +6,7 @@ from interpret.data import DATASETS
 from interpret.data._examples import Dataset
 from interpret.data._opening import open_image
 from interpret.data._trees import files_below, read_tree
-from interpret.errors import ImageError
+from interpret.foundation.errors import ImageError
 
 
 @DATASETS.register(label="image folder", terms="those of the images", reference="the user's own images")

@@ -9,7 +9,7 @@ from skimage import data
 
 from interpret.data import DATASETS
 from interpret.data._examples import Dataset, Example
-from interpret.errors import ImageError
+from interpret.foundation.errors import ImageError
 
 PHOTOS: dict[str, Callable[[], np.ndarray]] = {
     "cat": data.chelsea,

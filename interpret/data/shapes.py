@@ -12,7 +12,7 @@ from interpret.data._examples import Dataset, Example
 from interpret.data._outlines import OUTLINES, Outline, area
 from interpret.data._splits import SPLITS
 from interpret.data._textures import TEXTURES, colour_lighter, colour_near, muted, palette
-from interpret.errors import ImageError
+from interpret.foundation.errors import ImageError
 
 SIZE = 64
 """Height and width of an image, pixels."""

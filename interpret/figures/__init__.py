@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from interpret import plots
-from interpret.registry import Registry
-from interpret.study import Study
+from interpret.figures.drawing import plots
+from interpret.foundation.registry import Registry
+from interpret.study.study import Study
 
 Pages = dict[str, Figure]
 """What tells a page from the others of its figure ("" where there is one page) -> the page."""

@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from interpret import plots
 from interpret.figures import _layout
+from interpret.figures.drawing import plots
 
 PANELS = {"train_loss": "nats", "validation_loss": "nats", "train_accuracy": "share", "validation_accuracy": "share"}
 

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from interpret import plots
-from interpret.study import Study
-from interpret.style import marker_of
+from interpret.figures.drawing import plots
+from interpret.figures.drawing.style import marker_of
+from interpret.study.study import Study
 
 WEIGHTS = ("qk_weight", "sigma")
 """Spectra that belong to the weights and not to an image."""

@@ -4,10 +4,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from interpret import plots
 from interpret.figures import _layout
+from interpret.figures.drawing import plots
 from interpret.indicators import INDICATORS
-from interpret.study import Study
+from interpret.study.study import Study
 
 
 def found(study: Study, indicator: str, kind: str = "") -> pd.DataFrame:

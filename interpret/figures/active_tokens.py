@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from interpret import plots
 from interpret.figures import FIGURES, Pages, _layout
-from interpret.study import Study
+from interpret.figures.drawing import plots
+from interpret.study.study import Study
 
 
 @FIGURES.register(

@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from interpret import plots
 from interpret.figures import FIGURES, Pages, _layout
-from interpret.study import Study
+from interpret.figures.drawing import plots
+from interpret.study.study import Study
 
 
 @FIGURES.register(

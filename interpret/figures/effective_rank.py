@@ -1,7 +1,7 @@
 """How many directions each head uses, layer by layer."""
 
 from interpret.figures import FIGURES, Pages, _layout
-from interpret.study import Study
+from interpret.study.study import Study
 
 
 @FIGURES.register(

@@ -5,10 +5,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from interpret import plots
 from interpret.figures import FIGURES, Pages, _layout
-from interpret.study import Study
-from interpret.style import marker_of
+from interpret.figures.drawing import plots
+from interpret.figures.drawing.style import marker_of
+from interpret.study.study import Study
 
 AXES = {"attention_entropy": "", "effective_rank": "attention"}
 """Indicator and the spectrum that it is taken of."""

@@ -2,9 +2,9 @@
 
 from matplotlib.figure import Figure
 
-from interpret import plots
 from interpret.figures import FIGURES, Pages, _layout, _tracked
-from interpret.study import Study
+from interpret.figures.drawing import plots
+from interpret.study.study import Study
 
 
 @FIGURES.register(

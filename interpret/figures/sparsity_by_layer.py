@@ -1,8 +1,8 @@
 """How much of the attention selection removes, layer by layer."""
 
-from interpret import plots
 from interpret.figures import FIGURES, Pages, _layout
-from interpret.study import Study
+from interpret.figures.drawing import plots
+from interpret.study.study import Study
 
 SHOWN = {
     "sparsity": "weights that are zero",

@@ -1,7 +1,7 @@
 """How evenly each head spreads over its spectrum, layer by layer."""
 
 from interpret.figures import FIGURES, Pages, _layout
-from interpret.study import Study
+from interpret.study.study import Study
 
 
 @FIGURES.register(

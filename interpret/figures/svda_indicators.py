@@ -1,8 +1,8 @@
 """The six indicators that are named by SVDA, against the epoch and against the layer."""
 
-from interpret import plots
 from interpret.figures import FIGURES, Pages, _layout, _tracked
-from interpret.study import Study
+from interpret.figures.drawing import plots
+from interpret.study.study import Study
 
 PANELS = (
     ("spectral_entropy", "sigma"),

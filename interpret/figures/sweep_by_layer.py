@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from interpret import plots
 from interpret.figures import FIGURES, Pages, _layout
-from interpret.study import Study
+from interpret.figures.drawing import plots
+from interpret.study.study import Study
 
 SHOWN = {
     "accuracy_change": "accuracy change (points)",

@@ -4,9 +4,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from interpret import plots
 from interpret.figures import FIGURES, Pages, _layout
-from interpret.study import Study
+from interpret.figures.drawing import plots
+from interpret.study.study import Study
 
 LINES = {"train": ":", "validation": "-"}
 

@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 import torch
 
-from interpret.errors import InterpretError
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.registry import Registry
+from interpret.foundation.tensors import PerHead
 from interpret.indicators import _spectra
-from interpret.registry import Registry
-from interpret.tensors import PerHead
-from interpret.tracing import Trace
+from interpret.models.tracing import Trace
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.errors import InterpretError
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.tensors import PerHead, PerQuery
 from interpret.indicators._once import once, swept
-from interpret.tensors import PerHead, PerQuery
-from interpret.tracing import Trace
+from interpret.models.tracing import Trace
 
 Rows = Float[Tensor, "*axes query key"]
 

@@ -8,10 +8,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from interpret.errors import InterpretError
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.tensors import LayerAttention
 from interpret.indicators._once import once, swept
-from interpret.tensors import LayerAttention
-from interpret.tracing import Trace
+from interpret.models.tracing import Trace
 
 Spectrum = Float[Tensor, "layer batch head direction"]
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from torch import Tensor
 from torch.nn import functional as F
 
-from interpret.errors import InterpretError
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.tensors import PerHead
 from interpret.indicators import INDICATORS, _rows
 from interpret.indicators._once import swept
-from interpret.tensors import PerHead
-from interpret.tracing import Trace
+from interpret.models.tracing import Trace
 
 VARIANTS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "mean": lambda q, k, weights: (q.mean(dim=-2) * k.mean(dim=-2)).sum(dim=-1),

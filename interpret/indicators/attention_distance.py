@@ -4,10 +4,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interpret.foundation.tensors import LayerAttention, PerHead
 from interpret.indicators import INDICATORS
 from interpret.indicators._once import swept
-from interpret.tensors import LayerAttention, PerHead
-from interpret.tracing import Trace
+from interpret.models.tracing import Trace
 
 
 @INDICATORS.register(

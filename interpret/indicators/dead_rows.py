@@ -1,8 +1,8 @@
 """Dead rows."""
 
+from interpret.foundation.tensors import PerHead
 from interpret.indicators import INDICATORS, _rows
-from interpret.tensors import PerHead
-from interpret.tracing import Trace
+from interpret.models.tracing import Trace
 
 
 @INDICATORS.register(

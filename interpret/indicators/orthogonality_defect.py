@@ -5,11 +5,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from interpret.errors import InterpretError
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.tensors import PerHead
 from interpret.indicators import INDICATORS
 from interpret.indicators._once import swept
-from interpret.tensors import PerHead
-from interpret.tracing import Trace
+from interpret.models.tracing import Trace
 
 
 @INDICATORS.register(

@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from interpret.foundation.tensors import LayerAttention, PerHead, Tokens
 from interpret.indicators import INDICATORS, _rows
-from interpret.tensors import LayerAttention, PerHead, Tokens
-from interpret.tracing import Trace
-from interpret.vit import installed
+from interpret.models.tracing import Trace
+from interpret.models.vit import installed
 
 
 @INDICATORS.register(

@@ -4,9 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interpret.foundation.tensors import PerHead
 from interpret.indicators import INDICATORS
-from interpret.tensors import PerHead
-from interpret.tracing import Trace
+from interpret.models.tracing import Trace
 
 NORMAL = 1.4826
 """The median absolute deviation of a normal distribution times this is its standard deviation."""

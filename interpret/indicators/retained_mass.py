@@ -1,9 +1,9 @@
 """Retained mass."""
 
+from interpret.foundation.tensors import PerHead
 from interpret.indicators import INDICATORS, _rows
 from interpret.indicators._once import swept
-from interpret.tensors import PerHead
-from interpret.tracing import Trace
+from interpret.models.tracing import Trace
 
 
 @INDICATORS.register(

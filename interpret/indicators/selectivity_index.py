@@ -2,10 +2,10 @@
 
 import math
 
+from interpret.foundation.tensors import PerHead
 from interpret.indicators import INDICATORS
 from interpret.indicators.attention_entropy import attention_entropy
-from interpret.tensors import PerHead
-from interpret.tracing import Trace
+from interpret.models.tracing import Trace
 
 
 @INDICATORS.register(

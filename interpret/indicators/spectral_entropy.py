@@ -2,9 +2,9 @@
 
 import torch
 
+from interpret.foundation.tensors import PerHead
 from interpret.indicators import INDICATORS, _spectra
-from interpret.tensors import PerHead
-from interpret.tracing import Trace
+from interpret.models.tracing import Trace
 
 
 @INDICATORS.register(

@@ -1,8 +1,8 @@
 """Stable rank."""
 
+from interpret.foundation.tensors import PerHead
 from interpret.indicators import INDICATORS, _spectra
-from interpret.tensors import PerHead
-from interpret.tracing import Trace
+from interpret.models.tracing import Trace
 
 
 @INDICATORS.register(

@@ -16,11 +16,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from interpret.errors import InterpretError
-from interpret.loaded_model import LoadedModel
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.tensors import LayerAttention
 from interpret.mechanisms import Mechanism, _thresholding
-from interpret.tensors import LayerAttention
-from interpret.vit import Attention, installed
+from interpret.models.loaded_model import LoadedModel
+from interpret.models.vit import Attention, installed
 
 Heads = Bool[Tensor, "head"]
 Sigma = Float[Tensor, "head direction"]

@@ -5,12 +5,12 @@ import os
 from copy import deepcopy
 from pathlib import Path
 
-from interpret.checkpoint import save
-from interpret.errors import InterpretError
+from interpret.foundation.errors import InterpretError
 from interpret.interventions._edits import Edited, Pruned, Thresholded, edited_copy, rows_of
-from interpret.loaded_model import LoadedModel, ModelSpec
 from interpret.mechanisms import MECHANISMS, Mechanism
-from interpret.vit import Attention
+from interpret.models.checkpoint import save
+from interpret.models.loaded_model import LoadedModel, ModelSpec
+from interpret.models.vit import Attention
 
 MECHANISM_OF = {"hard": "hard_threshold", "soft": "soft_threshold"}
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from interpret.interventions._edits import Pruned, check_index, edited, mask_of
-from interpret.loaded_model import LoadedModel
+from interpret.models.loaded_model import LoadedModel
 
 
 @contextmanager

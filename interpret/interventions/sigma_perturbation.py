@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 import torch
 
-from interpret.errors import InterpretError
+from interpret.foundation.errors import InterpretError
 from interpret.interventions._edits import Sigma, edited_sigma, sigmas_of
-from interpret.loaded_model import LoadedModel
+from interpret.models.loaded_model import LoadedModel
 
 
 @contextmanager

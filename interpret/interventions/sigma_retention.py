@@ -10,10 +10,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from interpret.errors import InterpretError, UnsupportedModelError
+from interpret.foundation.errors import InterpretError, UnsupportedModelError
 from interpret.interventions._edits import check_index, edited_copy, edited_sigma, rows_of, sigmas_of, with_sigma
-from interpret.loaded_model import LoadedModel
-from interpret.tracing import trace
+from interpret.models.loaded_model import LoadedModel
+from interpret.models.tracing import trace
 
 TOLERANCE = 1e-12
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from interpret.errors import InterpretError
+from interpret.foundation.errors import InterpretError
 from interpret.interventions._edits import check_index, edited, mask_of, with_threshold
-from interpret.loaded_model import LoadedModel
 from interpret.mechanisms import _thresholding
+from interpret.models.loaded_model import LoadedModel
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from interpret.registry import Registry
-from interpret.tensors import LayerAttention
+from interpret.foundation.registry import Registry
+from interpret.foundation.tensors import LayerAttention
 
 
 class Mechanism(nn.Module):

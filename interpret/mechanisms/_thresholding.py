@@ -2,8 +2,8 @@
 
 import torch
 
-from interpret.errors import InterpretError
-from interpret.tensors import LayerAttention
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.tensors import LayerAttention
 
 EPSILON = 1e-6
 

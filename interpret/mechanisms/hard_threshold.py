@@ -1,7 +1,7 @@
 """SelectiveViT as its paper and its authors' code define it."""
 
+from interpret.foundation.tensors import LayerAttention
 from interpret.mechanisms import MECHANISMS, Mechanism, _thresholding
-from interpret.tensors import LayerAttention
 
 
 @MECHANISMS.register(

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from interpret.foundation.tensors import LayerAttention
 from interpret.mechanisms import MECHANISMS, Mechanism, _thresholding
-from interpret.tensors import LayerAttention
 
 CEILING = 1 - 1e-6
 """Keeps tau below one where the sigmoid rounds to one."""

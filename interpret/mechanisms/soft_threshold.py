@@ -1,7 +1,7 @@
 """SelectiveViT as its README defines it."""
 
+from interpret.foundation.tensors import LayerAttention
 from interpret.mechanisms import MECHANISMS, Mechanism, _thresholding
-from interpret.tensors import LayerAttention
 
 
 @MECHANISMS.register(label="soft threshold (SelectiveViT)", reference="SelectiveViT README, tau 0.01")

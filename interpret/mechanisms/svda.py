@@ -4,9 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from interpret.errors import InterpretError
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.tensors import LayerAttention
 from interpret.mechanisms import MECHANISMS, Mechanism
-from interpret.tensors import LayerAttention
 
 
 @MECHANISMS.register(label="SVDA", reference="arXiv 2602.10994; IEEE Access 2025, doi 10.1109/access.2025.3586739")

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from interpret.command_line import INTERRUPTED, OneLineParser, positive
-from interpret.errors import InterpretError
+from interpret.foundation.command_line import INTERRUPTED, OneLineParser, positive
+from interpret.foundation.errors import InterpretError
 
 PROGRAM = "python -m interpret.report"
 

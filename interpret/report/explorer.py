@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from interpret import plots
-from interpret.curves import whole_model
+from interpret.figures.drawing import plots
 from interpret.report import embedding
 from interpret.report.views import IMAGES, View, views
-from interpret.study import Study
+from interpret.study.operating_points import whole_model
+from interpret.study.study import Study
 
 STILL = 160
 """Side of a still picture in pixels, at least; the script replaces them by larger ones."""

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from interpret.curves import whole_model
 from interpret.report.table import groups
-from interpret.study import Study
+from interpret.study.operating_points import whole_model
+from interpret.study.study import Study
 
 
 def findings(study: Study) -> list[str]:

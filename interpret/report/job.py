@@ -11,15 +11,15 @@ from pathlib import Path
 import torch
 from accelerate import PartialState
 
-from interpret.checkpoint import load
 from interpret.data import Dataset, load_data, open_images
-from interpret.errors import InterpretError
-from interpret.loaded_model import LoadedModel
+from interpret.foundation.errors import InterpretError
 from interpret.mechanisms import MECHANISMS
+from interpret.models.checkpoint import load
+from interpret.models.loaded_model import LoadedModel
 from interpret.report.pack import check_free, write_pack
-from interpret.store import Store
-from interpret.study import run_study
-from interpret.sweep import own_taus
+from interpret.study.store import Store
+from interpret.study.study import run_study
+from interpret.study.sweep import own_taus
 
 
 def report(arguments: argparse.Namespace) -> Path | None:

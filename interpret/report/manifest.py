@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from interpret.errors import InterpretError
-from interpret.files import sha256
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.files import sha256
 
 FORMAT = "interpret-pack/1"
 PARTS = {"settings": dict, "models": list, "images": list, "files": dict}

@@ -11,13 +11,14 @@ from typing import Any
 
 from tqdm import tqdm
 
-from interpret import plots, tables
-from interpret.errors import InterpretError
 from interpret.figures import FIGURES
-from interpret.files import sha256
+from interpret.figures.drawing import plots
+from interpret.foundation import tables
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.files import sha256
 from interpret.report import page, summary
 from interpret.report.manifest import FORMAT
-from interpret.study import Study
+from interpret.study.study import Study
 
 MANIFEST = "manifest.json"
 

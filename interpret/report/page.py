@@ -13,7 +13,7 @@ from PIL import Image
 from interpret.report import embedding, summary, verdicts
 from interpret.report.explorer import explorer
 from interpret.report.findings import findings
-from interpret.study import Study
+from interpret.study.study import Study
 
 LARGEST = 1_000_000
 """Bytes of the page, at most: charts beyond that are linked, the later pages of a figure before the first ones."""

@@ -8,8 +8,8 @@ from interpret.attributions import ATTRIBUTIONS
 from interpret.indicators import INDICATORS
 from interpret.report import sweeps
 from interpret.report.table import Table, groups, number
-from interpret.statistics import wilson_interval
-from interpret.study import Study
+from interpret.study.statistics import wilson_interval
+from interpret.study.study import Study
 
 LONGEST = 40
 """Rows of a table in the page; the CSV holds all of them."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from interpret.report.table import groups
-from interpret.study import Study
+from interpret.study.study import Study
 
 
 def verdicts(study: Study) -> list[str]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from interpret import plots
 from interpret.attributions import ATTRIBUTIONS, Attribution
-from interpret.study import Study
+from interpret.figures.drawing import plots
+from interpret.study.study import Study
 
 IMAGES = 8
 """Images in the page: three models of these are redrawn within one frame of the screen."""

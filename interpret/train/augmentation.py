@@ -10,7 +10,7 @@ from PIL import Image
 from timm.data.auto_augment import auto_augment_transform, rand_augment_transform
 from torch import Tensor
 
-from interpret.errors import InterpretError
+from interpret.foundation.errors import InterpretError
 
 Bytes = UInt8[Tensor, "batch channel height width"]
 

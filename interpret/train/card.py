@@ -3,10 +3,10 @@
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from interpret import history
 from interpret.indicators import INDICATORS
-from interpret.loaded_model import LoadedModel
-from interpret.statistics import wilson_interval
+from interpret.models import history
+from interpret.models.loaded_model import LoadedModel
+from interpret.study.statistics import wilson_interval
 from interpret.train.record import duration
 from interpret.train.tracking import TRACKED_IMAGES
 

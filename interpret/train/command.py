@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from interpret.command_line import INTERRUPTED, OneLineParser, positive
-from interpret.errors import InterpretError
+from interpret.foundation.command_line import INTERRUPTED, OneLineParser, positive
+from interpret.foundation.errors import InterpretError
 from interpret.train.presets import PRESETS, Preset, find_preset
 from interpret.train.recipe import Recipe
 

@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret import tables
 from interpret.data import Dataset, as_tensors, normalise
-from interpret.loaded_model import LoadedModel
-from interpret.statistics import bootstrap_interval, holm, seed_interval, sign_flip_p
+from interpret.foundation import tables
+from interpret.models.loaded_model import LoadedModel
+from interpret.study.statistics import bootstrap_interval, holm, seed_interval, sign_flip_p
 
 BATCH = 256
 COLUMNS = ["arm", "rule", "tau_n", "seeds", "images", "parameters", "accuracy", "accuracy_low", "accuracy_high"]

@@ -8,12 +8,12 @@ import timm
 from timm.layers import resample_abs_pos_embed
 from torch import Tensor
 
-from interpret.checkpoint import load
-from interpret.errors import InterpretError
-from interpret.loaded_model import ModelSpec
+from interpret.foundation.errors import InterpretError
 from interpret.mechanisms import MECHANISMS
+from interpret.models.checkpoint import load
+from interpret.models.loaded_model import ModelSpec
+from interpret.models.vit import VisionTransformer, input_statistics, patch_grid
 from interpret.train.recipe import Recipe
-from interpret.vit import VisionTransformer, input_statistics, patch_grid
 
 HEADS = ("head.", "head_dist.")
 

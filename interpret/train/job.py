@@ -8,12 +8,13 @@ from pathlib import Path
 
 import torch
 
-from interpret import checkpoint, history, plots
 from interpret.data import load_data
-from interpret.errors import InterpretError
 from interpret.figures import _arms
-from interpret.files import write_atomically
-from interpret.loaded_model import LoadedModel
+from interpret.figures.drawing import plots
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.files import write_atomically
+from interpret.models import checkpoint, history
+from interpret.models.loaded_model import LoadedModel
 from interpret.train.card import card
 from interpret.train.comparison import compare, to_markdown
 from interpret.train.loop import saved_dtype, some, train

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from accelerate.utils import set_seed
 
-from interpret.checkpoint import converted
 from interpret.data import Dataset, load_data
-from interpret.errors import InterpretError
-from interpret.loaded_model import LoadedModel, from_memory
+from interpret.foundation.errors import InterpretError
+from interpret.models.checkpoint import converted
+from interpret.models.loaded_model import LoadedModel, from_memory
 from interpret.train.initialisation import initialise, model_spec
 from interpret.train.recipe import Recipe
 from interpret.train.record import describe, duration

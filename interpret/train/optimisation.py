@@ -6,9 +6,9 @@ from timm.scheduler import CosineLRScheduler
 from timm.utils import ModelEmaV3
 from torch.optim import Optimizer
 
-from interpret.errors import InterpretError
+from interpret.foundation.errors import InterpretError
+from interpret.models.vit import VisionTransformer
 from interpret.train.recipe import Recipe
-from interpret.vit import VisionTransformer
 
 
 def adamw(vit: VisionTransformer, recipe: Recipe) -> Optimizer:

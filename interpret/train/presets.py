@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from interpret.errors import UnknownNameError
+from interpret.foundation.errors import UnknownNameError
 from interpret.train.recipe import Recipe
 
 

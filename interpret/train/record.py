@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
+from interpret.models.vit import VisionTransformer, patch_grid
 from interpret.train.recipe import Recipe
-from interpret.vit import VisionTransformer, patch_grid
 
 PACKAGES = ("interpret-vit", "torch", "timm", "accelerate")
 

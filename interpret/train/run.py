@@ -14,14 +14,14 @@ from torchmetrics.classification import MulticlassAccuracy
 from tqdm import tqdm
 
 from interpret.data import Dataset, normalise
-from interpret.errors import InterpretError
-from interpret.loaded_model import ModelSpec
+from interpret.foundation.errors import InterpretError
+from interpret.models.loaded_model import ModelSpec
+from interpret.models.vit import VisionTransformer
 from interpret.train.augmentation import augment, seed_draws
 from interpret.train.loading import make_loader
 from interpret.train.optimisation import adamw, cosine, moving_average
 from interpret.train.recipe import Recipe
 from interpret.train.record import forget_peak, peak_memory
-from interpret.vit import VisionTransformer
 
 LARGEST_GRADIENT = 1.0
 """Norm to which the gradient of all parameters together is clipped."""

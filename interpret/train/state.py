@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from interpret import checkpoint
-from interpret.errors import InterpretError
-from interpret.files import write_atomically
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.files import write_atomically
+from interpret.models import checkpoint
 from interpret.train.recipe import Recipe
 from interpret.train.run import Run
 from interpret.train.tracking import track

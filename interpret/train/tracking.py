@@ -7,10 +7,10 @@ import pandas as pd
 import torch
 
 from interpret.data import normalise
-from interpret.history import pack_indicators
 from interpret.indicators import INDICATORS, measure
-from interpret.loaded_model import from_memory
-from interpret.tracing import trace
+from interpret.models.history import pack_indicators
+from interpret.models.loaded_model import from_memory
+from interpret.models.tracing import trace
 from interpret.train.run import Run
 
 TRACKED_IMAGES = 64

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from interpret import vit as vits
 from interpret.mechanisms import MECHANISMS
+from interpret.models import vit as vits
 
 
 @dataclass(frozen=True)

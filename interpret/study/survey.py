@@ -9,11 +9,11 @@ from tqdm import tqdm
 
 from interpret.data import Dataset
 from interpret.indicators import INDICATORS, Key, Options, evaluate
-from interpret.loaded_model import LoadedModel
-from interpret.observation import pixels_of
-from interpret.processes import my_share
-from interpret.statistics import HeadMoments
-from interpret.tracing import trace
+from interpret.models.loaded_model import LoadedModel
+from interpret.models.tracing import trace
+from interpret.study.observe import pixels_of
+from interpret.study.processes import my_share
+from interpret.study.statistics import HeadMoments
 
 
 def run_survey(

@@ -10,18 +10,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret import curves
 from interpret.attributions import ATTRIBUTIONS
 from interpret.data import Dataset
-from interpret.errors import UnsupportedModelError
+from interpret.foundation.errors import UnsupportedModelError
+from interpret.foundation.tensors import Images
 from interpret.indicators import Options
 from interpret.interventions.sigma_retention import removed_share, sigma_retention
 from interpret.interventions.threshold import threshold
-from interpret.loaded_model import LoadedModel
-from interpret.outcomes import Setting, outcomes_of
-from interpret.store import Store
-from interpret.tensors import Images
-from interpret.tracing import trace
+from interpret.models.loaded_model import LoadedModel
+from interpret.models.tracing import trace
+from interpret.study import operating_points as curves
+from interpret.study.outcomes import Setting, outcomes_of
+from interpret.study.store import Store
 
 MEASURED = ("active_tokens", "retained_mass", "dead_rows")
 RULES = {"hard_threshold": "hard", "soft_threshold": "soft", "learned_threshold": "soft"}

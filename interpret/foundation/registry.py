@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
-from interpret.errors import InterpretError, UnknownNameError
+from interpret.foundation.errors import InterpretError, UnknownNameError
 
 Entry = TypeVar("Entry")
 
@@ -66,7 +66,8 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
     def _files(self) -> list[str]:
         folder = importlib.import_module(self._package)
-        return [module.name for module in pkgutil.iter_modules(folder.__path__) if not module.name.startswith("_")]
+        modules = pkgutil.iter_modules(folder.__path__)
+        return [module.name for module in modules if not (module.ispkg or module.name.startswith("_"))]
 
     def _unknown(self, name: str) -> str:
         nearest = difflib.get_close_matches(name, list(self), n=1)

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from interpret.attributions import ATTRIBUTIONS, without_evidence
 from interpret.data import Example, preprocess
-from interpret.errors import UnsupportedModelError
+from interpret.foundation.errors import UnsupportedModelError
+from interpret.foundation.tensors import Images
 from interpret.indicators import INDICATORS, Options, measure
-from interpret.loaded_model import LoadedModel
-from interpret.tensors import Images
-from interpret.tracing import STAGES, Trace, trace
+from interpret.models.loaded_model import LoadedModel
+from interpret.models.tracing import STAGES, Trace, trace
 
 EMPTY = {"image": [], "attribution": [], "min": [], "max": [], "status": [], "message": []}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from interpret.errors import CheckpointError
+from interpret.foundation.errors import CheckpointError
 
 Tensors = Mapping[str, Tensor]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import distributed as dist
 
-from interpret.errors import InterpretError
+from interpret.foundation.errors import InterpretError
 
 
 def my_share(count: int) -> range:

@@ -13,17 +13,18 @@ import pandas as pd
 from jaxtyping import Bool, Float, UInt8
 from tqdm import tqdm
 
-from interpret import cohort, history
-from interpret.curves import landmarks
 from interpret.data import Dataset, Example, fit, fit_mask
-from interpret.errors import InterpretError
+from interpret.foundation.errors import InterpretError
 from interpret.indicators import Options
-from interpret.loaded_model import LoadedModel
-from interpret.observation import Observation, observe, pixels_of
-from interpret.store import Store
-from interpret.survey import run_survey
-from interpret.sweep import default_taus, own_taus, rho_sweep, tau_maps, tau_sweep
-from interpret.verification import verify_retention
+from interpret.models import history
+from interpret.models.loaded_model import LoadedModel
+from interpret.study import cohort
+from interpret.study.observe import Observation, observe, pixels_of
+from interpret.study.operating_points import landmarks
+from interpret.study.store import Store
+from interpret.study.survey import run_survey
+from interpret.study.sweep import default_taus, own_taus, rho_sweep, tau_maps, tau_sweep
+from interpret.study.verification import verify_retention
 
 VERSIONED = ("torch", "timm", "captum", "grad-cam", "numpy", "pandas")
 

@@ -17,12 +17,12 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from interpret import state_dict as state_dicts
-from interpret.errors import CheckpointError
-from interpret.files import sha256, write_atomically
-from interpret.loaded_model import LoadedModel, ModelSpec
+from interpret.foundation.errors import CheckpointError
+from interpret.foundation.files import sha256, write_atomically
 from interpret.mechanisms import MECHANISMS
-from interpret.vit import input_statistics
+from interpret.models import state_dict as state_dicts
+from interpret.models.loaded_model import LoadedModel, ModelSpec
+from interpret.models.vit import input_statistics
 
 FORMAT = "interpret-vit/1"
 FOLDER_FILES = ("model.safetensors", "pytorch_model.bin")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from interpret.errors import InterpretError
+from interpret.foundation.errors import InterpretError
 
 WAIT = 60.0
 """Seconds to wait for another process that writes."""

@@ -11,13 +11,13 @@ import ipywidgets
 from PIL.Image import Image
 
 from interpret.attributions import ATTRIBUTIONS
-from interpret.errors import InterpretError
-from interpret.frame import Frame, make_frame, patch_at, sheet
-from interpret.loaded_model import LoadedModel
-from interpret.mosaic import png
-from interpret.sweep import own_taus, rule_of
-from interpret.tensors import Images
-from interpret.view import Setting, Views, is_svda
+from interpret.explorer.frame import Frame, make_frame, patch_at, sheet
+from interpret.explorer.mosaic import png
+from interpret.explorer.view import Setting, Views, is_svda
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.tensors import Images
+from interpret.models.loaded_model import LoadedModel
+from interpret.study.sweep import own_taus, rule_of
 
 OWN, FUSED, PREDICTED = "as loaded", "mean of all", "predicted"
 MULTIPLES = tuple(2 ** (step / 2) for step in range(-6, 9))

@@ -9,14 +9,14 @@ import pandas as pd
 from jaxtyping import Bool
 
 from interpret.data import Dataset
-from interpret.errors import InterpretError, UnsupportedModelError
+from interpret.foundation.errors import InterpretError, UnsupportedModelError
+from interpret.foundation.tensors import Images
 from interpret.interventions.sigma_retention import accounting, reduced, sigma_retention
-from interpret.loaded_model import LoadedModel
-from interpret.observation import labels_of, pixels_of
-from interpret.processes import my_share, put_together
-from interpret.statistics import paired_interval, sign_flip_p
-from interpret.tensors import Images
-from interpret.tracing import trace
+from interpret.models.loaded_model import LoadedModel
+from interpret.models.tracing import trace
+from interpret.study.observe import labels_of, pixels_of
+from interpret.study.processes import my_share, put_together
+from interpret.study.statistics import paired_interval, sign_flip_p
 
 Intervention = Callable[[], AbstractContextManager[LoadedModel]]
 COMPARED = ("accuracy_before", "accuracy_after", "difference", "difference_low", "difference_high", "p")

@@ -13,9 +13,9 @@ from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from interpret.errors import InterpretError, UnsupportedModelError
+from interpret.foundation.errors import InterpretError, UnsupportedModelError
+from interpret.foundation.tensors import Features, LayerAttention, Logits, Tokens
 from interpret.mechanisms import MECHANISMS, Mechanism
-from interpret.tensors import Features, LayerAttention, Logits, Tokens
 
 
 class Tap(nn.Identity):

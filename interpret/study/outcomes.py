@@ -15,14 +15,14 @@ from jaxtyping import Bool, Float, Int
 from tqdm import tqdm
 
 from interpret.data import Dataset
-from interpret.errors import InterpretError
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.tensors import Images
 from interpret.indicators import INDICATORS, Key, Options, evaluate
-from interpret.loaded_model import LoadedModel
-from interpret.observation import labels_of, pixels_of
-from interpret.processes import my_share, put_together
-from interpret.store import Store
-from interpret.tensors import Images
-from interpret.tracing import trace
+from interpret.models.loaded_model import LoadedModel
+from interpret.models.tracing import trace
+from interpret.study.observe import labels_of, pixels_of
+from interpret.study.processes import my_share, put_together
+from interpret.study.store import Store
 
 VERSIONED = ("interpret-vit", "torch", "timm")
 

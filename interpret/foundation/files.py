@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from interpret.errors import CheckpointError
+from interpret.foundation.errors import CheckpointError
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:

@@ -3,8 +3,8 @@
 import dataclasses
 from collections.abc import Sequence
 
-from interpret.errors import InterpretError
-from interpret.loaded_model import LoadedModel
+from interpret.foundation.errors import InterpretError
+from interpret.models.loaded_model import LoadedModel
 
 
 def named_apart(models: Sequence[LoadedModel]) -> list[LoadedModel]:

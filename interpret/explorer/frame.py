@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from interpret import plots
 from interpret.attributions import ATTRIBUTIONS
-from interpret.mosaic import Face, Mosaic, Panel, Row, jpeg, mosaic
-from interpret.view import Setting, View, Views, is_svda
+from interpret.explorer.mosaic import Face, Mosaic, Panel, Row, jpeg, mosaic
+from interpret.explorer.view import Setting, View, Views, is_svda
+from interpret.figures.drawing import plots
 
 COLUMNS = {
     "model": 170, "selection": 190, "prediction": 150, "as loaded": 150, "active tokens": 110, "dead rows": 80,

@@ -11,7 +11,7 @@ from scipy.stats import t as student
 from torch import Tensor
 from torchmetrics import Metric
 
-from interpret.tensors import PerHead
+from interpret.foundation.tensors import PerHead
 
 BySeed = Float[np.ndarray, "seed image"]
 

@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 
-from interpret import plots
-from interpret.style import STAMP
+from interpret.figures.drawing import plots
+from interpret.figures.drawing.style import STAMP
 
 GAP, LINE, BAR = 8, 17, 110
 """Between panels, from one line of text to the next, and the length of a colour bar; pixels."""

@@ -7,8 +7,8 @@ import pandas as pd
 from jaxtyping import Float
 
 from interpret.indicators import Key
-from interpret.outcomes import Outcomes, Setting
-from interpret.statistics import bootstrap_bands, paired_interval, wilson_interval
+from interpret.study.outcomes import Outcomes, Setting
+from interpret.study.statistics import bootstrap_bands, paired_interval, wilson_interval
 
 OF_QUANTITY = ("quantity", "kind", "variant", "mean", "low", "high", "n_valid")
 ABOVE = 1e-9

@@ -14,15 +14,15 @@ from torch import Tensor
 
 from interpret.attributions import ATTRIBUTIONS, without_evidence
 from interpret.data import fit
-from interpret.errors import UnsupportedModelError
+from interpret.foundation.errors import UnsupportedModelError
+from interpret.foundation.tensors import Images
 from interpret.indicators import INDICATORS
 from interpret.interventions.sigma_retention import sigma_retention
 from interpret.interventions.threshold import threshold
-from interpret.loaded_model import LoadedModel
 from interpret.mechanisms import MECHANISMS
-from interpret.sweep import MEASURED
-from interpret.tensors import Images
-from interpret.tracing import STAGES, Trace, trace
+from interpret.models.loaded_model import LoadedModel
+from interpret.models.tracing import STAGES, Trace, trace
+from interpret.study.sweep import MEASURED
 
 STAGES_MEASURED = {"probs", "weights"}
 

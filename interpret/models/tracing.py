@@ -10,12 +10,12 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from interpret import vit as vits
 from interpret.data import preprocess
-from interpret.errors import InterpretError, MissingTensorError
-from interpret.hygiene import untouched
-from interpret.loaded_model import LoadedModel
-from interpret.tensors import Attention, Features, Images, Keys, LayerTokens, Logits, Queries, Target, Tokens
+from interpret.foundation.errors import InterpretError, MissingTensorError
+from interpret.foundation.tensors import Attention, Features, Images, Keys, LayerTokens, Logits, Queries, Target, Tokens
+from interpret.models import vit as vits
+from interpret.models.loaded_model import LoadedModel
+from interpret.models.preserving import untouched
 
 STAGES = ("inputs", "queries", "keys", "scores", "probs", "weights", "outputs", "gradient")
 PASS_BYTES = {"cpu": 300e6, "cuda": 4e9}

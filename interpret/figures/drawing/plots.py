@@ -24,7 +24,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from interpret.style import BLEND, CUT, NONNEGATIVE, PAPER, SIGNED, STAMP, marker_of
+from interpret.figures.drawing.style import BLEND, CUT, NONNEGATIVE, PAPER, SIGNED, STAMP, marker_of
 
 Picture = UInt8[np.ndarray, "height width 3"]
 Levels = UInt8[np.ndarray, "row col"]

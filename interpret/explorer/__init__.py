@@ -1,0 +1,1 @@
+"""One front end: models side by side under sliders."""

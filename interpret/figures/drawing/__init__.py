@@ -1,0 +1,1 @@
+"""How figures are drawn: data in, axes in, axes out."""

@@ -1,0 +1,1 @@
+"""Many images, many models: numbers that stand between computing and drawing."""
