@@ -13,13 +13,13 @@ from .mechanisms import MECHANISMS as MECHANISMS
 from .models.checkpoint import load as load
 from .models.loaded_model import LoadedModel as LoadedModel
 from .models.loaded_model import ModelSpec as ModelSpec
-from .models.tracing import Trace as Trace
+from .models.trace import Trace as Trace
 from .models.tracing import trace as trace
 from .report.pack import write_pack as write_pack
 from .study.operating_points import landmarks as landmarks
+from .study.run import run_study as run_study
 from .study.store import Store as Store
 from .study.study import Study as Study
-from .study.study import run_study as run_study
 from .study.survey import run_survey as run_survey
 from .study.sweep import rho_sweep as rho_sweep
 from .study.sweep import tau_sweep as tau_sweep

@@ -12,7 +12,7 @@ from timm.layers import Attention as TimmAttention
 from interpret.data import Dataset, Example
 from interpret.mechanisms import MECHANISMS, Mechanism
 from interpret.models.loaded_model import LoadedModel, ModelSpec, from_memory
-from interpret.models.tracing import STAGES, Trace
+from interpret.models.trace import STAGES, Trace
 from interpret.models.vit import Attention
 from tests.references import mechanisms as twins
 from tests.references import vit as twin_vit

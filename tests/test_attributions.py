@@ -14,7 +14,8 @@ from interpret.attributions import ATTRIBUTIONS, attribute
 from interpret.foundation.errors import InterpretError, NoEvidenceError
 from interpret.interventions.threshold import threshold
 from interpret.mechanisms import MECHANISMS
-from interpret.models.tracing import Trace, trace
+from interpret.models.trace import Trace
+from interpret.models.tracing import trace
 from interpret.models.vit import Tap
 from tests.models import KINDS, pictures, tiny
 from tests.references import attributions as twins

@@ -13,7 +13,8 @@ from interpret import threshold
 from interpret.foundation.errors import InterpretError, MissingTensorError
 from interpret.indicators import INDICATORS, _spectra, measure
 from interpret.mechanisms import MECHANISMS
-from interpret.models.tracing import STAGES, Trace, trace
+from interpret.models.trace import STAGES, Trace
+from interpret.models.tracing import trace
 from tests.models import pictures, tiny
 from tests.references import indicators as twins
 from tests.references.golden import BASELINES

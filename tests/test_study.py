@@ -12,11 +12,12 @@ from interpret.attributions import ATTRIBUTIONS
 from interpret.data import fit, fit_mask, load_data
 from interpret.foundation.errors import InterpretError
 from interpret.indicators import INDICATORS
+from interpret.interventions import INTERVENTIONS
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.tracing import trace
 from interpret.study.observe import observe
-from interpret.study.study import Study, run_study
-from interpret.study.sweep import RHOS
+from interpret.study.run import run_study
+from interpret.study.study import Study
 from interpret.study.verification import COMPARED
 from tests.models import tiny
 
@@ -86,7 +87,8 @@ def test_every_table_has_its_columns_and_rows(study):
     assert (rows["predictions"], rows["maps"], rows["history"]) == (3 * LIMIT, 3 * LIMIT * len(ATTRIBUTIONS), 2)
     quantities = 7 if study.settings["data"] == "shapes" else 5
     assert rows["tau_sweep"] == 3 * len(study.settings["taus"]) * quantities
-    assert (rows["rho_sweep"], rows["landmarks"], rows["retention"]) == (len(RHOS) * quantities, 4, 2)
+    rhos = INTERVENTIONS["sigma_retention"].grid([])
+    assert (rows["rho_sweep"], rows["landmarks"], rows["retention"]) == (len(rhos) * quantities, 4, 2)
     for table in ("predictions", "maps", "indicators"):
         assert set(study.tables[table]["image"]) == set(study.image_ids)
         assert list(study.tables[table]["model"].unique()) == list(TRIO)

@@ -14,8 +14,8 @@ from interpret.data import load_data
 from interpret.foundation.errors import InterpretError
 from interpret.indicators import INDICATORS, measure
 from interpret.models import checkpoint
-from interpret.models.tracing import STAGES, trace
-from interpret.study.observe import pixels_of
+from interpret.models.trace import STAGES
+from interpret.models.tracing import trace
 from interpret.study.statistics import HeadMoments
 from interpret.study.survey import run_survey
 from tests.processes import run_two
@@ -42,7 +42,8 @@ def test_a_survey_is_the_mean_and_spread_of_single_images(batch_size):
     model, data = checkpoint.load(ROOT / "shapes-hard_threshold.pt"), load_data("shapes")[:7]
     table = run_survey([model], data, list(INDICATORS), batch_size=batch_size)
     stages = tuple(stage for stage in STAGES if stage not in ("scores", "gradient"))
-    values = measure(trace(model, pixels_of(model, data), keep=stages), list(INDICATORS)).groupby(HEADS)["value"]
+    images = model.pixels([example.image for example in data])
+    values = measure(trace(model, images, keep=stages), list(INDICATORS)).groupby(HEADS)["value"]
     expected = values.agg(["mean", "std", "count"]).reset_index()
     both = table.merge(expected, on=HEADS, suffixes=("", "_expected"))
     assert len(both) == len(table) == len(expected)

@@ -13,13 +13,12 @@ from interpret.foundation.errors import InterpretError
 from interpret.indicators import measure
 from interpret.interventions.head_pruning import head_pruning
 from interpret.interventions.sigma_retention import accounting, sigma_retention
-from interpret.interventions.threshold import threshold
+from interpret.interventions.threshold import default_taus, threshold
 from interpret.models.tracing import trace
 from interpret.study import outcomes
-from interpret.study.observe import pixels_of
 from interpret.study.operating_points import whole_model
 from interpret.study.store import Store
-from interpret.study.sweep import default_taus, rho_sweep, tau_sweep
+from interpret.study.sweep import rho_sweep, tau_sweep
 from tests.models import gallery, tiny
 
 ROOMY = {"batch_size": 2}
@@ -35,7 +34,7 @@ def test_at_the_trained_tau_the_sweep_shows_the_model_as_trained(mechanism):
     table = tau_sweep(loaded, data, (0.0, 0.03, 0.5), batch_size=2)
     assert set(table["rule"]) == {mechanism.removesuffix("_threshold")}
     assert quantity(table, "agreement")["trained"].to_dict() == {0.0: False, 0.03: True, 0.5: False}
-    seen = trace(loaded, pixels_of(loaded, data))
+    seen = trace(loaded, loaded.pixels([example.image for example in data]))
     probability, predicted = seen.logits.softmax(dim=-1).max(dim=-1)
     expected = {
         "agreement": 1,
@@ -67,7 +66,7 @@ def test_a_layer_swept_alone_is_that_layer_cut_alone():
     assert list(quantity(table, "sparsity")["layer"]) == ["all", "0", "1"]
     for layer in (0, 1):
         with threshold(loaded, 0.04, layers=[layer]):
-            seen = trace(loaded, pixels_of(loaded, data))
+            seen = trace(loaded, loaded.pixels([example.image for example in data]))
         rows = table[table["layer"] == str(layer)].set_index("quantity")["mean"]
         assert_allclose(rows["sparsity"], (seen.weights[layer] == 0).double().mean())
         assert_allclose(rows["confidence"], seen.logits.softmax(dim=-1).amax(dim=-1).mean())
@@ -78,7 +77,7 @@ def test_a_sweep_of_rho_is_the_retention_of_each():
     table = rho_sweep(loaded, data, (0.5, 1.0), indicators=("spectral_entropy",), batch_size=3)
     for rho in (0.5, 1.0):
         with sigma_retention(loaded, rho):
-            seen = trace(loaded, pixels_of(loaded, data))
+            seen = trace(loaded, loaded.pixels([example.image for example in data]))
         mine = table[(table["rho"] == rho) & (table["quantity"] == "spectral_entropy")].set_index("kind")
         by_hand = measure(seen, ["spectral_entropy"]).groupby("kind")["value"].mean()
         assert set(mine.index) == set(by_hand.index) >= {"sigma", "attention"}
@@ -96,7 +95,7 @@ def test_a_layer_loses_its_own_directions_alone():
 
 def test_a_model_without_sigma_has_no_sweep_of_rho():
     with pytest.raises(InterpretError, match="tiny has no learned sigma"):
-        rho_sweep(tiny(), gallery(2))
+        rho_sweep(tiny(), gallery(2), [0.9])
 
 
 def test_batches_do_not_matter():
@@ -158,7 +157,7 @@ def test_what_was_seen_is_not_seen_again(tmp_path, passes):
 
 def test_an_interrupted_sweep_goes_on_after_its_last_batch(tmp_path, passes, monkeypatch):
     loaded, data, store = filed(), gallery(6), Store(tmp_path / "store.sqlite")
-    monkeypatch.setattr(outcomes, "labels_of", lambda *_: _stop_after(len(passes) >= 4))
+    monkeypatch.setattr(type(loaded), "labels", lambda *_: _stop_after(len(passes) >= 4))
     with pytest.raises(KeyboardInterrupt):
         tau_sweep(loaded, data, (0.1,), store=store, batch_size=2)
     monkeypatch.undo()

@@ -13,7 +13,8 @@ from interpret.indicators import INDICATORS
 from interpret.mechanisms import MECHANISMS
 from interpret.models import tracing
 from interpret.models.preserving import untouched
-from interpret.models.tracing import STAGES, trace
+from interpret.models.trace import STAGES
+from interpret.models.tracing import trace
 from tests.models import KINDS, pictures, tiny, twin_forward
 
 

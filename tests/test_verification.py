@@ -14,7 +14,6 @@ from interpret.foundation.errors import InterpretError
 from interpret.interventions.sigma_retention import accounting, reduced
 from interpret.models.tracing import trace
 from interpret.study import verification
-from interpret.study.observe import pixels_of
 from interpret.study.verification import verify_intervention, verify_retention
 from tests.models import gallery, tiny
 
@@ -23,7 +22,7 @@ MEASURED = ["accuracy_before", "accuracy_after", "difference", "difference_low",
 
 def test_a_row_says_what_one_sees_by_hand():
     loaded = tiny("svda")
-    images = pixels_of(loaded, gallery(40))
+    images = loaded.pixels([example.image for example in gallery(40)])
     before = trace(loaded, images, keep=("weights",))
     with head_pruning(loaded, [(0, 1), (1, 2)]):
         after = trace(loaded, images, keep=("weights",))
@@ -75,7 +74,7 @@ def test_without_labels_there_is_no_accuracy():
 
 def test_a_model_changed_for_good_is_what_its_scope_yields():
     loaded = tiny("svda")
-    images, other = pixels_of(loaded, gallery(3)), reduced(loaded, 0.5)
+    images, other = loaded.pixels([example.image for example in gallery(3)]), reduced(loaded, 0.5)
     expected = (trace(other, images).weights - trace(loaded, images).weights).abs().max()
     row = verify_intervention(loaded, lambda: nullcontext(other), gallery(3)).iloc[0]
     assert_allclose(row["max_weight_change"], expected)

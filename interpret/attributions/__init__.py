@@ -11,7 +11,7 @@ from torch import Tensor
 from interpret.foundation.errors import NoEvidenceError
 from interpret.foundation.registry import Registry
 from interpret.foundation.tensors import PatchMap
-from interpret.models.tracing import Trace
+from interpret.models.trace import Trace
 
 
 @dataclass(frozen=True)

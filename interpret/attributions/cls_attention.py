@@ -3,7 +3,7 @@
 from interpret.attributions import ATTRIBUTIONS
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import PatchMap
-from interpret.models.tracing import Trace
+from interpret.models.trace import Trace
 
 
 @ATTRIBUTIONS.register(

@@ -10,7 +10,7 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from interpret.attributions import ATTRIBUTIONS
 from interpret.foundation.tensors import PatchMap
 from interpret.models.preserving import untouched
-from interpret.models.tracing import Trace
+from interpret.models.trace import Trace
 
 
 class UnscaledGradCAM(GradCAM):

@@ -2,7 +2,7 @@
 
 from interpret.attributions import ATTRIBUTIONS, _products
 from interpret.foundation.tensors import PatchMap
-from interpret.models.tracing import Trace
+from interpret.models.trace import Trace
 
 
 @ATTRIBUTIONS.register(

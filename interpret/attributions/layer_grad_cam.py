@@ -5,7 +5,7 @@ from captum.attr import LayerGradCam
 from interpret.attributions import ATTRIBUTIONS
 from interpret.foundation.tensors import PatchMap
 from interpret.models.preserving import untouched
-from interpret.models.tracing import Trace
+from interpret.models.trace import Trace
 
 
 @ATTRIBUTIONS.register(

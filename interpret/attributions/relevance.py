@@ -4,7 +4,7 @@ import torch
 
 from interpret.attributions import ATTRIBUTIONS, _products
 from interpret.foundation.tensors import PatchMap
-from interpret.models.tracing import Trace
+from interpret.models.trace import Trace
 
 
 @ATTRIBUTIONS.register(

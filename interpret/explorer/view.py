@@ -21,7 +21,8 @@ from interpret.interventions.sigma_retention import sigma_retention
 from interpret.interventions.threshold import threshold
 from interpret.mechanisms import MECHANISMS
 from interpret.models.loaded_model import LoadedModel
-from interpret.models.tracing import STAGES, Trace, trace
+from interpret.models.trace import STAGES, Trace
+from interpret.models.tracing import trace
 from interpret.study.sweep import MEASURED
 
 STAGES_MEASURED = {"probs", "weights"}

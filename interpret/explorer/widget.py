@@ -16,8 +16,8 @@ from interpret.explorer.mosaic import png
 from interpret.explorer.view import Setting, Views, is_svda
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import Images
+from interpret.interventions.threshold import own_rule, own_taus
 from interpret.models.loaded_model import LoadedModel
-from interpret.study.sweep import own_taus, rule_of
 
 OWN, FUSED, PREDICTED = "as loaded", "mean of all", "predicted"
 MULTIPLES = tuple(2 ** (step / 2) for step in range(-6, 9))
@@ -52,7 +52,7 @@ def taus(models: Sequence[LoadedModel]) -> Iterator[tuple[str, float | str]]:
     spread = {float(f"{multiple / tokens:.2g}") for multiple in MULTIPLES if multiple < tokens}
     trained = {model.trained_tau for model in models}
     yield OWN, OWN
-    for tau in sorted({0.0} | spread | own_taus(models)):
+    for tau in sorted({0.0}.union(spread, *map(own_taus, models))):
         yield f"{tau:g}{' (trained)' * (tau in trained)}", tau
 
 
@@ -114,9 +114,9 @@ class Explorer(ipywidgets.VBox):
         self.row, self.col = slider("patch row", range(rows), rows // 2), slider("patch col", range(cols), cols // 2)
 
     def _make_interventions(self, models: Sequence[LoadedModel]) -> None:
-        thresholded = [model for model in models if own_taus([model])]
+        thresholded = [model for model in models if own_taus(model)]
         self.tau = ipywidgets.SelectionSlider(description="tau", options=list(taus(models)), value=OWN, layout=WIDE)
-        rule = rule_of((thresholded or models)[0])
+        rule = own_rule((thresholded or models)[0])
         self.rule = ipywidgets.Dropdown(
             description="rule", options=["hard", "soft"], value=rule, layout={"width": "180px"}
         )

@@ -14,7 +14,7 @@ from interpret.foundation.errors import InterpretError
 from interpret.foundation.registry import Registry
 from interpret.foundation.tensors import PerHead
 from interpret.indicators import _spectra
-from interpret.models.tracing import Trace
+from interpret.models.trace import Trace
 
 
 @dataclass(frozen=True)

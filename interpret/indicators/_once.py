@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from interpret.models.tracing import Trace
+from interpret.models.trace import Trace
 
 PORTION_BYTES = {"cpu": 2e6, "cuda": 4e9}
 """Attention is read in as many images of a layer at a time as lie below this."""

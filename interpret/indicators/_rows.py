@@ -10,7 +10,7 @@ from torch import Tensor
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import PerHead, PerQuery
 from interpret.indicators._once import once, swept
-from interpret.models.tracing import Trace
+from interpret.models.trace import Trace
 
 Rows = Float[Tensor, "*axes query key"]
 

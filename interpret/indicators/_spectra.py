@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import LayerAttention
 from interpret.indicators._once import once, swept
-from interpret.models.tracing import Trace
+from interpret.models.trace import Trace
 
 Spectrum = Float[Tensor, "layer batch head direction"]
 

@@ -9,7 +9,7 @@ from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import PerHead
 from interpret.indicators import INDICATORS, _rows
 from interpret.indicators._once import swept
-from interpret.models.tracing import Trace
+from interpret.models.trace import Trace
 
 VARIANTS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "mean": lambda q, k, weights: (q.mean(dim=-2) * k.mean(dim=-2)).sum(dim=-1),

@@ -4,7 +4,7 @@ import torch
 
 from interpret.foundation.tensors import PerHead
 from interpret.indicators import INDICATORS, _spectra
-from interpret.models.tracing import Trace
+from interpret.models.trace import Trace
 
 
 @INDICATORS.register(

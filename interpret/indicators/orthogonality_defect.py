@@ -9,7 +9,7 @@ from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import PerHead
 from interpret.indicators import INDICATORS
 from interpret.indicators._once import swept
-from interpret.models.tracing import Trace
+from interpret.models.trace import Trace
 
 
 @INDICATORS.register(

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from interpret.foundation.tensors import LayerAttention, PerHead, Tokens
 from interpret.indicators import INDICATORS, _rows
-from interpret.models.tracing import Trace
+from interpret.models.trace import Trace
 from interpret.models.vit import installed
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from interpret.foundation.tensors import LayerAttention, PerHead
 from interpret.indicators import INDICATORS
 from interpret.indicators._once import swept
-from interpret.models.tracing import Trace
+from interpret.models.trace import Trace
 
 
 @INDICATORS.register(

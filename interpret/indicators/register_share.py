@@ -6,7 +6,7 @@ from torch import Tensor
 
 from interpret.foundation.tensors import PerHead
 from interpret.indicators import INDICATORS
-from interpret.models.tracing import Trace
+from interpret.models.trace import Trace
 
 NORMAL = 1.4826
 """The median absolute deviation of a normal distribution times this is its standard deviation."""

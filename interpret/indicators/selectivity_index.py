@@ -5,7 +5,7 @@ import math
 from interpret.foundation.tensors import PerHead
 from interpret.indicators import INDICATORS
 from interpret.indicators.attention_entropy import attention_entropy
-from interpret.models.tracing import Trace
+from interpret.models.trace import Trace
 
 
 @INDICATORS.register(

@@ -3,7 +3,7 @@
 from interpret.foundation.tensors import PerHead
 from interpret.indicators import INDICATORS, _rows
 from interpret.indicators._once import swept
-from interpret.models.tracing import Trace
+from interpret.models.trace import Trace
 
 
 @INDICATORS.register(

@@ -2,7 +2,7 @@
 
 from interpret.foundation.tensors import PerHead
 from interpret.indicators import INDICATORS, _rows
-from interpret.models.tracing import Trace
+from interpret.models.trace import Trace
 
 
 @INDICATORS.register(

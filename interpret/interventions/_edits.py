@@ -109,19 +109,23 @@ def edited_sigma(model: LoadedModel, sigmas: Mapping[int, Sigma]) -> AbstractCon
     return edited(model, {layer: partial(with_sigma, sigma=sigma) for layer, sigma in sigmas.items()})
 
 
+def has_sigma(model: LoadedModel) -> bool:
+    """Whether every layer has a learned sigma."""
+    return all(hasattr(block.attn.mechanism, "sigma") for block in model.model.blocks)
+
+
 def sigmas_of(model: LoadedModel) -> list[Sigma]:
     """The learned sigma of every layer.
 
     Raises:
         InterpretError: the model has none.
     """
-    mechanisms = [block.attn.mechanism for block in model.model.blocks]
-    if not all(hasattr(mechanism, "sigma") for mechanism in mechanisms):
+    if not has_sigma(model):
         raise InterpretError(
             f"{model.name} has no learned sigma: expected mechanism svda, found {model.spec.mechanism}; load an SVDA "
             "checkpoint"
         )
-    return [mechanism.sigma.detach() for mechanism in mechanisms]
+    return [block.attn.mechanism.sigma.detach() for block in model.model.blocks]
 
 
 def check_index(index: int, count: int, noun: str, model: LoadedModel) -> int:

@@ -11,7 +11,16 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from interpret.foundation.errors import InterpretError, UnsupportedModelError
-from interpret.interventions._edits import check_index, edited_copy, edited_sigma, rows_of, sigmas_of, with_sigma
+from interpret.interventions import INTERVENTIONS
+from interpret.interventions._edits import (
+    check_index,
+    edited_copy,
+    edited_sigma,
+    has_sigma,
+    rows_of,
+    sigmas_of,
+    with_sigma,
+)
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.tracing import trace
 
@@ -38,6 +47,16 @@ def kept_directions(
     return torch.zeros_like(needed).scatter(-1, order, needed)
 
 
+@INTERVENTIONS.register(
+    label="spectral energy retention",
+    strength="rho",
+    unit="share of energy",
+    neutral=1.0,
+    applies=has_sigma,
+    grid=lambda models: (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0),
+    reference="after arXiv 2609.24370, known from its abstract alone",
+    facts=lambda model, rho, layer: {"removed": removed_share(model, rho, layer)},
+)
 @contextmanager
 def sigma_retention(
     model: LoadedModel, rho: float, *, power: float = 2.0, layers: Sequence[int] | None = None

@@ -5,11 +5,41 @@ from contextlib import contextmanager
 from functools import partial
 
 from interpret.foundation.errors import InterpretError
+from interpret.interventions import INTERVENTIONS
 from interpret.interventions._edits import check_index, edited, mask_of, with_threshold
-from interpret.mechanisms import _thresholding
+from interpret.mechanisms import MECHANISMS, _thresholding
 from interpret.models.loaded_model import LoadedModel
 
 
+def own_rule(model: LoadedModel) -> str:
+    """The rule of the model's own selection, "hard" where it selects nothing."""
+    return MECHANISMS[model.spec.mechanism].function.rule or "hard"
+
+
+def own_taus(model: LoadedModel) -> set[float]:
+    """The tau that a model has now and the one of its training, as far as it has any."""
+    return {tau for tau in (model.spec.options.get("tau"), model.trained_tau) if tau is not None}
+
+
+def default_taus(models: Sequence[LoadedModel]) -> tuple[float, ...]:
+    """Zero, up to six multiples of 1/N from a quarter to eight (of the largest N, in two digits), every model's tau."""
+    tokens = max(model.grid.tokens for model in models)
+    spread = {float(f"{multiple / tokens:.2g}") for multiple in (0.25, 0.5, 1, 2, 4, 8) if multiple < tokens}
+    return tuple(sorted({0.0}.union(spread, *map(own_taus, models))))
+
+
+@INTERVENTIONS.register(
+    label="threshold inside the forward pass",
+    strength="tau",
+    unit="probability",
+    neutral=0.0,
+    applies=lambda model: True,
+    grid=default_taus,
+    reference="SelectiveViT: keep what lies above tau after the softmax",
+    rules=lambda model: (own_rule(model),),
+    own=own_taus,
+    facts=lambda model, tau, layer: {"tau_n": tau * model.grid.tokens},
+)
 @contextmanager
 def threshold(
     model: LoadedModel,

@@ -4,7 +4,6 @@ The three stages of attention are `scores` (logits), `probs` (after softmax) and
 multiplies V).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import nn
@@ -23,6 +22,8 @@ class Mechanism(nn.Module):
 
     tau: float | None = None
     """The threshold on probabilities, where the mechanism has one number for it."""
+    rule: str | None = None
+    """How probabilities are selected: "hard", "soft", or None where nothing is cut."""
     size: float = 1.0
     """Magnitude of what the mechanism learns, before it learns: a step of the optimiser is taken relative to it."""
 
@@ -48,7 +49,7 @@ class MechanismEntry:
     """A registered mechanism: its class and how figures call it."""
 
     name: str
-    function: Callable[..., Mechanism]
+    function: type[Mechanism]
     label: str
     reference: str
 

@@ -25,6 +25,8 @@ class LearnedThreshold(Mechanism):
         tau_init: tau of every head before training, in [0, 1).
     """
 
+    rule = "soft"
+
     def __init__(self, num_heads: int, head_dim: int, tau_init: float = 0.005) -> None:
         super().__init__(num_heads, head_dim)
         share = min(max(_thresholding.check_tau(tau_init), 1e-12) / CEILING, 1 - 1e-9)

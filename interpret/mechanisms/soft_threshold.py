@@ -14,6 +14,8 @@ class SoftThreshold(Mechanism):
         tau: threshold in [0, 1). Its meaning depends on the number of tokens N: report tau N beside it.
     """
 
+    rule = "soft"
+
     def __init__(self, num_heads: int, head_dim: int, tau: float = 0.01) -> None:
         super().__init__(num_heads, head_dim)
         self.tau = _thresholding.check_tau(tau)

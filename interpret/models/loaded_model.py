@@ -1,12 +1,18 @@
 """A model that is loaded, and the specification that its weights do not carry."""
 
 import dataclasses
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import nn
 
+from interpret.data import Example, preprocess
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.tensors import Images
 from interpret.mechanisms import MECHANISMS
 from interpret.models import vit as vits
 
@@ -102,6 +108,37 @@ class LoadedModel:
         known = self.recorded or self.spec
         return self.record.get("trained", (known.mechanism, known.options))
 
+    def pixels(self, images: Sequence[Image.Image]) -> Images:
+        """Pictures as the model's input, on the CPU."""
+        spec = self.spec
+        return torch.stack([preprocess(image, self.img_size, spec.mean, spec.std) for image in images])
+
+    def labels(self, examples: Sequence[Example], classes: Sequence[str]) -> list[int] | None:
+        """Labels as this model's classes, None where it has not the data set's `classes` or an image has no label.
+
+        A model without class names takes those of the data set where it has as many.
+        """
+        same = tuple(classes) == self.spec.classes
+        unnamed = not self.spec.classes and self.model.num_classes == len(classes)
+        labels = [example.label for example in examples]
+        known = [label for label in labels if label is not None]
+        return known if classes and (same or unnamed) and len(known) == len(labels) else None
+
+    def same_classes(self, other: "LoadedModel") -> bool:
+        """Whether a class of one is the same class of the other."""
+        return self.spec.classes == other.spec.classes and self.model.num_classes == other.model.num_classes
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the weights as they are now; "" where a file and a specification do not say all of the model."""
+        mechanisms = [block.attn.mechanism for block in self.model.blocks]
+        if not self.sha256 or any(hasattr(mechanism, "inner") for mechanism in mechanisms):
+            return ""
+        digest = hashlib.sha256()
+        for name, tensor in self.model.state_dict().items():
+            digest.update(name.encode() + tensor.detach().reshape(-1).view(torch.uint8).numpy(force=True).tobytes())
+        return digest.hexdigest()
+
     def class_name(self, index: int) -> str:
         """Name of a class, its number where the names are not known."""
         return self.spec.classes[index] if index < len(self.spec.classes) else f"class {index}"
@@ -135,3 +172,28 @@ class LoadedModel:
 def from_memory(model: nn.Module, spec: ModelSpec, name: str) -> LoadedModel:
     """A model that is already built, as `load` would return it."""
     return LoadedModel(model=model.eval(), spec=spec, name=name)
+
+
+def named_apart(models: Sequence[LoadedModel]) -> list[LoadedModel]:
+    """Models of one name get a number, so that rows of tables stay apart."""
+    names = [model.name for model in models]
+    return [
+        dataclasses.replace(model, name=f"{model.name} ({names[:index].count(model.name) + 1})")
+        if names.count(model.name) > 1
+        else model
+        for index, model in enumerate(models)
+    ]
+
+
+def common_size(models: Sequence[LoadedModel]) -> tuple[int, int]:
+    """The largest input size, (height, width): the size of the pictures under the maps.
+
+    Raises:
+        InterpretError: inputs of different aspect ratios.
+    """
+    if len({model.img_size[0] / model.img_size[1] for model in models}) > 1:
+        sizes = ", ".join(f"{model.name} {model.img_size}" for model in models)
+        raise InterpretError(
+            f"models whose inputs differ in aspect ratio cannot share pictures: {sizes}; report them apart"
+        )
+    return max(model.img_size for model in models)

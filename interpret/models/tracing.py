@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,84 +10,15 @@ from PIL import Image
 from torch import Tensor, nn
 
 from interpret.data import preprocess
-from interpret.foundation.errors import InterpretError, MissingTensorError
-from interpret.foundation.tensors import Attention, Features, Images, Keys, LayerTokens, Logits, Queries, Target, Tokens
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.tensors import Images, Target
 from interpret.models import vit as vits
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.preserving import untouched
+from interpret.models.trace import STAGES, Trace
 
-STAGES = ("inputs", "queries", "keys", "scores", "probs", "weights", "outputs", "gradient")
 PASS_BYTES = {"cpu": 300e6, "cuda": 4e9}
 """Activations live for one pass only: as many images go into a pass as keep theirs below this."""
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Trace:
-    """What was seen in one forward and one backward pass; every map and indicator is a pure function of it.
-
-    Attributes:
-        model: the model that was looked at, for what by nature needs more passes.
-        target: the class explained, one an image.
-        residual, normed: tokens entering the last block, and after its `norm1`.
-        mechanisms: of the blocks when they were looked at; an intervention may be over when a map is made.
-        inputs: tokens entering the attention of each block, after its `norm1`. None where not kept, as all that follow.
-        queries, keys: q and k as the mechanism receives them.
-        scores, probs, weights: attention before the softmax, after it, and after selection (`probs` and `weights` are
-            one tensor where the mechanism selects nothing).
-        outputs: tokens leaving each block.
-        gradient: d logit[target] / d weights. It need not be 0 where a weight was cut to 0.
-    """
-
-    model: LoadedModel
-    images: Images
-    target: Target
-    logits: Logits
-    residual: Tokens
-    normed: Tokens
-    mechanisms: tuple[nn.Module, ...]
-    inputs: LayerTokens | None = None
-    queries: Queries | None = None
-    keys: Keys | None = None
-    scores: Attention | None = None
-    probs: Attention | None = None
-    weights: Attention | None = None
-    outputs: LayerTokens | None = None
-    gradient: Attention | None = None
-
-    def __repr__(self) -> str:
-        kept = ", ".join(stage for stage in STAGES if getattr(self, stage) is not None)
-        return f"Trace({len(self.images)} images, {self.model!r}, kept: {kept})"
-
-    def need(self, stage: str) -> Tensor:
-        """The kept tensor of that name.
-
-        Raises:
-            MissingTensorError: `trace` was not asked to keep it.
-        """
-        kept = getattr(self, stage)
-        if kept is None:
-            have = [name for name in STAGES if getattr(self, name) is not None]
-            raise MissingTensorError(f"the trace holds no {stage!r}; call trace(..., keep={(*have, stage)!r})")
-        return kept
-
-    @property
-    def grid(self) -> vits.PatchGrid:
-        """Where the tokens lie."""
-        return self.model.grid
-
-    @property
-    def readout(self) -> Tensor:
-        """How much the classifier reads of each final token (token,)."""
-        return vits.readout(self.model.model).to(self.images.device)
-
-    @property
-    def features(self) -> Features:
-        """Output of the last block's `norm1` as a feature map, prefix tokens dropped."""
-        return self.grid.fold(self.normed.transpose(1, 2))
-
-    def tail(self) -> vits.Tail:
-        """The rest of the model as a function of `features`; use it inside `untouched`."""
-        return vits.Tail(self.model.model, self.mechanisms[-1], self.residual, self.normed[:, : self.grid.prefix])
 
 
 def trace(

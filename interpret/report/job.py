@@ -13,13 +13,13 @@ from accelerate import PartialState
 
 from interpret.data import Dataset, load_data, open_images
 from interpret.foundation.errors import InterpretError
+from interpret.interventions.threshold import own_taus
 from interpret.mechanisms import MECHANISMS
 from interpret.models.checkpoint import load
 from interpret.models.loaded_model import LoadedModel
 from interpret.report.pack import check_free, write_pack
+from interpret.study.run import run_study
 from interpret.study.store import Store
-from interpret.study.study import run_study
-from interpret.study.sweep import own_taus
 
 
 def report(arguments: argparse.Namespace) -> Path | None:
@@ -121,4 +121,4 @@ def split_taus(arguments: argparse.Namespace) -> tuple[float | None, tuple[float
 def taus(arguments: argparse.Namespace, models: Sequence[LoadedModel]) -> list[float] | None:
     """The sweep that is asked for, with the models' own thresholds; None asks for the usual one."""
     asked = split_taus(arguments)[1]
-    return [*asked, *own_taus(models)] if asked else None
+    return [*asked, *set().union(*map(own_taus, models))] if asked else None

@@ -11,12 +11,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.attributions import ATTRIBUTIONS, without_evidence
-from interpret.data import Example, preprocess
+from interpret.data import Example
 from interpret.foundation.errors import UnsupportedModelError
-from interpret.foundation.tensors import Images
 from interpret.indicators import INDICATORS, Options, measure
 from interpret.models.loaded_model import LoadedModel
-from interpret.models.tracing import STAGES, Trace, trace
+from interpret.models.trace import Trace, stages_needed
+from interpret.models.tracing import trace
+from interpret.study.passes import batches
 
 EMPTY = {"image": [], "attribution": [], "min": [], "max": [], "status": [], "message": []}
 
@@ -57,34 +58,15 @@ def observe(
         classes: of the data set; labels count where the model has the same ones, or as many without names.
         targets: class to explain of each image; None takes the label where the model knows it, else its prediction.
     """
-    needed = {need for name in attributions for need in ATTRIBUTIONS[name].needs}
-    needed |= {need for name in indicators for need in INDICATORS[name].needs} | {"weights"}
-    keep = tuple(stage for stage in STAGES if stage in needed)
-    labels = labels_of(model, examples, classes)
+    keep = stages_needed([*map(ATTRIBUTIONS.__getitem__, attributions), *map(INDICATORS.__getitem__, indicators)])
+    labels = model.labels(examples, classes)
+    chosen = labels if targets is None else targets
     parts = []
-    for first in range(0, len(examples), batch_size):
-        part = slice(first, first + batch_size)
-        chosen = labels if targets is None else targets
-        seen = trace(model, pixels_of(model, examples[part]), None if chosen is None else chosen[part], keep=keep)
-        parts.append(_observe_batch(seen, examples[part], labels and labels[part], attributions, indicators, options))
+    for number, (batch, images) in enumerate(batches(model, examples, batch_size)):
+        part = slice(number * batch_size, (number + 1) * batch_size)
+        seen = trace(model, images, None if chosen is None else chosen[part], keep=keep)
+        parts.append(_observe_batch(seen, batch, labels and labels[part], attributions, indicators, options))
     return _joined(parts)
-
-
-def labels_of(model: LoadedModel, examples: Sequence[Example], classes: Sequence[str]) -> list[int] | None:
-    """Labels as this model's classes, None where it does not have the data set's classes or an image has no label."""
-    known = bool(classes) and (tuple(classes) == model.spec.classes or _unnamed(model, classes))
-    labels = [example.label for example in examples]
-    return [label for label in labels if label is not None] if known and None not in labels else None
-
-
-def pixels_of(model: LoadedModel, examples: Sequence[Example]) -> Images:
-    """The examples as the model's input."""
-    spec = model.spec
-    return torch.stack([preprocess(example.image, model.img_size, spec.mean, spec.std) for example in examples])
-
-
-def _unnamed(model: LoadedModel, classes: Sequence[str]) -> bool:
-    return not model.spec.classes and model.model.num_classes == len(classes)
 
 
 def _observe_batch(

@@ -10,18 +10,17 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float, Int
-from tqdm import tqdm
 
 from interpret.data import Dataset
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import Images
 from interpret.indicators import INDICATORS, Key, Options, evaluate
 from interpret.models.loaded_model import LoadedModel
+from interpret.models.trace import stages_needed
 from interpret.models.tracing import trace
-from interpret.study.observe import labels_of, pixels_of
-from interpret.study.processes import my_share, put_together
+from interpret.study.passes import batches, my_part
+from interpret.study.processes import put_together
 from interpret.study.store import Store
 
 VERSIONED = ("interpret-vit", "torch", "timm")
@@ -94,15 +93,13 @@ def outcomes_of(
     """
     if not settings:
         raise InterpretError("a sweep needs a setting; got none")
-    mine = my_share(len(data))
-    identity = _identity(model) if store else ""
+    identity = model.fingerprint if store else ""
     used = store if identity else None
     seen, labels = [], []
-    for first in tqdm(range(0, len(mine), batch_size), model.name, disable=None, leave=False):
-        examples = list(data.subset(mine[first : first + batch_size]))
-        look = _Look(model, pixels_of(model, examples), tuple(indicators), options, used, identity)
+    for examples, images in batches(model, my_part(data), batch_size):
+        look = _Look(model, images, tuple(indicators), options, used, identity)
         seen.extend(_by_image([look.at(setting) for setting in (AS_LOADED, *settings)]))
-        labels.extend(labels_of(model, examples, data.classes) or [None] * len(examples))
+        labels.extend(model.labels(examples, data.classes) or [None] * len(examples))
     whole, known = put_together(seen), put_together(labels)
     return Outcomes(
         np.array([image["predicted"] for image in whole]).T,
@@ -119,17 +116,6 @@ def _by_image(found: Sequence[dict[Any, list]]) -> list[dict[Any, list]]:
         {name: [record[name][image] for record in found] for name in names}
         for image in range(len(found[0]["predicted"]))
     ]
-
-
-def _identity(model: LoadedModel) -> str:
-    """SHA-256 of the weights as they are now; "" where a file and a specification do not say all of the model."""
-    mechanisms = [block.attn.mechanism for block in model.model.blocks]
-    if not model.sha256 or any(hasattr(mechanism, "inner") for mechanism in mechanisms):
-        return ""
-    found = hashlib.sha256()
-    for name, tensor in model.model.state_dict().items():
-        found.update(name.encode() + tensor.detach().reshape(-1).view(torch.uint8).numpy(force=True).tobytes())
-    return found.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -154,8 +140,8 @@ class _Look:
 
     def _run(self, setting: Setting) -> dict[str, list]:
         with setting.scope():
-            needs = {"weights"}.union(*(INDICATORS[name].needs for name in self.indicators))
-            seen = trace(self.model, self.images, keep=tuple(sorted(needs)))
+            keep = stages_needed([INDICATORS[name] for name in self.indicators])
+            seen = trace(self.model, self.images, keep=keep)
         confidence, predicted = seen.logits.double().softmax(dim=-1).max(dim=-1)
         layers = slice(None) if setting.layer is None else slice(setting.layer, setting.layer + 1)
         found = list(evaluate(seen, self.indicators, self.options))

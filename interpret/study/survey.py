@@ -5,14 +5,12 @@ from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
-from tqdm import tqdm
 
 from interpret.data import Dataset
 from interpret.indicators import INDICATORS, Key, Options, evaluate
 from interpret.models.loaded_model import LoadedModel
-from interpret.models.tracing import trace
-from interpret.study.observe import pixels_of
-from interpret.study.processes import my_share
+from interpret.models.trace import stages_needed
+from interpret.study.passes import passes
 from interpret.study.statistics import HeadMoments
 
 
@@ -53,12 +51,10 @@ def _survey(
     options: Options,
     batch_size: int,
 ) -> list[dict[str, Any]]:
-    mine = my_share(len(data))
-    needs = {"weights"}.union(*(INDICATORS[name].needs for name in indicators))
+    keep = stages_needed([INDICATORS[name] for name in indicators])
     moments: dict[Key, HeadMoments] = {}
-    for first in tqdm(range(0, len(mine), batch_size), model.name, disable=None, leave=False):
-        images = pixels_of(model, data.subset(mine[first : first + batch_size]))
-        for *key, values in evaluate(trace(model, images, keep=tuple(needs)), indicators, options):
+    for _, trace in passes(model, data, keep, batch_size):
+        for *key, values in evaluate(trace, indicators, options):
             layers, _, heads = values.shape
             moments.setdefault(tuple(key), HeadMoments(layers, heads).to(values.device)).update(values)
     return [row for key, found in moments.items() for row in _rows(key, found)]

@@ -16,7 +16,7 @@ from interpret.foundation.errors import UnsupportedModelError
 from interpret.foundation.tensors import Images
 from interpret.indicators import Options
 from interpret.interventions.sigma_retention import removed_share, sigma_retention
-from interpret.interventions.threshold import threshold
+from interpret.interventions.threshold import own_rule, threshold
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.tracing import trace
 from interpret.study import operating_points as curves
@@ -24,26 +24,6 @@ from interpret.study.outcomes import Setting, outcomes_of
 from interpret.study.store import Store
 
 MEASURED = ("active_tokens", "retained_mass", "dead_rows")
-RULES = {"hard_threshold": "hard", "soft_threshold": "soft", "learned_threshold": "soft"}
-RHOS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
-
-
-def rule_of(model: LoadedModel) -> str:
-    """The rule a sweep uses: the model's own, "hard" where it has none."""
-    return RULES.get(model.spec.mechanism, "hard")
-
-
-def default_taus(models: Sequence[LoadedModel]) -> tuple[float, ...]:
-    """Zero, up to six multiples of 1/N from a quarter to eight (of the largest N, in two digits), every model's tau."""
-    tokens = max(model.grid.tokens for model in models)
-    spread = {float(f"{multiple / tokens:.2g}") for multiple in (0.25, 0.5, 1, 2, 4, 8) if multiple < tokens}
-    return tuple(sorted({0.0} | spread | own_taus(models)))
-
-
-def own_taus(models: Sequence[LoadedModel]) -> set[float]:
-    """Every tau that a model has now or was trained at."""
-    taus = (tau for model in models for tau in (model.spec.options.get("tau"), model.trained_tau))
-    return {tau for tau in taus if tau is not None}
 
 
 def tau_sweep(
@@ -70,7 +50,7 @@ def tau_sweep(
         its number), trained (whether the model was trained at this tau), then those of `curves.tidy`. Indicators are
         means over images, heads and the layers that are cut.
     """
-    rule, settings = rule_of(model), []
+    rule, settings = own_rule(model), []
     for layer in _layers(model, by_layer):
         for tau in taus:
             trained = layer is None and model.trained_tau is not None and math.isclose(model.trained_tau, tau)
@@ -84,7 +64,7 @@ def tau_sweep(
 def rho_sweep(
     model: LoadedModel,
     data: Dataset,
-    rhos: Sequence[float] = RHOS,
+    rhos: Sequence[float],
     *,
     by_layer: bool = False,
     indicators: Sequence[str] = MEASURED,
@@ -119,7 +99,7 @@ def tau_maps(
     """The last layer's attention of the classifier's token, heads fused, at each tau; NaN where no such row exists."""
     maps = []
     for tau in taus:
-        with threshold(model, tau, rule_of(model)):
+        with threshold(model, tau, own_rule(model)):
             maps.append(torch.cat([_map(model, batch) for batch in images.split(batch_size)]))
     return torch.stack(maps)
 

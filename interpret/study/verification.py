@@ -14,8 +14,8 @@ from interpret.foundation.tensors import Images
 from interpret.interventions.sigma_retention import accounting, reduced, sigma_retention
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.tracing import trace
-from interpret.study.observe import labels_of, pixels_of
-from interpret.study.processes import my_share, put_together
+from interpret.study.passes import batches, my_part
+from interpret.study.processes import put_together
 from interpret.study.statistics import paired_interval, sign_flip_p
 
 Intervention = Callable[[], AbstractContextManager[LoadedModel]]
@@ -40,12 +40,10 @@ def verify_intervention(
     Raises:
         InterpretError: no image, or fewer than processes; what is yielded takes other pixels or has other heads.
     """
-    mine = my_share(len(data))
     rows = []
-    for first in range(0, len(mine), batch_size):
-        examples = list(data.subset(mine[first : first + batch_size]))
-        labels = labels_of(model, examples, data.classes) or [None] * len(examples)
-        rows.extend(zip(*_compare(model, intervention, pixels_of(model, examples)), labels, strict=True))
+    for examples, images in batches(model, my_part(data), batch_size):
+        labels = model.labels(examples, data.classes) or [None] * len(examples)
+        rows.extend(zip(*_compare(model, intervention, images), labels, strict=True))
     moved, before, after, labels = zip(*put_together(rows), strict=True)
     facts = {"images": len(moved), "max_weight_change": float(np.max(moved))}
     facts["agreement"] = float(np.equal(before, after).mean())

@@ -10,6 +10,7 @@ from interpret.data import normalise
 from interpret.indicators import INDICATORS, measure
 from interpret.models.history import pack_indicators
 from interpret.models.loaded_model import from_memory
+from interpret.models.trace import stages_needed
 from interpret.models.tracing import trace
 from interpret.train.run import Run
 
@@ -29,7 +30,7 @@ def track(run: Run) -> dict[str, Any]:
     validation = run.loaders["validation"].dataset
     drawn = np.random.default_rng(0).permutation(len(validation))[:TRACKED_IMAGES]
     images = normalise(torch.stack([validation[index][0] for index in drawn]), run.spec.mean, run.spec.std)
-    needs = {"weights"}.union(*(INDICATORS[name].needs for name in run.recipe.track))
+    keep = stages_needed([INDICATORS[name] for name in run.recipe.track])
     loaded = from_memory(copy.to(run.accelerator.device), run.spec, "run")
-    parts = [measure(trace(loaded, few, keep=tuple(needs)), run.recipe.track) for few in images.split(TRACED)]
+    parts = [measure(trace(loaded, few, keep=keep), run.recipe.track) for few in images.split(TRACED)]
     return pack_indicators(pd.concat(parts, ignore_index=True))

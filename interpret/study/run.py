@@ -1,0 +1,160 @@
+"""run_study(): models x data -> Study."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool
+from tqdm import tqdm
+
+from interpret.data import Dataset, Example, fit, fit_mask
+from interpret.foundation.errors import InterpretError
+from interpret.indicators import Options
+from interpret.interventions import INTERVENTIONS
+from interpret.interventions.threshold import default_taus, own_taus
+from interpret.models import history
+from interpret.models.loaded_model import LoadedModel, common_size, named_apart
+from interpret.study.observe import Observation, observe
+from interpret.study.operating_points import landmarks
+from interpret.study.store import Store
+from interpret.study.study import Study
+from interpret.study.survey import run_survey
+from interpret.study.sweep import rho_sweep, tau_maps, tau_sweep
+from interpret.study.verification import verify_retention
+
+VERSIONED = ("torch", "timm", "captum", "grad-cam", "numpy", "pandas")
+
+
+def run_study(
+    models: Sequence[LoadedModel],
+    data: Dataset,
+    *,
+    attributions: Sequence[str],
+    indicators: Sequence[str],
+    taus: Sequence[float] | None = None,
+    limit: int = 8,
+    sample: int = 128,
+    by_layer: bool = False,
+    batch_size: int = 16,
+    seed: int = 0,
+    store: Store | None = None,
+) -> Study:
+    """Look at the same images, explaining the same class of each, through every model.
+
+    The class is the label where the first model knows it, else the first model's prediction; a model with other
+    classes explains its own prediction. What a threshold would cut is measured at the thresholds that the models have.
+    Where several processes run, each surveys and sweeps its share of the images, and each gets the whole study.
+
+    Args:
+        limit: images that are shown, drawn by `seed` from a labelled set, the first ones of another.
+        sample: images that the survey and the sweeps look at, drawn alike.
+        by_layer: sweep each layer alone too.
+        store: keeps what the sweeps saw and finds it again.
+
+    Raises:
+        InterpretError: no model, no image, or models whose inputs have different aspect ratios.
+    """
+    models = named_apart(models)
+    _check(models, data, limit)
+    frame = common_size(models)
+    order = np.random.default_rng(seed).permutation(len(data)) if data.classes else np.arange(len(data))
+    drawn = [data[int(position)] for position in order[:limit]]
+    sampled = data.subset([int(position) for position in order[:sample]])
+    taus = default_taus(models) if taus is None else tuple(sorted({0.0, *taus}))
+    baseline = {"would_be_sparsity": [{"tau": tau} for tau in sorted(set().union(*map(own_taus, models)))] or [{}]}
+    seen: list[Observation] = []
+    for model in tqdm(models, "look", disable=None):
+        shared = seen[0].targets if seen and model.same_classes(models[0]) else None
+        seen.append(observe(model, drawn, data.classes, shared, attributions, indicators, batch_size, baseline))
+    asked = {"data": data.name, "attributions": list(attributions), "indicators": list(indicators), "taus": list(taus)}
+    asked |= {"seed": seed, "sample": len(sampled), "by_layer": by_layer}
+    return Study(
+        models=tuple(model.describe() for model in models),
+        settings=asked | _machine(models[0]),
+        tables={
+            "predictions": _stacked(models, [one.predictions for one in seen]),
+            "maps": _stacked(models, [one.status for one in seen]),
+            "indicators": _stacked(models, [one.indicators for one in seen]),
+            "survey": _survey(models, sampled, indicators, baseline, batch_size),
+            **_swept(models, sampled, taus, {"by_layer": by_layer, "batch_size": batch_size, "store": store}),
+            "tracked": _stacked(models, [history.indicators(model.history) for model in models]),
+            "history": _stacked(models, [history.curves(model.history) for model in models]),
+        },
+        images=np.stack([np.asarray(fit(example.image, frame)) for example in drawn]),
+        image_ids=tuple(example.id for example in drawn),
+        arrays=_arrays(models, seen, drawn, taus, batch_size),
+        masks=_masks(drawn, frame),
+    )
+
+
+def _arrays(
+    models: Sequence[LoadedModel],
+    seen: Sequence[Observation],
+    drawn: Sequence[Example],
+    taus: Sequence[float],
+    batch_size: int,
+) -> dict[str, np.ndarray]:
+    arrays = {}
+    for index, (model, one) in enumerate(zip(models, seen, strict=True)):
+        arrays |= {f"map/{index}/{name}": maps for name, maps in one.maps.items()}
+        arrays[f"heatmap/{index}"] = one.heatmaps
+        pixels = model.pixels([example.image for example in drawn])
+        arrays[f"tau_map/{index}"] = tau_maps(model, pixels, taus, batch_size).numpy(force=True)
+    return arrays
+
+
+def _swept(
+    models: Sequence[LoadedModel], data: Dataset, taus: Sequence[float], chosen: Mapping[str, Any]
+) -> dict[str, pd.DataFrame]:
+    """The sweeps and where they turn; what acts on sigma is of the models that have one."""
+    with_sigma = [model for model in models if model.spec.mechanism == "svda"]
+    by_tau = [tau_sweep(model, data, taus, **chosen) for model in tqdm(models, "tau", disable=None)]
+    rhos = INTERVENTIONS["sigma_retention"].grid(models)
+    by_rho = [rho_sweep(model, data, rhos, **chosen) for model in tqdm(with_sigma, "rho", disable=None)]
+    verified = [verify_retention(model, data, batch_size=chosen["batch_size"]) for model in with_sigma]
+    return {
+        "tau_sweep": _joined(by_tau),
+        "rho_sweep": _joined(by_rho),
+        "landmarks": _joined([landmarks(table) for table in (*by_tau, *by_rho)]),
+        "retention": _joined(verified),
+    }
+
+
+def _machine(model: LoadedModel) -> dict[str, Any]:
+    return {
+        "device": str(model.device),
+        "dtype": str(next(model.model.parameters()).dtype).removeprefix("torch."),
+        "versions": {name: version(name) for name in VERSIONED} | {"python": platform.python_version()},
+    }
+
+
+def _survey(
+    models: Sequence[LoadedModel], data: Dataset, indicators: Sequence[str], options: Options, batch_size: int
+) -> pd.DataFrame:
+    return run_survey(models, data, indicators, options=options, batch_size=batch_size) if indicators else _joined([])
+
+
+def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"model": []})
+
+
+def _stacked(models: Sequence[LoadedModel], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    named = [table.assign(model=model.name) for model, table in zip(models, tables, strict=True) if len(table)]
+    table = _joined(named)
+    first = [column for column in ("model", "image", "epoch") if column in table]
+    return table.reindex(columns=[*first, *(column for column in table if column not in first)])
+
+
+def _masks(drawn: Sequence[Example], frame: tuple[int, int]) -> Bool[np.ndarray, "image height width"] | None:
+    masks = [fit_mask(example.mask, frame) for example in drawn if example.mask is not None]
+    return np.stack(masks) if len(masks) == len(drawn) else None
+
+
+def _check(models: Sequence[LoadedModel], data: Dataset, limit: int) -> None:
+    if not models or not len(data) or limit < 1:
+        raise InterpretError(
+            f"a study needs a model and an image; got {len(models)} models, {len(data)} images, limit {limit}"
+        )
