@@ -10,9 +10,9 @@ from .interventions.sigma_perturbation import sigma_perturbation as sigma_pertur
 from .interventions.sigma_retention import sigma_retention as sigma_retention
 from .interventions.threshold import threshold as threshold
 from .mechanisms import MECHANISMS as MECHANISMS
-from .models.checkpoint import load as load
 from .models.loaded_model import LoadedModel as LoadedModel
 from .models.loaded_model import ModelSpec as ModelSpec
+from .models.loading import load as load
 from .models.trace import Trace as Trace
 from .models.tracing import trace as trace
 from .report.pack import write_pack as write_pack

@@ -10,7 +10,7 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 from torch.testing import assert_close
 
-from interpret.attributions import ATTRIBUTIONS, attribute
+from interpret.attributions import ATTRIBUTIONS, NoEvidenceWarning, attribute
 from interpret.foundation.errors import InterpretError, NoEvidenceError
 from interpret.interventions.threshold import threshold
 from interpret.mechanisms import MECHANISMS
@@ -219,7 +219,7 @@ def test_a_gradient_that_died_is_no_evidence(name):
         rf"^{name} of tiny: the map of image 0, 1 is constant over the patches or not finite, it shows no evidence;.*\Z"
     )
     with pytest.raises(NoEvidenceError, match=message):
-        attribute(trace(loaded, pictures(), keep=KEEP), name)
+        attribute(trace(loaded, pictures(), keep=KEEP), name, strict=True)
 
 
 @pytest.mark.parametrize("name", ["cls_attention", "rollout"])
@@ -230,15 +230,20 @@ def test_attention_that_is_uniform_is_no_evidence(name):
             block.attn.qkv.weight.zero_()
             block.attn.qkv.bias.zero_()
     with pytest.raises(NoEvidenceError, match=r"the map of image 0, 1 is constant"):
-        attribute(trace(loaded, pictures()), name)
+        attribute(trace(loaded, pictures()), name, strict=True)
 
 
 def test_only_the_image_without_evidence_is_named():
     seen = trace(tiny(), pictures(3))
     weights = seen.weights.clone()
     weights[:, 1] = 0
+    dead = dataclasses.replace(seen, probs=None, weights=weights)
+    with pytest.warns(NoEvidenceWarning, match=r"cls_attention of tiny: the map of image 1 is constant"):
+        maps = attribute(dead, "cls_attention")
+    assert maps.isnan().flatten(1).all(dim=1).tolist() == [False, True, False]
+    assert_close(maps[[0, 2]], attribute(seen, "cls_attention")[[0, 2]])
     with pytest.raises(NoEvidenceError, match=r"the map of image 1 is constant"):
-        attribute(dataclasses.replace(seen, probs=None, weights=weights), "cls_attention")
+        attribute(dead, "cls_attention", strict=True)
 
 
 WRONG = {
@@ -278,7 +283,7 @@ def test_rounding_of_uniform_attention_is_no_evidence(batch):
             block.attn.qkv.bias[:48].zero_()
     seen = trace(model, pictures(batch, (128, 128)))
     with pytest.raises(NoEvidenceError):
-        attribute(seen, "rollout")
+        attribute(seen, "rollout", strict=True)
 
 
 @pytest.mark.parametrize("options", [{"layer": 2}, {"layer": -3}, {"head": 3}])

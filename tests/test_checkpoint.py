@@ -13,8 +13,9 @@ from torch.testing import assert_close
 from interpret.foundation.errors import CheckpointError, InterpretError
 from interpret.mechanisms import MECHANISMS
 from interpret.models import checkpoint
-from interpret.models.checkpoint import load, save
+from interpret.models.checkpoint import save
 from interpret.models.loaded_model import LoadedModel, ModelSpec, from_memory
+from interpret.models.loading import load
 from tests.models import OPTIONS, SMALL, pictures, tiny
 
 ANCHOR = "patch_embed.proj.weight"

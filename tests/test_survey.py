@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 from interpret.data import load_data
 from interpret.foundation.errors import InterpretError
 from interpret.indicators import INDICATORS, measure
-from interpret.models import checkpoint
+from interpret.models import loading
 from interpret.models.trace import STAGES
 from interpret.models.tracing import trace
 from interpret.study.statistics import HeadMoments
@@ -24,12 +24,12 @@ ROOT = Path(__file__).parents[1] / "checkpoints"
 HEADS = ["layer", "head", "indicator", "kind", "variant"]
 SURVEY = """
 import sys
-from interpret.models import checkpoint
+from interpret.models import checkpoint, loading
 from interpret.data import load_data
 from interpret.study.survey import run_survey
 from accelerate import PartialState
 state = PartialState(cpu=True)
-model = checkpoint.load("checkpoints/shapes-svda.pt")
+model = loading.load("checkpoints/shapes-svda.pt")
 table = run_survey([model], load_data("shapes")[:5], ["effective_rank", "sink_share"], batch_size=2)
 assert state.num_processes == int(sys.argv[2])
 if state.is_main_process:
@@ -39,7 +39,7 @@ if state.is_main_process:
 
 @pytest.mark.parametrize("batch_size", [1, 3, 16])
 def test_a_survey_is_the_mean_and_spread_of_single_images(batch_size):
-    model, data = checkpoint.load(ROOT / "shapes-hard_threshold.pt"), load_data("shapes")[:7]
+    model, data = loading.load(ROOT / "shapes-hard_threshold.pt"), load_data("shapes")[:7]
     table = run_survey([model], data, list(INDICATORS), batch_size=batch_size)
     stages = tuple(stage for stage in STAGES if stage not in ("scores", "gradient"))
     images = model.pixels([example.image for example in data])
@@ -67,7 +67,7 @@ def test_moments_leave_out_what_is_undefined():
 
 def test_an_empty_data_set_is_refused():
     with pytest.raises(InterpretError, match="0 images for 1 processes"):
-        run_survey([checkpoint.load(ROOT / "shapes-softmax.pt")], load_data("shapes")[:0], ["sparsity"])
+        run_survey([loading.load(ROOT / "shapes-softmax.pt")], load_data("shapes")[:0], ["sparsity"])
 
 
 def test_equal_values_have_no_spread():
@@ -111,7 +111,7 @@ def test_a_report_by_two_processes_holds_the_tables_of_one(tmp_path):
 
 
 def test_memory_does_not_grow_with_the_data():
-    model, data = checkpoint.load(ROOT / "shapes-softmax.pt"), load_data("shapes")
+    model, data = loading.load(ROOT / "shapes-softmax.pt"), load_data("shapes")
     names = ["active_tokens", "effective_rank", "angular_alignment"]
     run_survey([model], data[:200], names, batch_size=50)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -15,7 +15,7 @@ from torch.testing import assert_close
 from interpret.data import as_tensors, load_data, normalise
 from interpret.foundation.errors import InterpretError
 from interpret.mechanisms import MECHANISMS
-from interpret.models import checkpoint
+from interpret.models import loading
 from interpret.train import loop, optimisation, record
 from interpret.train.augmentation import augment, seed_draws, shift
 from interpret.train.card import card
@@ -50,7 +50,7 @@ def trained(tmp_path, capsys):
         path.unlink(missing_ok=True)
         assert main(["--data", "shapes", "--out", str(path), *SMALL, *arguments]) == 0
         assert capsys.readouterr().out == f"{path}\n"
-        return checkpoint.load(path)
+        return loading.load(path)
 
     return run
 
@@ -285,7 +285,7 @@ def test_policies_of_timm_change_the_training_images_alone_and_by_the_seed(small
 
 @pytest.mark.parametrize("path", [needing_data(path, path.stem.startswith("shapes")) for path in BUNDLED])
 def test_a_bundled_checkpoint_is_as_good_as_it_says(path, request):
-    model = checkpoint.load(path)
+    model = loading.load(path)
     data = model.record["recipe"]["data"].partition(":")[0]
     if data != "shapes":
         data = f"{data}:{request.getfixturevalue('data_root')}"
@@ -296,12 +296,12 @@ def test_a_bundled_checkpoint_is_as_good_as_it_says(path, request):
 
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
 def test_a_bundled_checkpoint_lies_beside_its_card(path):
-    assert path.with_suffix(".md").read_text() == card(checkpoint.load(path))
+    assert path.with_suffix(".md").read_text() == card(loading.load(path))
 
 
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
 def test_the_list_of_bundled_checkpoints_repeats_their_records(path):
-    told = checkpoint.load(path).record
+    told = loading.load(path).record
     right, images = round(told["test_accuracy"] * told["images"]["test"]), told["images"]["test"]
     interval = binomtest(right, images).proportion_ci(0.95, "wilson")
     (row,) = [line for line in (path.parent / "README.md").read_text().splitlines() if f"| `{path.name}` |" in line]

@@ -18,7 +18,7 @@ from torch.testing import assert_close
 
 from interpret.data import as_tensors, load_data, normalise
 from interpret.mechanisms import MECHANISMS
-from interpret.models import checkpoint
+from interpret.models import checkpoint, loading
 from interpret.models.tracing import trace
 from interpret.train import command, comparison, initialisation, loop, optimisation, tracking
 from interpret.train import run as train_run
@@ -93,7 +93,7 @@ def test_every_tiny_preset_runs_an_epoch(name, roots, tmp_path):
     out = tmp_path / "model.pt"
     given = ["--preset", name, "--data", data, "--limit", "16", "--epochs", "1", "--device=cpu"]
     assert command.main([*given, "--out", str(out)]) == 0
-    model = checkpoint.load(out)
+    model = loading.load(out)
     assert model.record["recipe"]["batch_size"] == PRESETS[name].recipe.batch_size
     assert model.record["recipe"]["epochs"] == 1
     assert model.record["recipe"]["warmup_epochs"] == min(PRESETS[name].recipe.warmup_epochs, 0.5)
@@ -114,7 +114,7 @@ def test_all_arms_under_two_seeds_and_their_comparison(tmp_path, monkeypatch, ca
     assert (table["accuracy_low"] <= table["accuracy"]).all()
     assert (table["accuracy"] <= table["accuracy_high"]).all()
     recorded = [
-        sum(checkpoint.load(tmp_path / f"{arm}-seed{seed}.pt").record["test_accuracy"] for seed in (0, 1)) / 2
+        sum(loading.load(tmp_path / f"{arm}-seed{seed}.pt").record["test_accuracy"] for seed in (0, 1)) / 2
         for arm in arms
     ]
     assert_allclose(table["accuracy"], recorded, atol=1e-9)
@@ -133,8 +133,8 @@ def test_all_arms_under_two_seeds_and_their_comparison(tmp_path, monkeypatch, ca
 def test_a_comparison_tells_a_better_arm_from_an_equal_one():
     data = loop.some(load_data("shapes", "test"), 200)
     root = Path(__file__).parents[1] / "checkpoints"
-    good = checkpoint.load(root / "shapes-softmax.pt")
-    poor = checkpoint.load(root / "shapes-softmax.pt")
+    good = loading.load(root / "shapes-softmax.pt")
+    poor = loading.load(root / "shapes-softmax.pt")
     poor.model.head.weight.data.zero_()
     table = comparison.compare({"good": [good], "same": [good], "poor": [poor]}, data)
     assert table["verdict"].tolist()[1:] == ["not shown (one seed)", "lower (one seed)"]
@@ -155,7 +155,7 @@ def test_a_killed_run_goes_on_bit_for_bit(tmp_path):
     second.communicate()
     assert second.returncode == -signal.SIGKILL
     assert failure(run(*given, "--out", cut, "--resume")) == ""
-    one, other = checkpoint.load(whole), checkpoint.load(cut)
+    one, other = loading.load(whole), loading.load(cut)
     assert_close(one.model.state_dict(), other.model.state_dict(), rtol=0, atol=0)
     drop = {"seconds", "images_per_second", "validation_seconds", "validation_images_per_second", "peak_memory_mb"}
     histories = [[{k: v for k, v in row.items() if k not in drop} for row in model.history] for model in (one, other)]
@@ -190,7 +190,7 @@ def test_what_breaks_in_an_epoch_leaves_the_one_before(broken, message, tmp_path
     assert pd.read_csv(tmp_path / "a.history.csv")["epoch"].unique().tolist() == [1]
     AcceleratorState._reset_state(reset_partial_state=True)
     assert command.main([*given, "--resume"]) == 0
-    assert len(checkpoint.load(tmp_path / "a.pt").history) == 2
+    assert len(loading.load(tmp_path / "a.pt").history) == 2
 
 
 def test_weights_that_the_last_update_ruins_do_not_replace_good_ones(tmp_path, capsys, monkeypatch):
@@ -313,7 +313,7 @@ def test_two_processes_learn_what_one_does(tmp_path):
     alone, shared = tmp_path / "alone.pt", tmp_path / "shared.pt"
     assert failure(run(*given, "--out", alone)) == ""
     run_two("-m", "interpret.train", *given, "--out", shared)
-    one, two = checkpoint.load(alone), checkpoint.load(shared)
+    one, two = loading.load(alone), loading.load(shared)
     assert_close(one.model.state_dict(), two.model.state_dict(), rtol=1e-3, atol=1e-5)
     assert_allclose([row["train_loss"] for row in one.history], [row["train_loss"] for row in two.history], rtol=1e-5)
     assert one.record["test_accuracy"] == two.record["test_accuracy"]
@@ -325,7 +325,7 @@ def test_the_average_of_the_weights_is_what_is_kept(tmp_path):
         path = tmp_path / f"{name}.pt"
         assert command.main(["--data", "shapes", *SMALL, "--epochs=2", *extra, "--out", str(path)]) == 0
         AcceleratorState._reset_state(reset_partial_state=True)
-        models.append(checkpoint.load(path).model)
+        models.append(loading.load(path).model)
     start = Recipe(
         "shapes", architecture={"img_size": 64, "patch_size": 16, "embed_dim": 12, "depth": 2, "num_heads": 3}
     )
@@ -338,7 +338,7 @@ def test_the_average_of_the_weights_is_what_is_kept(tmp_path):
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 def test_given_weights_are_copied_into_every_mechanism_attention_included(mechanism, tmp_path):
     root = Path(__file__).parents[1] / "checkpoints"
-    source = checkpoint.load(root / "shapes-softmax.pt")
+    source = loading.load(root / "shapes-softmax.pt")
     recipe = Recipe("shapes", mechanism, architecture=source.spec.architecture, init=str(root / "shapes-softmax.pt"))
     vit = initialisation.model_spec(recipe, source.spec.classes).build()
     initialisation.initialise(vit, recipe)
@@ -358,7 +358,7 @@ def test_another_grid_is_resampled_and_another_head_drawn_afresh():
     initialisation.initialise(vit, recipe)
     assert_close(vit.head.weight, head)
     assert vit.pos_embed.shape == (1, 1 + 12 * 12, 96)
-    assert_close(vit.blocks[0].attn.qkv.weight, checkpoint.load(recipe.init).model.blocks[0].attn.qkv.weight)
+    assert_close(vit.blocks[0].attn.qkv.weight, loading.load(recipe.init).model.blocks[0].attn.qkv.weight)
 
 
 def test_sigma_learns_at_its_own_size():
@@ -402,6 +402,6 @@ def test_help_names_every_preset_and_its_arms():
 def test_an_arm_alone_is_the_baseline():
     root = Path(__file__).parents[1] / "checkpoints"
     data = loop.some(load_data("shapes", "test"), 20)
-    table = comparison.compare({"softmax": [checkpoint.load(root / "shapes-softmax.pt")]}, data)
+    table = comparison.compare({"softmax": [loading.load(root / "shapes-softmax.pt")]}, data)
     assert table.loc[0, ["difference", "p", "p_holm", "verdict"]].isna().all()
     assert "| baseline |" in comparison.to_markdown(table)

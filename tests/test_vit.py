@@ -8,8 +8,9 @@ from torch.testing import assert_close
 
 from interpret.foundation.errors import InterpretError, UnknownNameError, UnsupportedModelError
 from interpret.mechanisms import MECHANISMS
+from interpret.models import backbones
 from interpret.models import vit as vits
-from interpret.models.checkpoint import load
+from interpret.models.loading import load
 from tests.models import KINDS, OPTIONS, SMALL, pictures, tiny, twin_forward
 
 BIG = {
@@ -284,7 +285,7 @@ def test_the_tail_continues_to_the_logits(mechanism, kind):
 @pytest.mark.parametrize("backbone", ["swin_tiny_patch4_window7_224", "resnet18", "vit_nothing_patch16_224"])
 def test_what_is_no_plain_vit_is_refused(backbone):
     with pytest.raises(UnsupportedModelError, match=rf"^(timm has no )?backbone '{backbone}'.*\Z"):
-        vits.create_vit(backbone)
+        backbones.create_vit(backbone)
 
 
 def test_parallel_blocks_are_refused_before_anything_is_replaced():
@@ -301,7 +302,7 @@ def test_wrong_options_and_names_are_said_in_one_line():
     with pytest.raises(UnknownNameError, match=r"^unknown mechanism 'softmx'; did you mean 'softmax'\? .*\Z"):
         tiny("softmx")
     with pytest.raises(UnsupportedModelError, match=r"^backbone 'vit_tiny_patch16_224' cannot be built with .*\Z"):
-        vits.create_vit("vit_tiny_patch16_224", wings=2)
+        backbones.create_vit("vit_tiny_patch16_224", wings=2)
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)

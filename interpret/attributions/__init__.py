@@ -1,5 +1,6 @@
 """WHERE the evidence is: an attribution maps a trace to one value a patch, raw and signed, higher = more relevant."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,10 +9,12 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from interpret.foundation.errors import NoEvidenceError
+from interpret.foundation.errors import InterpretError, NoEvidenceError
 from interpret.foundation.registry import Registry
 from interpret.foundation.tensors import PatchMap
-from interpret.models.trace import Trace
+from interpret.models.loaded_model import LoadedModel
+from interpret.models.trace import Trace, stages_needed
+from interpret.models.tracing import trace
 
 
 @dataclass(frozen=True)
@@ -44,23 +47,65 @@ ROUNDING = 1e-5
 ATTRIBUTIONS: Registry[Attribution] = Registry("attribution", __name__, Attribution)
 
 
-def attribute(trace: Trace, name: str, **options: Any) -> PatchMap:
+def attribute(
+    source: Trace | LoadedModel, *what: Any, target: Any = None, strict: bool = False, **options: Any
+) -> PatchMap:
     """One map an image, on the patch grid, in fp32: raw, signed, never scaled.
 
+    `attribute(trace, name)`, or `attribute(model, images, name, target=...)`, which traces what the attribution needs.
+    An image whose map is constant over the patches, or not finite, shows no evidence: its map is NaN, and a warning
+    names it.
+
+    Args:
+        what: the name, or images as `trace` takes them and the name.
+        target: what is explained, as of `trace`; a trace has its own.
+        strict: refuse images without evidence instead.
+        options: of the attribution.
+
     Raises:
-        NoEvidenceError: a map is constant over the patches, or not finite, so a picture of it would show nothing.
+        NoEvidenceError: with `strict`, a map that shows nothing.
         MissingTensorError: the trace was made without a stage that this attribution needs.
+
+    Example:
+        >>> import interpret
+        >>> vit = interpret.load("checkpoints/shapes-softmax.pt")
+        >>> tuple(interpret.attribute(vit, interpret.load_data("shapes")[0].image, "rollout").shape)
+        (1, 8, 8)
     """
-    maps = ATTRIBUTIONS[name](trace, **options)
+    trace, entry = _traced(source, what, target)
+    maps = entry(trace, **options)
     empty = without_evidence(maps)
     if empty.any():
         images = ", ".join(str(index) for index in empty.nonzero().flatten().tolist())
-        raise NoEvidenceError(
-            f"{name} of {trace.model.name}: the map of image {images} is constant over the patches or not finite, it "
-            "shows no evidence; a gradient that died, or an attention row that was cut whole, is the usual cause: look "
-            "at measure(trace, ['dead_rows'])"
+        message = (
+            f"{entry.name} of {trace.model.name}: the map of image {images} is constant over the patches or not "
+            "finite, it shows no evidence; a gradient that died, or an attention row that was cut whole, is the usual "
+            "cause: look at measure(trace, ['dead_rows'])"
         )
-    return maps
+        if strict:
+            raise NoEvidenceError(message)
+        warnings.warn(message, NoEvidenceWarning, stacklevel=2)
+    return maps.masked_fill(empty[:, None, None], torch.nan)
+
+
+class NoEvidenceWarning(UserWarning):
+    """An image whose map shows nothing."""
+
+
+def _traced(source: Trace | LoadedModel, what: tuple[Any, ...], target: Any) -> tuple[Trace, Attribution]:
+    if isinstance(source, Trace) and len(what) == 1:
+        if target is not None:
+            raise InterpretError(
+                "the target belongs to the trace: trace(model, images, target), then attribute(trace, name)"
+            )
+        return source, ATTRIBUTIONS[what[0]]
+    if isinstance(source, LoadedModel) and len(what) == 2:
+        entry = ATTRIBUTIONS[what[1]]
+        return trace(source, what[0], target, keep=stages_needed([entry])), entry
+    raise InterpretError(
+        "attribute takes a trace and a name, or a loaded model, images and a name; got "
+        f"{', '.join(type(each).__name__ for each in (source, *what))}"
+    )
 
 
 def without_evidence(maps: PatchMap) -> Bool[Tensor, "batch"]:

@@ -1,14 +1,17 @@
 """Grad-CAM by pytorch-grad-cam. The door to pytorch_grad_cam."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from pytorch_grad_cam import GradCAM
-from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import Tensor
 
 from interpret.attributions import ATTRIBUTIONS
 from interpret.foundation.tensors import PatchMap
+from interpret.models.objective import Objective
 from interpret.models.preserving import untouched
 from interpret.models.trace import Trace
 
@@ -38,9 +41,13 @@ def grad_cam(trace: Trace) -> PatchMap:
 
     One target an image is passed; given one for a batch, the library would explain the first image only.
     """
-    targets = [ClassifierOutputTarget(category) for category in trace.target.tolist()]
+    targets = [partial(_explained, trace.objective.of(slice(index, index + 1))) for index in range(len(trace.images))]
     with untouched(trace.model.model), torch.enable_grad():
         tail = trace.tail()
         with UnscaledGradCAM(tail, [tail.tap]) as cam:
             maps = cam(trace.features.detach().requires_grad_(), targets)
     return torch.from_numpy(maps).to(trace.images.device)
+
+
+def _explained(objective: Objective, logits: Float[Tensor, "class_"]) -> Float[Tensor, ""]:
+    return objective(logits[None])[0]

@@ -24,7 +24,7 @@ def layer_grad_cam(trace: Trace) -> PatchMap:
     """
     with untouched(trace.model.model):
         tail = trace.tail()
-        maps = LayerGradCam(tail, tail.tap).attribute(
-            trace.features.detach().requires_grad_(), target=trace.target, relu_attributions=False
+        maps = LayerGradCam(lambda features: trace.objective(tail(features)), tail.tap).attribute(
+            trace.features.detach().requires_grad_(), relu_attributions=False
         )
     return maps.detach().squeeze(1)

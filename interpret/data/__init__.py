@@ -7,6 +7,7 @@ from pathlib import Path
 from interpret.data._examples import Dataset, Example
 from interpret.data._fitting import as_tensors, fit, fit_mask, normalise, preprocess
 from interpret.data._opening import open_image
+from interpret.data._pictures import as_pictures
 from interpret.data._splits import check_split
 from interpret.data._trees import open_images
 from interpret.foundation.registry import Registry
@@ -16,6 +17,7 @@ __all__ = [
     "Dataset",
     "DatasetEntry",
     "Example",
+    "as_pictures",
     "as_tensors",
     "fit",
     "fit_mask",

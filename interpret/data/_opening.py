@@ -52,6 +52,15 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.format not in FORMATS:
         raise ImageError(f"is a {image.format} file; convert it to PNG or JPEG")
     image.load()
+    return upright_rgb(image)
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """An image that is open, whatever its mode, as `open_image` gives it.
+
+    Raises:
+        ImageError: 32-bit pixels, whose white is not defined.
+    """
     upright = ImageOps.exif_transpose(_eight_bit(image))
     if not upright.has_transparency_data:
         return upright.convert("RGB")

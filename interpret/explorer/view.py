@@ -115,7 +115,7 @@ class Views:
         return View(
             evidence=evidence,
             attended=_attended(seen, setting),
-            explained=int(seen.target[0]),
+            explained=int(seen.classes[0]),
             predicted=int(predicted),
             confidence=float(confidence),
             measured={name: INDICATORS[name].function(seen)[:, 0].numpy(force=True) for name in MEASURED},

@@ -4,6 +4,7 @@ import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
+from html import escape
 from typing import Any, Generic, TypeVar
 
 from interpret.foundation.errors import InterpretError, UnknownNameError
@@ -55,6 +56,27 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             importlib.import_module(f"{self._package}.{name}")
         return self._entries[name]
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """The entry of that name, `default` where there is none."""
+        try:
+            return self[name]
+        except UnknownNameError:
+            return default
+
+    def __repr__(self) -> str:
+        return f"{len(self)} {self.kind}s: {', '.join(self)}"
+
+    def _repr_html_(self) -> str:
+        """Name, label and source of every entry."""
+        shown = ("label", "title", "reference", "caption")
+        rows = "".join(
+            f"<tr><td><code>{escape(name)}</code></td>"
+            + "".join(f"<td>{escape(getattr(entry, field))}</td>" for field in shown if hasattr(entry, field))
+            + "</tr>"
+            for name, entry in self.items()
+        )
+        return f"<table><thead><tr><th>{escape(self.kind)}</th></tr></thead><tbody>{rows}</tbody></table>"
+
     def __contains__(self, name: object) -> bool:
         return name in self._entries or name in self._files()
 
@@ -70,6 +92,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return [module.name for module in modules if not (module.ispkg or module.name.startswith("_"))]
 
     def _unknown(self, name: str) -> str:
-        nearest = difflib.get_close_matches(name, list(self), n=1)
+        contained = [known for known in self if known in name or name in known]
+        nearest = difflib.get_close_matches(name, list(self), n=1) or contained[:1]
         hint = f"did you mean {nearest[0]!r}? " if nearest else ""
         return f"unknown {self.kind} {name!r}; {hint}available: {', '.join(self)}"

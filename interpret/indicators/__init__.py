@@ -47,7 +47,7 @@ Options = Mapping[str, Sequence[Mapping[str, Any]]]
 INDICATORS: Registry[Indicator] = Registry("indicator", __name__, Indicator)
 
 
-def measure(trace: Trace, names: Sequence[str], options: Options = MappingProxyType({})) -> pd.DataFrame:
+def measure(trace: Trace, names: str | Sequence[str], options: Options = MappingProxyType({})) -> pd.DataFrame:
     """Tidy table of indicators: image, layer, head, indicator, kind, variant, value, unit; all count from 0.
 
     `kind` names the spectrum of a spectral indicator ("attention", "qk_weight", "sigma" for svda, "scores" and
@@ -57,6 +57,7 @@ def measure(trace: Trace, names: Sequence[str], options: Options = MappingProxyT
     Args:
         options: other constants than an indicator's own, one set or several: {"spectral_sparsity": [{"delta": 0.01}]}.
     """
+    names = [names] if isinstance(names, str) else names
     if not names:
         raise InterpretError(f"no indicator is named; available: {', '.join(INDICATORS)}")
     tables = [

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import nn
 
-from interpret.data import Example, preprocess
+from interpret.data import Example
 from interpret.foundation.errors import InterpretError
-from interpret.foundation.tensors import Images
+from interpret.foundation.tensors import Images, Logits
 from interpret.mechanisms import MECHANISMS
 from interpret.models import vit as vits
+from interpret.models.backbones import create_vit
+from interpret.models.device import usable
+from interpret.models.pixels import model_input
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class ModelSpec:
     def build(self) -> nn.Module:
         """The untrained model."""
         return vits.make_attention_explicit(
-            vits.create_vit(self.backbone, **self.architecture), self.mechanism, self.options
+            create_vit(self.backbone, **self.architecture), self.mechanism, self.options
         )
 
     @property
@@ -73,7 +75,7 @@ class LoadedModel:
     assumed: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        shape = f"{len(self.model.blocks)} layers, {self.model.blocks[0].attn.num_heads} heads, N={self.grid.tokens}"
+        shape = f"{self.depth} layers, {self.heads} heads, N={self.grid.tokens}"
         return f"LoadedModel({self.name!r}, {self.spec.rule}, {shape})"
 
     @property
@@ -108,10 +110,46 @@ class LoadedModel:
         known = self.recorded or self.spec
         return self.record.get("trained", (known.mechanism, known.options))
 
-    def pixels(self, images: Sequence[Image.Image]) -> Images:
-        """Pictures as the model's input, on the CPU."""
-        spec = self.spec
-        return torch.stack([preprocess(image, self.img_size, spec.mean, spec.std) for image in images])
+    def pixels(self, images: Any) -> Images:
+        """The model's input from one image or several.
+
+        Pictures, paths and arrays as `as_pictures` takes them are fitted and normalised. Floats, a batch (batch channel
+        height width) or a list of (channel height width), stay as they are.
+
+        Raises:
+            InterpretError: no image, or floats of another size or number of channels.
+            ImageError: something that is no picture.
+        """
+        return model_input(images, self.name, self.channels, self.img_size, self.spec.mean, self.spec.std)
+
+    @property
+    def channels(self) -> int:
+        """Of the input."""
+        return self.model.patch_embed.proj.in_channels
+
+    @property
+    def depth(self) -> int:
+        """Number of layers."""
+        return len(self.model.blocks)
+
+    @property
+    def heads(self) -> int:
+        """Number of heads of a layer."""
+        return self.model.blocks[0].attn.num_heads
+
+    @property
+    def vit(self) -> Any:
+        """The module that is looked at."""
+        return self.model
+
+    def __call__(self, images: Images) -> Logits:
+        """The logits, as a plain forward pass gives them."""
+        return self.model(images)
+
+    def to(self, device: str | torch.device) -> "LoadedModel":
+        """The same model on another device; its module is moved, as PyTorch does it."""
+        self.model.to(usable(device))
+        return self
 
     def labels(self, examples: Sequence[Example], classes: Sequence[str]) -> list[int] | None:
         """Labels as this model's classes, None where it has not the data set's `classes` or an image has no label.
@@ -158,8 +196,8 @@ class LoadedModel:
             "tokens": self.grid.tokens,
             "grid": [self.grid.rows, self.grid.cols],
             "prefix": self.grid.prefix,
-            "layers": len(self.model.blocks),
-            "heads": self.model.blocks[0].attn.num_heads,
+            "layers": self.depth,
+            "heads": self.heads,
             "img_size": list(self.img_size),
             "classes": [self.class_name(index) for index in range(self.model.num_classes)],
             "parameters": sum(parameter.numel() for parameter in self.model.parameters()),

@@ -6,10 +6,11 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-from interpret.foundation.errors import MissingTensorError
+from interpret.foundation.errors import InterpretError, MissingTensorError
 from interpret.foundation.tensors import Attention, Features, Images, Keys, LayerTokens, Logits, Queries, Target, Tokens
 from interpret.models import vit as vits
 from interpret.models.loaded_model import LoadedModel
+from interpret.models.objective import Objective
 
 STAGES = ("inputs", "queries", "keys", "scores", "probs", "weights", "outputs", "gradient")
 
@@ -34,7 +35,8 @@ class Trace:
 
     Attributes:
         model: the model that was looked at, for what by nature needs more passes.
-        target: the class explained, one an image.
+        objective: what is explained, as a function of the logits.
+        target: the class explained, one an image; None where it is not one class.
         residual, normed: tokens entering the last block, and after its `norm1`.
         mechanisms: of the blocks when they were looked at; an intervention may be over when a map is made.
         inputs: tokens entering the attention of each block, after its `norm1`. None where not kept, as all that follow.
@@ -47,11 +49,12 @@ class Trace:
 
     model: LoadedModel
     images: Images
-    target: Target
+    objective: Objective
     logits: Logits
     residual: Tokens
     normed: Tokens
     mechanisms: tuple[nn.Module, ...]
+    target: Target | None = None
     inputs: LayerTokens | None = None
     queries: Queries | None = None
     keys: Keys | None = None
@@ -76,6 +79,17 @@ class Trace:
             have = [name for name in STAGES if getattr(self, name) is not None]
             raise MissingTensorError(f"the trace holds no {stage!r}; call trace(..., keep={(*have, stage)!r})")
         return kept
+
+    @property
+    def classes(self) -> Target:
+        """The class that is explained of each image.
+
+        Raises:
+            InterpretError: it is not one class.
+        """
+        if self.target is None:
+            raise InterpretError(f"the trace explains {self.objective!r}, not one class an image; give it a class")
+        return self.target
 
     @property
     def grid(self) -> vits.PatchGrid:

@@ -6,14 +6,13 @@ from functools import partial
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
-from interpret.data import preprocess
 from interpret.foundation.errors import InterpretError
-from interpret.foundation.tensors import Images, Target
+from interpret.foundation.tensors import Images
 from interpret.models import vit as vits
 from interpret.models.loaded_model import LoadedModel
+from interpret.models.objective import Objective, objective_of
 from interpret.models.preserving import untouched
 from interpret.models.trace import STAGES, Trace
 
@@ -23,15 +22,16 @@ PASS_BYTES = {"cpu": 300e6, "cuda": 4e9}
 
 def trace(
     model: LoadedModel,
-    images: Images | Sequence[Image.Image],
-    target: int | Sequence[int] | Target | None = None,
+    images: Any,
+    target: Any = None,
     *,
     keep: Sequence[str] = ("probs", "weights"),
 ) -> Trace:
-    """Look at `images` (as the model wants them, or PIL images) going through `model`, and leave no trace in it.
+    """Look at `images` going through `model`, and leave no trace in it.
 
     Args:
-        target: class to explain, one for all or one an image; None explains the predicted class of each image.
+        images: one or several, as `LoadedModel.pixels` takes them: pictures, paths, or floats as the model wants them.
+        target: what is explained, as `objective_of` takes it: None is the predicted class of each image.
         keep: which of `STAGES` stay: "scores", "probs", "weights" and "gradient" cost layers x heads x N x N floats an
             image each. A gradient costs one backward pass and is made only when it is named here.
 
@@ -39,16 +39,19 @@ def trace(
         InterpretError: images of another size, a target that is no class, an unknown name in `keep`.
     """
     _check_keep(keep)
-    pixels = _as_pixels(model, images)
-    targets = _as_targets(target, len(pixels), model.model.num_classes)
+    pixels = model.pixels(images).to(model.device, next(model.model.parameters()).dtype)
+    objective = objective_of(target, model, len(pixels))
     step = _images_per_pass(model, pixels.device.type)
     with untouched(model.model):
         record = _Record(model.model, len(pixels), keep)
         for first in range(0, len(pixels), step):
             part = slice(first, first + step)
-            record.look(pixels[part], targets[part] if targets is not None else None, part)
+            record.look(pixels[part], objective.of(part), part)
         mechanisms = tuple(block.attn.mechanism for block in model.model.blocks)
-        return Trace(model=model, images=pixels, mechanisms=mechanisms, **record.tensors())
+        tensors = record.tensors()
+        if "target" in tensors:
+            objective = Objective(classes=tensors["target"])
+        return Trace(model=model, images=pixels, objective=objective, mechanisms=mechanisms, **tensors)
 
 
 def _images_per_pass(model: LoadedModel, device: str) -> int:
@@ -77,23 +80,23 @@ class _Record:
         self.kept = {name: torch.empty(layers + shapes[name], dtype=dtype, device=like.device) for name in self.stages}
         self.parts: dict[str, list[Tensor]] = {name: [] for name in ("logits", "target", "residual", "normed")}
 
-    def look(self, pixels: Images, target: Target | None, part: slice) -> None:
+    def look(self, pixels: Images, objective: Objective, part: slice) -> None:
         """One forward, and one backward where a gradient is kept, over the images of `part`."""
         live: list[Tensor] = []
         with ExitStack() as hooks, torch.set_grad_enabled(self.backward):
             self._hook(hooks, part, live)
             logits = self.vit(pixels)
-        chosen = logits.argmax(dim=-1) if target is None else target.to(logits.device)
-        self._keep_part(logits=logits, target=chosen)
+        target = objective.target(logits)
+        self._keep_part(logits=logits, **({} if target is None else {"target": target}))
         if self.backward:
-            score = logits.gather(1, chosen[:, None]).sum()
+            score = objective(logits).sum()
             for layer, weights in enumerate(live):
                 weights.register_hook(partial(_copy_gradient, self.kept["gradient"][layer, part]))
             torch.autograd.grad(score, live[0])
 
     def tensors(self) -> dict[str, Tensor]:
         """The tensors by name, whole."""
-        whole = {name: torch.cat(parts) for name, parts in self.parts.items()} | self.kept
+        whole = {name: torch.cat(parts) for name, parts in self.parts.items() if parts} | self.kept
         return whole | ({"probs": whole["weights"]} if self.aliased else {})
 
     def _hook(self, hooks: ExitStack, part: slice, live: list[Tensor]) -> None:
@@ -149,32 +152,3 @@ def _check_keep(keep: Sequence[str]) -> None:
     unknown = [stage for stage in keep if stage not in STAGES]
     if unknown:
         raise InterpretError(f"keep={tuple(keep)!r}: unknown {unknown[0]!r}; available: {', '.join(STAGES)}")
-
-
-def _as_pixels(model: LoadedModel, images: Images | Sequence[Image.Image]) -> Images:
-    if not len(images):
-        raise InterpretError("there is no image to look at; pass at least one")
-    if not isinstance(images, Tensor):
-        spec = model.spec
-        images = torch.stack([preprocess(image, model.img_size, spec.mean, spec.std) for image in images])
-    if images.ndim != 4 or not images.is_floating_point():
-        raise InterpretError(
-            f"images are (batch, channel, height, width) floats as {model.name} wants them, got "
-            f"{tuple(images.shape)} {images.dtype}; pass PIL images, or use interpret.data.preprocess"
-        )
-    if tuple(images.shape[-2:]) != model.img_size:
-        raise InterpretError(
-            f"{model.name} takes images of {model.img_size} (height, width), got {tuple(images.shape[-2:])}; "
-            "resize them, or pass PIL images"
-        )
-    return images.to(model.device, next(model.model.parameters()).dtype)
-
-
-def _as_targets(target: int | Sequence[int] | Target | None, batch: int, classes: int) -> Target | None:
-    if target is None:
-        return None
-    targets = torch.as_tensor(target)
-    targets = targets.expand(batch) if targets.ndim == 0 else targets
-    if targets.shape != (batch,) or targets.is_floating_point() or targets.min() < 0 or targets.max() >= classes:
-        raise InterpretError(f"target {target!r} is not one class in [0, {classes}) or one for each of {batch} images")
-    return targets

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import timm
 import torch
 from jaxtyping import Float
 from timm.layers import Attention as TimmAttention
@@ -224,27 +223,4 @@ def make_attention_explicit(
         except TypeError as error:
             raise InterpretError(f"mechanism {mechanism!r} does not take these options: {error}") from error
         block.attn = Attention(block.attn, chosen.to(block.attn.qkv.weight.device))
-    return vit
-
-
-def input_statistics(backbone: str) -> dict[str, tuple[float, ...]]:
-    """The mean and std of the input that timm's weights of that backbone were trained with; empty where unknown."""
-    known = timm.get_pretrained_cfg(backbone, allow_unregistered=True)
-    return {"mean": tuple(known.mean), "std": tuple(known.std)} if known else {}
-
-
-def create_vit(backbone: str, **architecture: Any) -> VisionTransformer:
-    """timm's backbone of that name, untrained, with `architecture` overriding its `VisionTransformer` arguments.
-
-    Raises:
-        UnsupportedModelError: timm does not know the name, or what it builds is not a plain `VisionTransformer`.
-    """
-    if not timm.is_model(backbone):
-        raise UnsupportedModelError(f"timm has no backbone {backbone!r}; see timm.list_models('*vit*')")
-    try:
-        vit = timm.create_model(backbone, pretrained=False, **architecture)
-    except (TypeError, AssertionError, ValueError) as error:
-        raise UnsupportedModelError(f"backbone {backbone!r} cannot be built with {architecture}: {error}") from error
-    if not isinstance(vit, VisionTransformer):
-        raise UnsupportedModelError(f"backbone {backbone!r} is a {type(vit).__name__}, not a plain VisionTransformer")
     return vit

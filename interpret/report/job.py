@@ -15,8 +15,8 @@ from interpret.data import Dataset, load_data, open_images
 from interpret.foundation.errors import InterpretError
 from interpret.interventions.threshold import own_taus
 from interpret.mechanisms import MECHANISMS
-from interpret.models.checkpoint import load
 from interpret.models.loaded_model import LoadedModel
+from interpret.models.loading import load
 from interpret.report.pack import check_free, write_pack
 from interpret.study.run import run_study
 from interpret.study.store import Store

@@ -84,7 +84,7 @@ def _observe_batch(
         rows.append(status.assign(image=ids))
     measured = measure(seen, list(indicators), options) if indicators else pd.DataFrame({"image": []})
     return Observation(
-        targets=tuple(seen.target.tolist()),
+        targets=tuple(seen.classes.tolist()),
         maps=maps,
         heatmaps=_heatmaps(seen),
         predictions=_predictions(seen, labels).assign(image=ids),
@@ -133,10 +133,10 @@ def _predictions(seen: Trace, labels: Sequence[int] | None) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "label": [""] * len(predicted) if labels is None else [name(label) for label in labels],
-            "target": [name(target) for target in seen.target.tolist()],
+            "target": [name(target) for target in seen.classes.tolist()],
             "predicted": [name(index) for index in predicted.tolist()],
             "probability": probability.numpy(),
-            "target_probability": probabilities.gather(1, seen.target.cpu()[:, None])[:, 0].numpy(),
+            "target_probability": probabilities.gather(1, seen.classes.cpu()[:, None])[:, 0].numpy(),
             "correct": truth,
         }
     )

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from interpret.foundation.errors import InterpretError
 from interpret.mechanisms import MECHANISMS
-from interpret.models.checkpoint import load
+from interpret.models.backbones import input_statistics
 from interpret.models.loaded_model import ModelSpec
-from interpret.models.vit import VisionTransformer, input_statistics, patch_grid
+from interpret.models.loading import load
+from interpret.models.vit import VisionTransformer, patch_grid
 from interpret.train.recipe import Recipe
 
 HEADS = ("head.", "head_dist.")

@@ -13,7 +13,7 @@ from interpret.figures import _arms
 from interpret.figures.drawing import plots
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.files import write_atomically
-from interpret.models import checkpoint, history
+from interpret.models import checkpoint, history, loading
 from interpret.models.loaded_model import LoadedModel
 from interpret.train.card import card
 from interpret.train.comparison import compare, to_markdown
@@ -107,11 +107,11 @@ def _arm(recipe: Recipe, folder: Path, command: str, source: str, *, resume: boo
     out = folder / f"{recipe.mechanism}-seed{recipe.seed}.pt"
     logger.info("%s", out)
     train_one(recipe, out, command, source, resume=resume)
-    return checkpoint.load(out, device=_device(recipe))
+    return loading.load(out, device=_device(recipe))
 
 
 def _finished(out: Path, recipe: Recipe) -> LoadedModel:
-    found = checkpoint.load(out, device=_device(recipe))
+    found = loading.load(out, device=_device(recipe))
     check_same_recipe(found.record["recipe"], recipe, out)
     logger.info("%s: already finished, kept", out)
     return found

@@ -1,0 +1,51 @@
+"""What timm knows of an architecture: how it is built, how its input is normalised, what its classes are called."""
+
+from typing import Any
+
+import timm
+from timm.data import ImageNetInfo, infer_imagenet_subset
+from timm.models.vision_transformer import VisionTransformer
+
+from interpret.foundation.errors import UnsupportedModelError
+
+
+def input_statistics(backbone: str) -> dict[str, tuple[float, ...]]:
+    """The mean and std of the input that timm's weights of that backbone were trained with; empty where unknown."""
+    known = timm.get_pretrained_cfg(backbone, allow_unregistered=True)
+    return {"mean": tuple(known.mean), "std": tuple(known.std)} if known else {}
+
+
+def create_vit(backbone: str, **architecture: Any) -> VisionTransformer:
+    """timm's backbone of that name, untrained, with `architecture` overriding its `VisionTransformer` arguments.
+
+    Raises:
+        UnsupportedModelError: timm does not know the name, or what it builds is not a plain `VisionTransformer`.
+    """
+    if not timm.is_model(backbone):
+        raise UnsupportedModelError(f"timm has no backbone {backbone!r}; see timm.list_models('*vit*')")
+    try:
+        vit = timm.create_model(backbone, pretrained=False, **architecture)
+    except (TypeError, AssertionError, ValueError) as error:
+        raise UnsupportedModelError(f"backbone {backbone!r} cannot be built with {architecture}: {error}") from error
+    if not isinstance(vit, VisionTransformer):
+        raise UnsupportedModelError(f"backbone {backbone!r} is a {type(vit).__name__}, not a plain VisionTransformer")
+    return vit
+
+
+def configured(vit: VisionTransformer) -> dict[str, Any]:
+    """What the `pretrained_cfg` of a live model says of its input and its classes: "mean", "std", "classes".
+
+    Classes are its own `label_names`, else those of the ImageNet subset that timm recognises by their number.
+    """
+    known = getattr(vit, "pretrained_cfg", None) or {}
+    statistics = {name: tuple(known[name]) for name in ("mean", "std") if known.get(name)}
+    return statistics | {"classes": tuple(known.get("label_names") or _imagenet_classes(vit, known))}
+
+
+def _imagenet_classes(vit: VisionTransformer, known: dict[str, Any]) -> list[str]:
+    """Empty where the head is not the one that timm's weights came with."""
+    subset = infer_imagenet_subset(vit) if known and known.get("num_classes") == vit.num_classes else None
+    if subset is None:
+        return []
+    names = ImageNetInfo(subset)
+    return [names.index_to_description(index) for index in range(vit.num_classes)]

@@ -1,0 +1,220 @@
+"""load(): a checkpoint, a state dict of somebody else, or a live module -> LoadedModel."""
+
+import dataclasses
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from interpret.foundation.errors import CheckpointError, InterpretError
+from interpret.foundation.files import sha256
+from interpret.mechanisms import MECHANISMS
+from interpret.models import live
+from interpret.models import state_dict as state_dicts
+from interpret.models.backbones import input_statistics
+from interpret.models.checkpoint import FORMAT, read, weight_file
+from interpret.models.device import usable
+from interpret.models.loaded_model import LoadedModel, ModelSpec
+
+logger = logging.getLogger(__name__)
+
+
+def load(
+    source: str | os.PathLike[str] | nn.Module,
+    *,
+    mechanism: str | None = None,
+    tau: float | None = None,
+    backbone: str | None = None,
+    heads: int | None = None,
+    classes: Sequence[str] | None = None,
+    img_size: int | tuple[int, int] | None = None,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
+    name: str | None = None,
+    device: str = "cpu",
+    **unknown: Any,
+) -> LoadedModel:
+    """Load a checkpoint of this project, a ViT's state dict in any of the usual wrappings, or a live timm ViT.
+
+    A live `VisionTransformer` is copied and the copy looked at: the module itself is never touched. Its input size,
+    mean, std and class names come from timm's own configuration.
+
+    Foreign files: raw, or under "state_dict", "model", "model_ema" ...; Lightning, DDP, compiled; the SelectiveViT
+    notebook's `vit.` and `model.` prefixes; safetensors; a timm folder. The architecture comes from the tensors, the
+    heads from timm's known widths. Every tensor must match; what was matched and what was assumed is logged. Nothing
+    in a file marks a fixed threshold, so a foreign SelectiveViT needs `mechanism` and `tau`.
+
+    Args:
+        mechanism, tau: how attention is formed, where the file does not say or to override what it says.
+        backbone: timm's name, where the tensors cannot tell the architecture.
+        heads: number of heads, where the width is not one of timm's.
+        classes: names in the order of the logits.
+        img_size: (height, width), where the patch grid is not square, or one number for both.
+        mean, std: of the input; for a foreign file timm's of `backbone`, or (0.5, 0.5, 0.5) where none is named.
+        name: what tables and figures call it.
+        device: where it runs; "auto" is a GPU where there is one.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, holds code, or does not match.
+        InterpretError: an argument or a device that is not there.
+
+    Example:
+        >>> import timm, interpret
+        >>> interpret.load(timm.create_model("vit_tiny_patch16_224", num_classes=5))
+        LoadedModel('vit_tiny_patch16_224', softmax, 12 layers, 3 heads, N=197)
+    """
+    if unknown:
+        raise InterpretError(
+            f"load takes no {next(iter(unknown))}=; it takes mechanism, tau, backbone, heads, classes, img_size, mean, "
+            "std, name, device: the number of classes and the rest of the architecture come from the weights"
+        )
+    where = usable(device)
+    given = {"classes": tuple(classes or ()), "mean": mean, "std": std}
+    given = {field: value for field, value in given.items() if value}
+    if isinstance(source, nn.Module):
+        loaded = _from_module(source, mechanism, tau, given)
+    else:
+        size = (img_size, img_size) if isinstance(img_size, int) else img_size
+        loaded = _from_file(_path(source), mechanism, tau, given, backbone, heads, size)
+    return dataclasses.replace(loaded, name=name or loaded.name).to(where)
+
+
+def _from_module(module: nn.Module, mechanism: str | None, tau: float | None, given: dict[str, Any]) -> LoadedModel:
+    asked = _with_mechanism(ModelSpec(""), mechanism, tau, type(module).__name__)
+    loaded = live.from_module(module, asked.mechanism, asked.options, given)
+    _check_classes(loaded.spec, loaded.model, loaded.name)
+    return loaded
+
+
+def _from_file(
+    path: Path,
+    mechanism: str | None,
+    tau: float | None,
+    given: dict[str, Any],
+    backbone: str | None,
+    heads: int | None,
+    size: tuple[int, int] | None,
+) -> LoadedModel:
+    file = weight_file(path)
+    payload = read(file)
+    own = payload if payload.get("format") == FORMAT else {}
+    recorded = _own_spec(own, file) if own else None
+    if recorded:
+        spec, tensors = recorded, own["state_dict"]
+        notes = ("backbone=, heads= and img_size= ignored, the file records them",) * bool(backbone or heads or size)
+    else:
+        spec, tensors, notes = _foreign(payload, file, backbone or _folder_backbone(path), heads, size)
+        notes = (*notes, *_assumed(spec, mechanism, given))
+    spec = _with_mechanism(dataclasses.replace(spec, **given), mechanism, tau, file)
+    model = _fill(spec, tensors, file)
+    _check_classes(spec, model, file)
+    logger.log(
+        logging.WARNING if notes else logging.INFO, "%s: matched %d of %d tensors; %s; %s",
+        file.name, len(tensors), len(tensors), spec.rule, "; ".join(notes) or "nothing assumed",
+    )  # fmt: skip
+    return LoadedModel(
+        model=model.eval(),
+        spec=spec,
+        name=own.get("name", file.stem),
+        history=own.get("history", []),
+        record=own.get("record", {}),
+        sha256=sha256(file),
+        recorded=recorded,
+        assumed=notes,
+    )
+
+
+def _assumed(spec: ModelSpec, mechanism: str | None, given: dict[str, Any]) -> Iterator[str]:
+    """What a foreign file does not say and nobody named."""
+    if mechanism is None and spec.mechanism == "softmax":
+        yield "mechanism softmax assumed (a threshold leaves no trace; see mechanism= and tau=)"
+    if not {"mean", "std"} <= given.keys():
+        yield f"mean {given.get('mean', spec.mean)} and std {given.get('std', spec.std)} assumed"
+
+
+def _path(source: Any) -> Path:
+    if not isinstance(source, str | os.PathLike):
+        raise InterpretError(
+            f"load takes the path of a checkpoint, or a live timm VisionTransformer; got a {type(source).__name__}"
+        )
+    return Path(source)
+
+
+def _folder_backbone(path: Path) -> str | None:
+    """timm's name from the config.json beside the weights."""
+    config = path / "config.json"
+    return json.loads(config.read_text()).get("architecture") if config.is_file() else None
+
+
+def _own_spec(payload: Mapping[str, Any], file: Path) -> ModelSpec:
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in payload["spec"].items()}
+    try:
+        return ModelSpec(**fields)
+    except TypeError as error:
+        raise CheckpointError(f"{file}: its spec is of another version of this format: {error}") from None
+
+
+def _foreign(
+    payload: dict[str, Any], file: Path, backbone: str | None, heads: int | None, img_size: tuple[int, int] | None
+) -> tuple[ModelSpec, dict[str, Tensor], tuple[str, ...]]:
+    tensors, notes = state_dicts.unwrap(payload)
+    found = state_dicts.recognise(tensors, str(file))
+    mechanism = state_dicts.mechanism_of(found.tensors) or "softmax"
+    statistics = input_statistics(backbone) if backbone else {}
+    if backbone:
+        name, arguments = backbone, {"num_classes": state_dicts.num_classes(found.tensors)}
+        arguments |= ({"img_size": img_size} if img_size else {}) | ({"num_heads": heads} if heads else {})
+    else:
+        name, arguments = state_dicts.architecture(found.tensors, str(file), heads, img_size)
+        guessed = [f"img_size {arguments['img_size']}"] * (img_size is None)
+        guessed += [f"{arguments['num_heads']} heads"] * (heads is None)
+        notes = (*notes, f"{' and '.join(guessed)} assumed") if guessed else notes
+    return ModelSpec(name, arguments, mechanism, **statistics), found.tensors, (*notes, *found.notes)
+
+
+def _with_mechanism(spec: ModelSpec, mechanism: str | None, tau: float | None, file: object) -> ModelSpec:
+    name = MECHANISMS[mechanism or spec.mechanism].name
+    options = dict(spec.options) if name == spec.mechanism else {}
+    if name in ("hard_threshold", "soft_threshold"):
+        if tau is None and "tau" not in options:
+            raise CheckpointError(f"{file}: {name} needs its threshold, which no file records; pass tau= (--tau)")
+        options |= {} if tau is None else {"tau": tau}
+    elif tau is not None:
+        raise CheckpointError(
+            f"{file}: tau={tau} has no meaning for {name}; pass mechanism= (--mechanism), or leave tau out"
+        )
+    return dataclasses.replace(spec, mechanism=name, options=options)
+
+
+def _fill(spec: ModelSpec, tensors: Mapping[str, Tensor], file: Path) -> Any:
+    model = spec.build()
+    want, have = {k: v.shape for k, v in model.state_dict().items()}, {k: v.shape for k, v in tensors.items()}
+    wrong = {
+        "missing": sorted(want.keys() - have.keys()),
+        "unexpected": sorted(have.keys() - want.keys()),
+        "of another shape": sorted(key for key in want.keys() & have.keys() if want[key] != have[key]),
+    }
+    if any(wrong.values()):
+        parts = [f"{len(keys)} {what} ({', '.join(keys[:3])})" for what, keys in wrong.items() if keys]
+        raise CheckpointError(
+            f"{file}: does not match {spec.backbone} with {spec.mechanism}: {'; '.join(parts)}; "
+            "check backbone=, mechanism=, img_size="
+        )
+    damaged = [key for key, tensor in tensors.items() if not tensor.isfinite().all()]
+    if damaged:
+        raise CheckpointError(
+            f"{file}: {len(damaged)} tensors hold NaN or infinity, such as {damaged[0]}; the training diverged"
+        )
+    model.load_state_dict(tensors)
+    return model
+
+
+def _check_classes(spec: ModelSpec, model: Any, file: object) -> None:
+    if spec.classes and len(spec.classes) != model.num_classes:
+        raise CheckpointError(
+            f"{file}: {len(spec.classes)} class names given, the head has {model.num_classes} classes"
+        )

@@ -1,0 +1,135 @@
+"""What is explained of an output: a class of each image, a mixture of classes, or any number made of it."""
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.tensors import Logits, Target
+from interpret.models.loaded_model import LoadedModel
+
+Function = Callable[[Logits], Float[Tensor, "batch"]]
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """One number an image, as a function of the logits. Without any of the three it is the predicted class's logit.
+
+    Attributes:
+        classes: a class of each image.
+        mixture: the weight of each class in the number, for each image.
+        function: of the logits.
+    """
+
+    classes: Target | None = None
+    mixture: Float[Tensor, "batch class_"] | None = None
+    function: Function | None = None
+
+    def __repr__(self) -> str:
+        if self.function is not None:
+            return getattr(self.function, "__name__", type(self.function).__name__)
+        return "a mixture of classes" if self.mixture is not None else "a class of each image"
+
+    def of(self, part: slice) -> "Objective":
+        """The same for some of the images."""
+        cut = {name: tensor[part] for name in ("classes", "mixture") if (tensor := getattr(self, name)) is not None}
+        return replace(self, **cut)
+
+    def target(self, logits: Logits) -> Target | None:
+        """The class that is explained of each image; None where it is not one class."""
+        if self.mixture is not None or self.function is not None:
+            return None
+        return logits.argmax(dim=-1) if self.classes is None else self.classes.to(logits.device)
+
+    def __call__(self, logits: Logits) -> Float[Tensor, "batch"]:
+        """The number.
+
+        Raises:
+            InterpretError: a function that gives something else than one number an image.
+        """
+        if self.function is not None:
+            return _one_an_image(self.function(logits), self, len(logits))
+        if self.mixture is not None:
+            return (logits * self.mixture.to(logits)).sum(dim=-1)
+        target = self.target(logits)
+        assert target is not None
+        return logits.gather(1, target[:, None])[:, 0]
+
+
+def objective_of(target: Any, model: LoadedModel, batch: int) -> Objective:
+    """What `trace(target=)` means.
+
+    Args:
+        target: None for the predicted class; a class, or one an image, as number or as name; a weight for each class
+            (class,) or (batch, class), floats; or a function of the logits (batch, class) -> (batch,).
+
+    Raises:
+        InterpretError: none of these, a class that is not there, or a number of them that is not the batch's.
+    """
+    if target is None:
+        return Objective()
+    if callable(target) and not isinstance(target, Tensor):
+        return Objective(function=target)
+    numbers = _numbers(target, model)
+    classes = model.model.num_classes
+    if numbers.is_floating_point():
+        return Objective(mixture=_mixture(numbers, batch, classes))
+    numbers = numbers.expand(batch) if numbers.ndim == 0 else numbers
+    if numbers.shape != (batch,) or numbers.min() < 0 or numbers.max() >= classes:
+        raise InterpretError(f"target {target!r} is not one class in [0, {classes}) or one for each of {batch} images")
+    return Objective(classes=numbers)
+
+
+def _numbers(target: Any, model: LoadedModel) -> Tensor:
+    if isinstance(target, str):
+        return torch.tensor(class_index(target, model))
+    if isinstance(target, Sequence) and any(isinstance(each, str) for each in target):
+        return torch.tensor([class_index(each, model) if isinstance(each, str) else int(each) for each in target])
+    try:
+        return torch.as_tensor(np.asarray(target) if not isinstance(target, Tensor) else target)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InterpretError(
+            f"target {target!r} is no class; expected a class number or name, one for each image, weights of the "
+            "classes, or a function of the logits"
+        ) from error
+
+
+def class_index(name: str, model: LoadedModel) -> int:
+    """The number of a class.
+
+    Raises:
+        InterpretError: the model has no class of that name.
+    """
+    names = model.spec.classes
+    if name in names:
+        return names.index(name)
+    if not names:
+        raise InterpretError(
+            f"target {name!r}: {model.name} carries no class names; give its number, or load(classes=)"
+        )
+    nearest = difflib.get_close_matches(name, names, n=1) or [each for each in names if name in each][:1]
+    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+    shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    raise InterpretError(f"target {name!r} is no class of {model.name}; {hint}its {len(names)} classes: {shown}")
+
+
+def _mixture(weights: Tensor, batch: int, classes: int) -> Tensor:
+    if weights.shape not in ((classes,), (batch, classes)):
+        raise InterpretError(
+            f"target of shape {tuple(weights.shape)} and floats: expected a weight for each of {classes} classes, "
+            f"({classes},) or ({batch}, {classes}); a class is a whole number"
+        )
+    return weights.expand(batch, classes)
+
+
+def _one_an_image(values: Any, objective: Objective, batch: int) -> Tensor:
+    if not isinstance(values, Tensor) or values.shape != (batch,):
+        shape = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+        raise InterpretError(f"target {objective!r} gave {shape}; expected one number for each of {batch} images")
+    return values

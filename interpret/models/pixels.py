@@ -1,0 +1,68 @@
+"""From images of any kind to what a model takes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from interpret.data import as_pictures, preprocess
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.tensors import Images
+
+
+def model_input(
+    images: Any, name: str, channels: int, size: tuple[int, int], mean: Sequence[float], std: Sequence[float]
+) -> Images:
+    """Pictures are fitted and normalised; floats stay as they are, once their shape is that of the model's input.
+
+    Args:
+        name: of the model, for messages.
+        channels, size: of its input, (height, width).
+
+    Raises:
+        InterpretError: no image, or floats of another shape.
+        ImageError: something that is no picture.
+    """
+    if isinstance(images, Sequence) and images and all(isinstance(image, Tensor) for image in images):
+        images = _stacked(images)
+    if isinstance(images, Tensor):
+        return _checked(images[None] if images.ndim == 3 else images, name, channels, size)
+    pictures = as_pictures(images)
+    if not pictures:
+        raise InterpretError("there is no image to look at; pass at least one")
+    if channels != 3:
+        raise InterpretError(
+            f"{name} takes {channels} channels and a picture gives 3; pass (batch, {channels}, height, width) floats"
+        )
+    return torch.stack([preprocess(picture, size, mean, std) for picture in pictures])
+
+
+def _stacked(images: Sequence[Tensor]) -> Tensor:
+    shapes = {tuple(image.shape) for image in images}
+    if len(shapes) > 1:
+        raise InterpretError(
+            f"images of different shapes, such as {sorted(shapes)[:2]}, are no batch; resize them alike"
+        )
+    return torch.stack(list(images))
+
+
+def _checked(images: Tensor, name: str, channels: int, size: tuple[int, int]) -> Images:
+    if not len(images):
+        raise InterpretError("there is no image to look at; pass at least one")
+    if images.ndim != 4 or not images.is_floating_point():
+        raise InterpretError(
+            f"images are (batch, channel, height, width) floats as {name} wants them, got "
+            f"{tuple(images.shape)} {images.dtype}; pass PIL images, or uint8 arrays (height, width, 3)"
+        )
+    if images.shape[1] != channels:
+        raise InterpretError(
+            f"{name} takes images of {channels} channels, got {images.shape[1]}: {tuple(images.shape)}; repeat or "
+            "convert them, or pass PIL images"
+        )
+    if tuple(images.shape[-2:]) != size:
+        raise InterpretError(
+            f"{name} takes images of {size} (height, width), got {tuple(images.shape[-2:])}; "
+            "resize them, or pass PIL images"
+        )
+    return images
