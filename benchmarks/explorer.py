@@ -24,7 +24,8 @@ import torch
 
 import interpret
 from interpret.explorer.widget import OWN, Explorer
-from interpret.models.loaded_model import ModelSpec, from_memory
+from interpret.models.loaded_model import from_memory
+from interpret.models.model_spec import ModelSpec
 
 BACKBONE = "vit_tiny_patch16_224"
 ATTRIBUTIONS = ("cls_attention", "rollout", "relevance")

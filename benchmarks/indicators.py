@@ -19,7 +19,8 @@ from torch import Tensor
 
 import interpret
 from interpret.indicators import INDICATORS, _spectra
-from interpret.models.loaded_model import LoadedModel, ModelSpec, from_memory
+from interpret.models.loaded_model import LoadedModel, from_memory
+from interpret.models.model_spec import ModelSpec
 
 MODELS = ("vit_tiny_patch16_224", "vit_base_patch16_224")
 BATCH = 8

@@ -11,7 +11,8 @@ from timm.layers import Attention as TimmAttention
 
 from interpret.data import Dataset, Example
 from interpret.mechanisms import MECHANISMS, Mechanism
-from interpret.models.loaded_model import LoadedModel, ModelSpec, from_memory
+from interpret.models.loaded_model import LoadedModel, from_memory
+from interpret.models.model_spec import ModelSpec
 from interpret.models.trace import STAGES, Trace
 from interpret.models.vit import Attention
 from tests.references import mechanisms as twins

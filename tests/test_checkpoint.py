@@ -14,8 +14,9 @@ from interpret.foundation.errors import CheckpointError, InterpretError
 from interpret.mechanisms import MECHANISMS
 from interpret.models import checkpoint
 from interpret.models.checkpoint import save
-from interpret.models.loaded_model import LoadedModel, ModelSpec, from_memory
+from interpret.models.loaded_model import LoadedModel, from_memory
 from interpret.models.loading import load
+from interpret.models.model_spec import ModelSpec
 from tests.models import OPTIONS, SMALL, pictures, tiny
 
 ANCHOR = "patch_embed.proj.weight"

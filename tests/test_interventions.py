@@ -20,7 +20,8 @@ from interpret.foundation.errors import InterpretError, UnsupportedModelError
 from interpret.interventions.export import export
 from interpret.interventions.sigma_retention import accounting, kept_directions, reduced
 from interpret.mechanisms import MECHANISMS
-from interpret.models.loaded_model import LoadedModel, ModelSpec, from_memory
+from interpret.models.loaded_model import LoadedModel, from_memory
+from interpret.models.model_spec import ModelSpec
 from interpret.models.tracing import trace
 from tests.models import attention, pictures, tiny, twin_forward
 from tests.references import retention

@@ -18,7 +18,8 @@ from interpret.figures import FIGURES
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.files import sha256
 from interpret.models import checkpoint
-from interpret.models.loaded_model import LoadedModel, ModelSpec
+from interpret.models.loaded_model import LoadedModel
+from interpret.models.model_spec import ModelSpec
 from interpret.report import verdicts, write_pack
 from interpret.report.command import main, parser
 from interpret.report.job import split_taus

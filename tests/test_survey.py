@@ -17,7 +17,7 @@ from interpret.models import loading
 from interpret.models.trace import STAGES
 from interpret.models.tracing import trace
 from interpret.study.statistics import HeadMoments
-from interpret.study.survey import run_survey
+from interpret.study.survey import survey
 from tests.processes import run_two
 
 ROOT = Path(__file__).parents[1] / "checkpoints"
@@ -26,11 +26,11 @@ SURVEY = """
 import sys
 from interpret.models import checkpoint, loading
 from interpret.data import load_data
-from interpret.study.survey import run_survey
+from interpret.study.survey import survey
 from accelerate import PartialState
 state = PartialState(cpu=True)
 model = loading.load("checkpoints/shapes-svda.pt")
-table = run_survey([model], load_data("shapes")[:5], ["effective_rank", "sink_share"], batch_size=2)
+table = survey([model], load_data("shapes")[:5], ["effective_rank", "sink_share"], batch_size=2)
 assert state.num_processes == int(sys.argv[2])
 if state.is_main_process:
     table.to_csv(sys.argv[1], index=False)
@@ -40,7 +40,7 @@ if state.is_main_process:
 @pytest.mark.parametrize("batch_size", [1, 3, 16])
 def test_a_survey_is_the_mean_and_spread_of_single_images(batch_size):
     model, data = loading.load(ROOT / "shapes-hard_threshold.pt"), load_data("shapes")[:7]
-    table = run_survey([model], data, list(INDICATORS), batch_size=batch_size)
+    table = survey([model], data, list(INDICATORS), batch_size=batch_size)
     stages = tuple(stage for stage in STAGES if stage not in ("scores", "gradient"))
     images = model.pixels([example.image for example in data])
     values = measure(trace(model, images, keep=stages), list(INDICATORS)).groupby(HEADS)["value"]
@@ -67,7 +67,7 @@ def test_moments_leave_out_what_is_undefined():
 
 def test_an_empty_data_set_is_refused():
     with pytest.raises(InterpretError, match="0 images for 1 processes"):
-        run_survey([loading.load(ROOT / "shapes-softmax.pt")], load_data("shapes")[:0], ["sparsity"])
+        survey([loading.load(ROOT / "shapes-softmax.pt")], load_data("shapes")[:0], ["sparsity"])
 
 
 def test_equal_values_have_no_spread():
@@ -113,9 +113,9 @@ def test_a_report_by_two_processes_holds_the_tables_of_one(tmp_path):
 def test_memory_does_not_grow_with_the_data():
     model, data = loading.load(ROOT / "shapes-softmax.pt"), load_data("shapes")
     names = ["active_tokens", "effective_rank", "angular_alignment"]
-    run_survey([model], data[:200], names, batch_size=50)
+    survey([model], data[:200], names, batch_size=50)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    run_survey([model], data[:2000], names, batch_size=50)
+    survey([model], data[:2000], names, batch_size=50)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     kept = 2000 * 4 * 3 * 65 * 65 * 4 / 2**20
     assert grown < 0.1 * kept

@@ -18,7 +18,8 @@ from interpret.explorer.view import Setting, Views
 from interpret.explorer.widget import OWN, Explorer
 from interpret.figures.drawing import plots
 from interpret.foundation.errors import InterpretError
-from interpret.models.loaded_model import LoadedModel, ModelSpec, from_memory
+from interpret.models.loaded_model import LoadedModel, from_memory
+from interpret.models.model_spec import ModelSpec
 from tests.models import SMALL, pictures, tiny
 
 MECHANISMS = ("softmax", "hard_threshold", "svda")

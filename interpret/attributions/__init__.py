@@ -47,9 +47,7 @@ ROUNDING = 1e-5
 ATTRIBUTIONS: Registry[Attribution] = Registry("attribution", __name__, Attribution)
 
 
-def attribute(
-    source: Trace | LoadedModel, *what: Any, target: Any = None, strict: bool = False, **options: Any
-) -> PatchMap:
+def attribute(source: Any, *what: Any, target: Any = None, strict: bool = False, **options: Any) -> PatchMap:
     """One map an image, on the patch grid, in fp32: raw, signed, never scaled.
 
     `attribute(trace, name)`, or `attribute(model, images, name, target=...)`, which traces what the attribution needs.
@@ -57,6 +55,7 @@ def attribute(
     names it.
 
     Args:
+        source: a trace, or a loaded model.
         what: the name, or images as `trace` takes them and the name.
         target: what is explained, as of `trace`; a trace has its own.
         strict: refuse images without evidence instead.
@@ -92,7 +91,7 @@ class NoEvidenceWarning(UserWarning):
     """An image whose map shows nothing."""
 
 
-def _traced(source: Trace | LoadedModel, what: tuple[Any, ...], target: Any) -> tuple[Trace, Attribution]:
+def _traced(source: Any, what: tuple[Any, ...], target: Any) -> tuple[Trace, Attribution]:
     if isinstance(source, Trace) and len(what) == 1:
         if target is not None:
             raise InterpretError(

@@ -3,13 +3,18 @@
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from html import escape
 from typing import Any, Generic, TypeVar
 
 from interpret.foundation.errors import InterpretError, UnknownNameError
 
 Entry = TypeVar("Entry")
+
+
+def as_names(names: str | Iterable[str]) -> list[str]:
+    """One name or several, as a list."""
+    return [names] if isinstance(names, str) else list(names)
 
 
 class Registry(Mapping[str, Entry], Generic[Entry]):
@@ -92,7 +97,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return [module.name for module in modules if not (module.ispkg or module.name.startswith("_"))]
 
     def _unknown(self, name: str) -> str:
-        contained = [known for known in self if known in name or name in known]
-        nearest = difflib.get_close_matches(name, list(self), n=1) or contained[:1]
+        contained = sorted((known for known in self if known in name), key=len, reverse=True)
+        nearest = contained or difflib.get_close_matches(name, list(self), n=1)
         hint = f"did you mean {nearest[0]!r}? " if nearest else ""
         return f"unknown {self.kind} {name!r}; {hint}available: {', '.join(self)}"

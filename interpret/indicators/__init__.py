@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from interpret.foundation.errors import InterpretError
-from interpret.foundation.registry import Registry
+from interpret.foundation.registry import Registry, as_names
 from interpret.foundation.tensors import PerHead
 from interpret.indicators import _spectra
 from interpret.models.trace import Trace
@@ -57,7 +57,7 @@ def measure(trace: Trace, names: str | Sequence[str], options: Options = Mapping
     Args:
         options: other constants than an indicator's own, one set or several: {"spectral_sparsity": [{"delta": 0.01}]}.
     """
-    names = [names] if isinstance(names, str) else names
+    names = as_names(names)
     if not names:
         raise InterpretError(f"no indicator is named; available: {', '.join(INDICATORS)}")
     tables = [

@@ -9,7 +9,8 @@ from interpret.foundation.errors import InterpretError
 from interpret.interventions._edits import Edited, Pruned, Thresholded, edited_copy, rows_of
 from interpret.mechanisms import MECHANISMS, Mechanism
 from interpret.models.checkpoint import save
-from interpret.models.loaded_model import LoadedModel, ModelSpec
+from interpret.models.loaded_model import LoadedModel
+from interpret.models.model_spec import ModelSpec
 from interpret.models.vit import Attention
 
 MECHANISM_OF = {"hard": "hard_threshold", "soft": "soft_threshold"}

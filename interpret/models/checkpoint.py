@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from interpret.foundation.errors import CheckpointError
 from interpret.foundation.files import write_atomically
 from interpret.models.loaded_model import LoadedModel
+from interpret.models.preserving import untouched
 
 FORMAT = "interpret-vit/1"
 FOLDER_FILES = ("model.safetensors", "pytorch_model.bin")
@@ -28,6 +29,7 @@ def save(path: str | os.PathLike[str], loaded: LoadedModel, dtype: torch.dtype |
 
     The record keeps the mechanism of the training where the model has another now.
     """
+    _prove(loaded)
     weights = {key: tensor.cpu().contiguous() for key, tensor in converted(loaded.model, dtype).items()}
     payload = {
         "format": FORMAT,
@@ -38,6 +40,26 @@ def save(path: str | os.PathLike[str], loaded: LoadedModel, dtype: torch.dtype |
         "state_dict": weights,
     }
     write_atomically(Path(path), partial(torch.save, payload))
+
+
+def _prove(loaded: LoadedModel) -> None:
+    """A model from memory is what its specification builds, or the file would be another model.
+
+    Raises:
+        CheckpointError: it is not.
+    """
+    if loaded.sha256:
+        return
+    with torch.random.fork_rng(), untouched(loaded.model), torch.no_grad():
+        built = loaded.spec.build().to(loaded.device, next(loaded.model.parameters()).dtype).eval()
+        images = torch.randn(1, loaded.channels, *loaded.img_size).to(next(loaded.model.parameters()))
+        fits = not any(built.load_state_dict(loaded.model.state_dict(), strict=False))
+        close = fits and torch.allclose(built(images), loaded.model(images), rtol=1e-3, atol=1e-4)
+    if not close:
+        raise CheckpointError(
+            f"{loaded.name} cannot be saved: what its specification builds ({loaded.spec.backbone}, "
+            f"{loaded.spec.rule}) gives other logits; keep your own code and its state_dict()"
+        )
 
 
 def converted(model: nn.Module, dtype: torch.dtype | None) -> dict[str, Tensor]:

@@ -10,7 +10,8 @@ from torch import nn
 from interpret.foundation.errors import UnsupportedModelError
 from interpret.models import state_dict as state_dicts
 from interpret.models.backbones import configured
-from interpret.models.loaded_model import LoadedModel, ModelSpec
+from interpret.models.loaded_model import LoadedModel
+from interpret.models.model_spec import ModelSpec
 from interpret.models.vit import make_attention_explicit
 
 

@@ -1,4 +1,4 @@
-"""A model that is loaded, and the specification that its weights do not carry."""
+"""A model that is loaded."""
 
 import dataclasses
 import hashlib
@@ -14,42 +14,9 @@ from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import Images, Logits
 from interpret.mechanisms import MECHANISMS
 from interpret.models import vit as vits
-from interpret.models.backbones import create_vit
 from interpret.models.device import usable
+from interpret.models.model_spec import ModelSpec
 from interpret.models.pixels import model_input
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """What the weights do not say: how to build the model and how to feed it.
-
-    Attributes:
-        backbone: timm's name of the architecture.
-        architecture: arguments of timm's `VisionTransformer` that differ from the backbone's own.
-        mechanism: registered name of how attention is formed.
-        options: the mechanism's arguments, for example {"tau": 0.01}.
-        classes: names of the classes, in the order of the logits.
-        mean, std: of the input's three channels, on the scale 0 to 1.
-    """
-
-    backbone: str
-    architecture: dict[str, Any] = field(default_factory=dict)
-    mechanism: str = "softmax"
-    options: dict[str, Any] = field(default_factory=dict)
-    classes: tuple[str, ...] = ()
-    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
-    std: tuple[float, ...] = (0.5, 0.5, 0.5)
-
-    def build(self) -> nn.Module:
-        """The untrained model."""
-        return vits.make_attention_explicit(
-            create_vit(self.backbone, **self.architecture), self.mechanism, self.options
-        )
-
-    @property
-    def rule(self) -> str:
-        """The mechanism with its options, as figures print it, for example "hard_threshold tau=0.01"."""
-        return " ".join([self.mechanism, *(f"{name}={value}" for name, value in self.options.items())])
 
 
 @dataclass(frozen=True, repr=False)
@@ -121,6 +88,11 @@ class LoadedModel:
             ImageError: something that is no picture.
         """
         return model_input(images, self.name, self.channels, self.img_size, self.spec.mean, self.spec.std)
+
+    @property
+    def patch_size(self) -> tuple[int, int]:
+        """(height, width) of a patch, pixels of the input."""
+        return tuple(self.model.patch_embed.patch_size)
 
     @property
     def channels(self) -> int:
@@ -210,6 +182,23 @@ class LoadedModel:
 def from_memory(model: nn.Module, spec: ModelSpec, name: str) -> LoadedModel:
     """A model that is already built, as `load` would return it."""
     return LoadedModel(model=model.eval(), spec=spec, name=name)
+
+
+def as_models(models: Any) -> list[LoadedModel]:
+    """One model or several, as a list.
+
+    Raises:
+        InterpretError: none, or something that was not loaded.
+    """
+    listed = list(models) if isinstance(models, Sequence) else [models]
+    for model in listed:
+        if not isinstance(model, LoadedModel):
+            raise InterpretError(
+                f"expected loaded models, found a {type(model).__name__}; pass what interpret.load gives"
+            )
+    if not listed:
+        raise InterpretError("there is no model to look at; pass at least one")
+    return listed
 
 
 def named_apart(models: Sequence[LoadedModel]) -> list[LoadedModel]:

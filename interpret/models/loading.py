@@ -18,13 +18,14 @@ from interpret.models import state_dict as state_dicts
 from interpret.models.backbones import input_statistics
 from interpret.models.checkpoint import FORMAT, read, weight_file
 from interpret.models.device import usable
-from interpret.models.loaded_model import LoadedModel, ModelSpec
+from interpret.models.loaded_model import LoadedModel
+from interpret.models.model_spec import ModelSpec
 
 logger = logging.getLogger(__name__)
 
 
 def load(
-    source: str | os.PathLike[str] | nn.Module,
+    source: Any,
     *,
     mechanism: str | None = None,
     tau: float | None = None,
@@ -49,6 +50,7 @@ def load(
     in a file marks a fixed threshold, so a foreign SelectiveViT needs `mechanism` and `tau`.
 
     Args:
+        source: the path of a file or folder, or a live timm `VisionTransformer`.
         mechanism, tau: how attention is formed, where the file does not say or to override what it says.
         backbone: timm's name, where the tensors cannot tell the architecture.
         heads: number of heads, where the width is not one of timm's.

@@ -10,18 +10,19 @@ import pandas as pd
 from jaxtyping import Bool
 from tqdm import tqdm
 
-from interpret.data import Dataset, Example, fit, fit_mask
+from interpret.data import Dataset, Example, as_dataset, fit, fit_mask
 from interpret.foundation.errors import InterpretError
+from interpret.foundation.registry import as_names
 from interpret.indicators import Options
 from interpret.interventions import INTERVENTIONS
 from interpret.interventions.threshold import default_taus, own_taus
 from interpret.models import history
-from interpret.models.loaded_model import LoadedModel, common_size, named_apart
+from interpret.models.loaded_model import LoadedModel, as_models, common_size, named_apart
 from interpret.study.observe import Observation, observe
 from interpret.study.operating_points import landmarks
 from interpret.study.store import Store
 from interpret.study.study import Study
-from interpret.study.survey import run_survey
+from interpret.study.survey import survey
 from interpret.study.sweep import rho_sweep, tau_maps, tau_sweep
 from interpret.study.verification import verify_retention
 
@@ -29,11 +30,11 @@ VERSIONED = ("torch", "timm", "captum", "grad-cam", "numpy", "pandas")
 
 
 def run_study(
-    models: Sequence[LoadedModel],
-    data: Dataset,
+    models: Any,
+    data: Any,
     *,
-    attributions: Sequence[str],
-    indicators: Sequence[str],
+    attributions: str | Sequence[str],
+    indicators: str | Sequence[str],
     taus: Sequence[float] | None = None,
     limit: int = 8,
     sample: int = 128,
@@ -57,7 +58,8 @@ def run_study(
     Raises:
         InterpretError: no model, no image, or models whose inputs have different aspect ratios.
     """
-    models = named_apart(models)
+    models, data = named_apart(as_models(models)), as_dataset(data)
+    attributions, indicators = as_names(attributions), as_names(indicators)
     _check(models, data, limit)
     frame = common_size(models)
     order = np.random.default_rng(seed).permutation(len(data)) if data.classes else np.arange(len(data))
@@ -134,7 +136,7 @@ def _machine(model: LoadedModel) -> dict[str, Any]:
 def _survey(
     models: Sequence[LoadedModel], data: Dataset, indicators: Sequence[str], options: Options, batch_size: int
 ) -> pd.DataFrame:
-    return run_survey(models, data, indicators, options=options, batch_size=batch_size) if indicators else _joined([])
+    return survey(models, data, indicators, options=options, batch_size=batch_size) if indicators else _joined([])
 
 
 def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -6,23 +6,24 @@ from typing import Any
 
 import pandas as pd
 
-from interpret.data import Dataset
+from interpret.data import Dataset, as_dataset
+from interpret.foundation.registry import as_names
 from interpret.indicators import INDICATORS, Key, Options, evaluate
-from interpret.models.loaded_model import LoadedModel
+from interpret.models.loaded_model import LoadedModel, as_models
 from interpret.models.trace import stages_needed
 from interpret.study.passes import passes
 from interpret.study.statistics import HeadMoments
 
 
-def run_survey(
-    models: Sequence[LoadedModel],
-    data: Dataset,
-    indicators: Sequence[str],
+def survey(
+    models: Any,
+    data: Any,
+    indicators: str | Sequence[str],
     *,
     options: Options = MappingProxyType({}),
     batch_size: int = 16,
 ) -> pd.DataFrame:
-    """Mean and spread over the images of `data` of every indicator, for each model, layer and head.
+    """Mean and spread over the images of every indicator, for each model, layer and head.
 
     Attention is looked at batch by batch and never kept, so memory does not grow with the data set. Where
     `torch.distributed` runs, as after `accelerate.PartialState()` under `accelerate launch`, every process looks at its
@@ -35,9 +36,10 @@ def run_survey(
     Raises:
         InterpretError: no image, or fewer than processes.
     """
+    data, indicators = as_dataset(data), as_names(indicators)
     tables = [
         pd.DataFrame(_survey(model, data, indicators, options, batch_size)).assign(model=model.name, n=len(data))
-        for model in models
+        for model in as_models(models)
     ]
     table = pd.concat(tables, ignore_index=True)
     table = table.assign(unit=table["indicator"].map(lambda name: INDICATORS[name].unit))

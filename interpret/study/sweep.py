@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 import pandas as pd
 import torch
@@ -11,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.attributions import ATTRIBUTIONS
-from interpret.data import Dataset
+from interpret.data import as_dataset
 from interpret.foundation.errors import UnsupportedModelError
 from interpret.foundation.tensors import Images
 from interpret.indicators import Options
@@ -28,7 +29,7 @@ MEASURED = ("active_tokens", "retained_mass", "dead_rows")
 
 def tau_sweep(
     model: LoadedModel,
-    data: Dataset,
+    data: Any,
     taus: Sequence[float],
     *,
     by_layer: bool = False,
@@ -57,13 +58,15 @@ def tau_sweep(
             said = {"rule": rule, "tau": tau, "tau_n": tau * model.grid.tokens, "layer": _name(layer)}
             scope = partial(threshold, model, tau, rule, layers=_only(layer))
             settings.append(Setting(said | {"trained": trained}, scope, layer))
-    seen = outcomes_of(model, data, settings, indicators, options=options, batch_size=batch_size, store=store)
+    seen = outcomes_of(
+        model, as_dataset(data), settings, indicators, options=options, batch_size=batch_size, store=store
+    )
     return curves.tidy(model.name, settings, seen)
 
 
 def rho_sweep(
     model: LoadedModel,
-    data: Dataset,
+    data: Any,
     rhos: Sequence[float],
     *,
     by_layer: bool = False,
@@ -89,7 +92,9 @@ def rho_sweep(
         for layer in _layers(model, by_layer)
         for rho in rhos
     ]
-    seen = outcomes_of(model, data, settings, indicators, options=options, batch_size=batch_size, store=store)
+    seen = outcomes_of(
+        model, as_dataset(data), settings, indicators, options=options, batch_size=batch_size, store=store
+    )
     return curves.tidy(model.name, settings, seen)
 
 

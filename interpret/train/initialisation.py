@@ -11,8 +11,8 @@ from torch import Tensor
 from interpret.foundation.errors import InterpretError
 from interpret.mechanisms import MECHANISMS
 from interpret.models.backbones import input_statistics
-from interpret.models.loaded_model import ModelSpec
 from interpret.models.loading import load
+from interpret.models.model_spec import ModelSpec
 from interpret.models.vit import VisionTransformer, patch_grid
 from interpret.train.recipe import Recipe
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from interpret.data import Dataset, normalise
 from interpret.foundation.errors import InterpretError
-from interpret.models.loaded_model import ModelSpec
+from interpret.models.model_spec import ModelSpec
 from interpret.models.vit import VisionTransformer
 from interpret.train.augmentation import augment, seed_draws
 from interpret.train.loading import make_loader

@@ -1,0 +1,63 @@
+"""Data sets that somebody hands over: lists of pictures, those of torch, those of Hugging Face."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from interpret.data._examples import Dataset, Example
+from interpret.data._pictures import as_pictures
+from interpret.foundation.errors import ImageError
+
+
+def from_pictures(images: Sequence[Any]) -> Dataset:
+    """Pictures of any kind, without labels, in their order."""
+
+    def read(position: int) -> Example:
+        return Example(as_pictures([images[position]])[0], None, None, f"images/{position:05d}")
+
+    return Dataset("images", (), len(images), read)
+
+
+def from_torch(data: Any) -> Dataset:
+    """What gives (picture, label) by position, or pictures alone; `classes` are its own, where it says them."""
+    name, classes = type(data).__name__.lower(), tuple(map(str, getattr(data, "classes", ())))
+
+    def read(position: int) -> Example:
+        item = data[position]
+        image, label = item if isinstance(item, tuple | list) and len(item) == 2 else (item, None)
+        return Example(_picture(image, name), _label(label), None, f"{name}/{position:05d}")
+
+    return Dataset(name, classes, len(data), read)
+
+
+def from_hugging_face(data: Any) -> Dataset:
+    """A data set with `features`: the first image column, and the first column of class labels where there is one."""
+    kinds = {column: type(feature).__name__ for column, feature in data.features.items()}
+    images = [column for column, kind in kinds.items() if kind == "Image"]
+    labels = [column for column, kind in kinds.items() if kind == "ClassLabel"]
+    if not images:
+        raise ImageError(f"a data set of columns {', '.join(kinds)} has no image column; expected one of kind Image")
+    classes = tuple(data.features[labels[0]].names) if labels else ()
+    name = getattr(getattr(data, "info", None), "dataset_name", None) or "dataset"
+
+    def read(position: int) -> Example:
+        row = data[position]
+        label = _label(row[labels[0]]) if labels else None
+        return Example(as_pictures(row[images[0]])[0], label, None, f"{name}/{position:05d}")
+
+    return Dataset(name, classes, len(data), read)
+
+
+def _picture(image: Any, name: str) -> Image.Image:
+    if hasattr(image, "detach"):
+        raise ImageError(
+            f"data set {name!r} gives tensors, which are no pictures; give it without its transform, so that each "
+            "model fits and normalises the pictures itself"
+        )
+    return as_pictures(image)[0]
+
+
+def _label(label: Any) -> int | None:
+    return None if label is None else int(np.asarray(label))

@@ -1,0 +1,40 @@
+"""What the weights of a model do not say."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from interpret.models.backbones import create_vit
+from interpret.models.vit import make_attention_explicit
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What the weights do not say: how to build the model and how to feed it.
+
+    Attributes:
+        backbone: timm's name of the architecture.
+        architecture: arguments of timm's `VisionTransformer` that differ from the backbone's own.
+        mechanism: registered name of how attention is formed.
+        options: the mechanism's arguments, for example {"tau": 0.01}.
+        classes: names of the classes, in the order of the logits.
+        mean, std: of the input's three channels, on the scale 0 to 1.
+    """
+
+    backbone: str
+    architecture: dict[str, Any] = field(default_factory=dict)
+    mechanism: str = "softmax"
+    options: dict[str, Any] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    std: tuple[float, ...] = (0.5, 0.5, 0.5)
+
+    def build(self) -> nn.Module:
+        """The untrained model."""
+        return make_attention_explicit(create_vit(self.backbone, **self.architecture), self.mechanism, self.options)
+
+    @property
+    def rule(self) -> str:
+        """The mechanism with its options, as figures print it, for example "hard_threshold tau=0.01"."""
+        return " ".join([self.mechanism, *(f"{name}={value}" for name, value in self.options.items())])

@@ -1,0 +1,70 @@
+"""A patch map back on the photograph that it is of."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from interpret.data import as_pictures
+from interpret.foundation.errors import InterpretError
+from interpret.models.loaded_model import LoadedModel
+
+
+def upsample(patch_map: Any, image: Any, model: LoadedModel | None = None) -> Float[np.ndarray, "height width"]:
+    """A map on the original photograph, pixel by pixel; NaN outside the centred crop that a model sees.
+
+    A map of numbers is enlarged smoothly (bicubic), a map of truth values (a mask) takes the nearest cell.
+
+    Args:
+        patch_map: (row, col), a tensor or an array.
+        image: the photograph: PIL, a path or an array, at its own size.
+        model: that the map is of. Without it patches are taken to be square and to cover the whole crop.
+
+    Raises:
+        InterpretError: a map that is not (row, col), as a batch of maps is not.
+
+    Example:
+        >>> import interpret
+        >>> vit, photo = interpret.load("checkpoints/shapes-softmax.pt"), interpret.load_data("photos")[0].image
+        >>> photo.size, interpret.upsample(interpret.attribute(vit, photo, "rollout")[0], photo, vit).shape
+        ((451, 300), (300, 451))
+    """
+    cells = torch.as_tensor(patch_map).detach().cpu()
+    if cells.ndim != 2:
+        raise InterpretError(f"a map is (row, col), got {tuple(cells.shape)}; upsample one map of a batch at a time")
+    [picture] = as_pictures(image)
+    size, covered = _extent(cells, model)
+    rows, cols = (
+        _places(length, crop, share)
+        for length, crop, share in zip(picture.size[::-1], _crop(picture.size[::-1], size), covered, strict=True)
+    )
+    grid = torch.stack(torch.meshgrid(rows, cols, indexing="ij")[::-1], dim=-1)
+    mode = "nearest" if cells.dtype == torch.bool else "bicubic"
+    options = {"mode": mode, "padding_mode": "border", "align_corners": False}
+    enlarged = F.grid_sample(cells.double()[None, None], grid[None], **options)[0, 0]
+    return enlarged.masked_fill((grid.abs() > 1).any(dim=-1), torch.nan).float().numpy()
+
+
+def _extent(cells: Tensor, model: LoadedModel | None) -> tuple[tuple[int, int], tuple[float, float]]:
+    """Height and width of what the model sees, in any unit, and the shares of them that the patches cover."""
+    if model is None:
+        rows, cols = cells.shape
+        return (rows, cols), (1.0, 1.0)
+    (height, width), (tall, broad) = model.img_size, model.patch_size
+    return (height, width), (cells.shape[0] * tall / height, cells.shape[1] * broad / width)
+
+
+def _crop(length: tuple[int, int], size: tuple[int, int]) -> tuple[float, float]:
+    """Height and width of the largest centred crop of the right aspect ratio: `fit` takes the same."""
+    height, width = length
+    ratio = size[1] / size[0]
+    return (float(height), height * ratio) if width > height * ratio else (width / ratio, float(width))
+
+
+def _places(length: int, crop: float, covered: float) -> Float[Tensor, "pixel"]:
+    """Where the centres of pixels lie on the map's axis: -1 and 1 are its ends."""
+    inside = (torch.arange(length).double() + 0.5 - (length - crop) / 2) / crop
+    return 2 * inside / covered - 1

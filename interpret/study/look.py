@@ -1,0 +1,55 @@
+"""trace() as the user calls it: what to keep may be named by what it is for."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from interpret.attributions import ATTRIBUTIONS
+from interpret.foundation.errors import UnknownNameError
+from interpret.foundation.registry import as_names
+from interpret.indicators import INDICATORS
+from interpret.models import tracing
+from interpret.models.loaded_model import LoadedModel
+from interpret.models.trace import STAGES, Trace
+
+
+def trace(
+    model: LoadedModel, images: Any, target: Any = None, *, keep: str | Sequence[str] = ("probs", "weights")
+) -> Trace:
+    """Look at `images` going through `model`, in one forward pass and at most one backward pass.
+
+    Args:
+        images: one or several: PIL images, paths, (height, width, 3) uint8 arrays, or floats as the model wants them.
+        target: what is explained: None for the predicted class of each image; a class, or one an image, by number or
+            name; a weight for each class (class,) or (batch, class), floats; or a function of the logits (batch, class)
+            -> (batch,).
+        keep: what stays: names of stages, attributions or indicators, whose stages are then kept. "scores", "probs",
+            "weights" and "gradient" cost layers x heads x N x N floats an image each.
+
+    Raises:
+        InterpretError: images of another size, a target that is no class, an unknown name in `keep`.
+
+    Example:
+        >>> import interpret
+        >>> vit = interpret.load("checkpoints/shapes-softmax.pt")
+        >>> t = interpret.trace(vit, interpret.load_data("shapes")[0].image, keep="relevance")
+        >>> tuple(t.gradient.shape)
+        (4, 1, 3, 65, 65)
+    """
+    return tracing.trace(model, images, target, keep=_stages(as_names(keep)))
+
+
+def _stages(names: Sequence[str]) -> tuple[str, ...]:
+    wanted = {stage for name in names for stage in _stages_of(name)}
+    return tuple(stage for stage in STAGES if stage in wanted)
+
+
+def _stages_of(name: str) -> tuple[str, ...]:
+    if name in STAGES:
+        return (name,)
+    for registry in (ATTRIBUTIONS, INDICATORS):
+        if name in registry:
+            return registry[name].needs
+    raise UnknownNameError(
+        f"keep: unknown {name!r}; available are the stages {', '.join(STAGES)}, and the names of ATTRIBUTIONS and "
+        "INDICATORS"
+    )
