@@ -1,4 +1,4 @@
-"""The picture in README.md is true: imports point down, a library has one door, files stay small and quiet."""
+"""The picture in CONTRIBUTING.md is true: imports point down, a library has one door, files stay small and quiet."""
 
 import ast
 import re
@@ -104,9 +104,12 @@ def test_at_the_top_of_the_package_stand_the_rooms_and_nothing_else():
     assert there == {*FLOOR, "__init__.py", "__init__.pyi", "__main__.py", "py.typed"}
 
 
-def test_the_readme_shows_the_rooms_there_are():
-    picture = (CHECKOUT / "README.md").read_text().partition("\ninterpret/\n")[2].partition("\n```")[0]
-    assert set(re.findall(r"^  (\w+)/  ", picture, flags=re.MULTILINE)) == set(FLOOR)
+def test_contributing_shows_the_rooms_and_the_floors_there_are():
+    _, picture, floors = re.split(r"\n```\n(?=interpret/\n|\d  )", (CHECKOUT / "CONTRIBUTING.md").read_text())
+    assert set(re.findall(r"^  (\w+)/  ", picture.partition("\n```")[0], flags=re.MULTILINE)) == set(FLOOR)
+    lines = floors.partition("\n```")[0].splitlines()
+    expected = [f"{level}  {'   '.join(f'{room}/' for room in rooms)}" for level, rooms in enumerate(FLOORS)]
+    assert lines == expected[::-1]
 
 
 def _imports(path: Path) -> Iterator[str]:
