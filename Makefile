@@ -39,7 +39,7 @@ check: setup
 	@$(PYTHON) -m pyright
 
 docs: setup
-	@$(PYTHON) -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
 
 lock: setup
 	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --all-extras --group test --group docs pyproject.toml -o requirements.lock --no-header

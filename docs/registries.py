@@ -44,9 +44,8 @@ def registry_page(registry: Registry) -> Iterator[str]:
     entries = [registry[name] for name in registry]
     columns = [column for column in known(entries[0]) if column != "name"]
     yield f"# {registry.kind.capitalize()}s\n"
-    yield table(
-        ["name", *columns], [[f"[`{entry.name}`](#{path(entry)})", *map(known(entry).get, columns)] for entry in entries]
-    )
+    rows = [[f"[`{entry.name}`](#{path(entry)})", *map(known(entry).get, columns)] for entry in entries]
+    yield table(["name", *columns], rows)
     for entry in entries:
         yield f"::: {path(entry)}\n    options:\n      members: false\n"
 
@@ -60,7 +59,8 @@ def papers_page() -> Iterator[str]:
             implemented.setdefault(known(entry).get("reference", ""), []).append(link)
     implemented.pop("", None)
     yield "# Papers\n\nWhat is implemented from where, as the registries say it.\n"
-    yield table(["reference", "implemented by"], [[key, ", ".join(value)] for key, value in sorted(implemented.items())])
+    rows = [[reference, ", ".join(links)] for reference, links in sorted(implemented.items())]
+    yield table(["reference", "implemented by"], rows)
 
 
 def known(entry: Any) -> dict[str, Any]:
