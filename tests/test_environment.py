@@ -74,7 +74,7 @@ def test_each_package_is_declared_once():
 
 
 @pytest.mark.parametrize(
-    ("folder", "allowed"), [("interpret", RUN_TIME + EXTRAS), ("tests", RUN_TIME + EXTRAS + TESTS), ("docs", RUN_TIME)]
+    ("folder", "allowed"), [("interpret", RUN_TIME + EXTRAS), ("tests", RUN_TIME + EXTRAS + TESTS), ("docs", DOCS)]
 )
 def test_every_import_is_declared(folder, allowed):
     providers = packages_distributions()
