@@ -6,7 +6,7 @@ STAMP := .venv/.up-to-date
 BASE ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 
-.PHONY: setup report test test-long notebooks check lock
+.PHONY: setup report test test-long notebooks check docs lock
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -38,5 +38,8 @@ check: setup
 	@$(PYTHON) -m ruff format --check
 	@$(PYTHON) -m pyright
 
+docs: setup
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
+
 lock: setup
-	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --group test pyproject.toml -o requirements.lock --no-header
+	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --all-extras --group test --group docs pyproject.toml -o requirements.lock --no-header

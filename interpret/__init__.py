@@ -7,7 +7,7 @@ Raises:
     ImportError: InterpretML is installed in the same environment; its files live in a folder of the same name.
 """
 
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution, version
 
 import lazy_loader
 
@@ -26,3 +26,4 @@ def _refuse_interpretml() -> None:
 
 
 _refuse_interpretml()
+__version__ = version("interpret-vit")

@@ -31,3 +31,5 @@ from .study.sweep import rho_sweep as rho_sweep
 from .study.sweep import tau_sweep as tau_sweep
 from .study.verification import verify_intervention as verify_intervention
 from .study.verification import verify_retention as verify_retention
+
+__version__: str

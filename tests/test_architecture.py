@@ -1,4 +1,4 @@
-"""The picture in README.md is true: imports point down, a library has one door, files stay small and quiet."""
+"""The picture in CONTRIBUTING.md is true: imports point down, a library has one door, files stay small and quiet."""
 
 import ast
 import re
@@ -45,7 +45,7 @@ every_file = pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(PA
 @every_file
 def test_imports_point_down(path):
     room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    if room != "__init__":
+    if room in FLOOR:
         upward = {
             other for other in _rooms_used(path) if other != room and FLOOR.get(other, len(FLOORS)) >= FLOOR[room]
         }
@@ -101,12 +101,15 @@ def test_interpretml_in_the_same_environment_is_refused(tmp_path):
 
 def test_at_the_top_of_the_package_stand_the_rooms_and_nothing_else():
     there = {path.name for path in PACKAGE.iterdir() if path.name != "__pycache__"}
-    assert there == {*FLOOR, "__init__.py", "__init__.pyi", "py.typed"}
+    assert there == {*FLOOR, "__init__.py", "__init__.pyi", "__main__.py", "py.typed"}
 
 
-def test_the_readme_shows_the_rooms_there_are():
-    picture = (CHECKOUT / "README.md").read_text().partition("\ninterpret/\n")[2].partition("\n```")[0]
-    assert set(re.findall(r"^  (\w+)/  ", picture, flags=re.MULTILINE)) == set(FLOOR)
+def test_contributing_shows_the_rooms_and_the_floors_there_are():
+    _, picture, floors = re.split(r"\n```\n(?=interpret/\n|\d  )", (CHECKOUT / "CONTRIBUTING.md").read_text())
+    assert set(re.findall(r"^  (\w+)/  ", picture.partition("\n```")[0], flags=re.MULTILINE)) == set(FLOOR)
+    lines = floors.partition("\n```")[0].splitlines()
+    expected = [f"{level}  {'   '.join(f'{room}/' for room in rooms)}" for level, rooms in enumerate(FLOORS)]
+    assert lines == expected[::-1]
 
 
 def _imports(path: Path) -> Iterator[str]:

@@ -21,8 +21,10 @@ CONDA_ONLY = {"python", "pip"}
 PYPROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
 CONDA = yaml.safe_load((CHECKOUT / "environment.yml").read_text())
 RUN_TIME = [Requirement(line) for line in PYPROJECT["project"]["dependencies"]]
-TESTS = [Requirement(line) for line in PYPROJECT["dependency-groups"]["test"]]
-DECLARED = {canonicalize_name(requirement.name): requirement.specifier for requirement in RUN_TIME + TESTS}
+EXTRAS = [Requirement(line) for extra in PYPROJECT["project"]["optional-dependencies"].values() for line in extra]
+TESTS, DOCS = ([Requirement(line) for line in PYPROJECT["dependency-groups"][group]] for group in ("test", "docs"))
+EVERYTHING = RUN_TIME + EXTRAS + TESTS + DOCS
+DECLARED = {canonicalize_name(requirement.name): requirement.specifier for requirement in EVERYTHING}
 *CONDA_LINES, FROM_PIP = CONDA["dependencies"]
 CONDA_SPECS = [Requirement(line) for line in [*CONDA_LINES, *FROM_PIP["pip"]]]
 LOCKED = [
@@ -67,7 +69,13 @@ def test_locked_and_installed_versions_are_above_the_floor(name):
         assert DECLARED[name].contains(found, prereleases=True), f"{name} {found} is below {DECLARED[name]}"
 
 
-@pytest.mark.parametrize(("folder", "allowed"), [("interpret", RUN_TIME), ("tests", RUN_TIME + TESTS)])
+def test_each_package_is_declared_once():
+    assert len(DECLARED) == len(EVERYTHING)
+
+
+@pytest.mark.parametrize(
+    ("folder", "allowed"), [("interpret", RUN_TIME + EXTRAS), ("tests", RUN_TIME + EXTRAS + TESTS), ("docs", DOCS)]
+)
 def test_every_import_is_declared(folder, allowed):
     providers = packages_distributions()
     names = {canonicalize_name(requirement.name) for requirement in allowed}

@@ -12,7 +12,6 @@ from notebooks import build
 CHECKOUT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((CHECKOUT / "notebooks").glob("*.ipynb"))
 SECONDS = 90
-MEGABYTE = 1_000_000
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
 
@@ -43,18 +42,32 @@ def test_a_notebook_defines_nothing(path):
 
 @every_notebook
 def test_a_committed_notebook_is_clean_and_of_its_own_code(path):
+    assert list(build.faults(path)) == []
+
+
+def changed(path, folder, change):
     notebook = read(path)
-    text = path.read_text()
-    assert notebook.metadata["sources"] == build.fingerprint(notebook), "stale: run `make notebooks`"
-    assert "widgets" not in notebook.metadata
-    assert build.WIDGET_VIEW not in text
-    assert not any("execution" in cell.metadata for cell in notebook.cells)
-    assert not any(output.output_type == "error" or output.get("name") == "stderr" for output in outputs(notebook))
-    assert str(CHECKOUT) not in text
-    assert len(text) < MEGABYTE
-    counts = [cell.execution_count for cell in build.code_cells(notebook)]
-    assert counts == list(range(1, len(counts) + 1))
-    assert outputs(notebook) != []
+    change(notebook)
+    nbformat.write(notebook, folder / path.name)
+    return folder / path.name
+
+
+@pytest.mark.parametrize(
+    ("fault", "change"),
+    [
+        ("is stale", lambda cell: cell.update(source="1 + 1")),
+        ("was not run from first to last", lambda cell: cell.update(execution_count=99)),
+        ("shows an error", lambda cell: cell.outputs.append(nbformat.v4.new_output("error", traceback=[]))),
+        ("is not clean", lambda cell: cell.outputs.append(nbformat.v4.new_output("stream", name="stderr"))),
+        ("names a folder of this machine", lambda cell: cell.outputs[0].update(metadata={"at": str(CHECKOUT)})),
+        ("is larger than a megabyte", lambda cell: cell.outputs[0].update(metadata={"x": "x" * build.MEGABYTE})),
+    ],
+)
+def test_a_fault_of_a_notebook_is_told(fault, change, tmp_path, capsys):
+    broken = changed(NOTEBOOKS[0], tmp_path, lambda notebook: change(build.code_cells(notebook)[-1]))
+    assert build.main(["--check", str(broken)]) == 1
+    assert capsys.readouterr().err == f"{broken.name} {fault}: run `make notebooks`\n"
+    assert build.main(["--check", str(NOTEBOOKS[0])]) == 0
 
 
 @every_notebook

@@ -6,8 +6,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import anywidget
-import ipywidgets
 from PIL.Image import Image
 
 from interpret.attributions import ATTRIBUTIONS
@@ -18,6 +16,12 @@ from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import Images
 from interpret.interventions.threshold import own_rule, own_taus
 from interpret.models.loaded_model import LoadedModel
+
+try:
+    import anywidget
+    import ipywidgets
+except ModuleNotFoundError as error:
+    raise InterpretError(f"interpret.explore needs {error.name}: pip install 'interpret-vit[notebook]'") from error
 
 OWN, FUSED, PREDICTED = "as loaded", "mean of all", "predicted"
 MULTIPLES = tuple(2 ** (step / 2) for step in range(-6, 9))

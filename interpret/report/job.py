@@ -4,12 +4,12 @@ import argparse
 import inspect
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from accelerate import PartialState
 
 from interpret.data import Dataset, load_data, open_images
 from interpret.foundation.errors import InterpretError
@@ -20,6 +20,7 @@ from interpret.models.loading import load
 from interpret.report.pack import check_free, write_pack
 from interpret.study.run import run_study
 from interpret.study.store import Store
+from interpret.study.study import Study
 
 
 def report(arguments: argparse.Namespace) -> Path | None:
@@ -30,7 +31,32 @@ def report(arguments: argparse.Namespace) -> Path | None:
     """
     out = arguments.out or Path("figures", "_".join(path.stem for path in arguments.checkpoints))
     check_free(out, arguments.overwrite)
-    state = PartialState(cpu=not device(arguments.device).startswith("cuda"))
+    with processes(cpu=not device(arguments.device).startswith("cuda")) as first:
+        study = look(arguments)
+    return write_pack(study, out, overwrite=arguments.overwrite) if first else None
+
+
+@contextmanager
+def processes(*, cpu: bool) -> Iterator[bool]:
+    """Scope in which the processes that a launcher started share the work; whether this one is the first.
+
+    Raises:
+        InterpretError: there are several processes and accelerate is not installed.
+    """
+    if "WORLD_SIZE" not in os.environ:
+        yield True
+        return
+    try:
+        from accelerate import PartialState
+    except ModuleNotFoundError as error:
+        raise InterpretError("several processes need accelerate: pip install 'interpret-vit[train]'") from error
+    state = PartialState(cpu=cpu)
+    yield state.is_main_process
+    state.destroy_process_group()
+
+
+def look(arguments: argparse.Namespace) -> Study:
+    """The study that the command's arguments ask for."""
     models = load_all(arguments)
     study = run_study(
         models,
@@ -45,12 +71,7 @@ def report(arguments: argparse.Namespace) -> Path | None:
         seed=arguments.seed,
         store=Store(arguments.store) if arguments.store else None,
     )
-    first = state.is_main_process
-    state.destroy_process_group()
-    if not first:
-        return None
-    study = replace(study, settings=study.settings | {"command": arguments.command})
-    return write_pack(study, out, overwrite=arguments.overwrite)
+    return replace(study, settings=study.settings | {"command": arguments.command})
 
 
 def load_all(arguments: argparse.Namespace) -> list[LoadedModel]:

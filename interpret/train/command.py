@@ -112,8 +112,10 @@ def _train(arguments: argparse.Namespace, command: str) -> Path:
     given = vars(arguments)
     _check(given)
     chosen = find_preset(given["preset"]) if "preset" in given else None
-    from interpret.train import job
-
+    try:
+        from interpret.train import job
+    except ModuleNotFoundError as error:
+        raise InterpretError(f"training needs {error.name}: pip install 'interpret-vit[train]'") from error
     resume = "resume" in given
     if chosen and "seeds" in given:
         recipes = [_override(chosen.arm(mechanism), given) for mechanism in chosen.arms]

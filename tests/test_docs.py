@@ -1,0 +1,89 @@
+"""What the pages on adding something show runs, and agrees with what they say of it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+PAGES = CHECKOUT / "docs" / "adding"
+SETUP = """
+import numpy as np, torch, interpret
+from interpret.models.tracing import trace
+from tests.models import pictures, tiny
+from tests.references import attributions, indicators, mechanisms
+from tests.references.golden import attributions as golden_attributions, indicators as golden_indicators
+from tests.references.golden import mechanisms as golden_mechanisms
+from tests.synthetic import synthetic_study
+
+def golden_numbers(room, golden, example, name):
+    exec(example[1], vars(room)), exec(example[2], vars(golden))
+    return [(getattr(room, name)(**case.inputs), case) for case in vars(golden)[name.upper()].values()]
+"""
+CHECKS = {
+    "mechanism": """
+[(stages, case)] = golden_numbers(mechanisms, golden_mechanisms, example, "squared")
+np.testing.assert_allclose(stages["weights"], case.expected["weights"], atol=1e-6)
+probs = torch.from_numpy(stages["probs"])[None]
+made = interpret.MECHANISMS["Squared"].function(1, 1).select(probs)
+torch.testing.assert_close(made, torch.from_numpy(stages["weights"])[None])
+assert trace(tiny("Squared"), pictures(2)).weights is not None
+""",
+    "attribution": """
+[(row, case)] = golden_numbers(attributions, golden_attributions, example, "last_gradient")
+np.testing.assert_allclose(row, case.expected)
+seen = trace(tiny(), pictures(2), keep=("weights", "gradient"))
+maps = interpret.attribute(seen, "last_gradient")
+arrays = [stage[:, 1].double().numpy() for stage in (seen.weights, seen.gradient)]
+twin = attributions.last_gradient(*arrays, seen.readout.double().numpy())
+torch.testing.assert_close(maps[1].flatten().double(), torch.from_numpy(twin)[-maps[1].numel():], rtol=1e-4, atol=1e-6)
+""",
+    "indicator": """
+[(value, case)] = golden_numbers(indicators, golden_indicators, example, "peak")
+np.testing.assert_allclose(value, case.expected)
+seen = trace(tiny(), pictures(2))
+table = interpret.measure(seen, ["peak"])
+np.testing.assert_allclose(table["value"].iloc[-1], indicators.peak(seen.weights[-1, -1, -1].numpy()), rtol=1e-6)
+""",
+    "intervention": """
+exec(example[1])
+entry, vit = interpret.interventions.INTERVENTIONS["temperature"], tiny()
+plain = trace(vit, pictures(2), keep=("scores",))
+for strength in (entry.neutral, *entry.grid([vit])):
+    with entry.function(vit, strength):
+        seen = trace(vit, pictures(2), keep=("scores",))
+    torch.testing.assert_close(seen.scores[0] * strength, plain.scores[0])
+    assert torch.equal(seen.logits, plain.logits) == (strength == entry.neutral)
+torch.testing.assert_close(trace(vit, pictures(2)).logits, plain.logits)
+q, k, v = np.random.default_rng(0).normal(size=(3, 1, 5, 4))
+np.testing.assert_allclose(heated(2)(0, q, k, v)["scores"] * 2, mechanisms.softmax(q, k, v)["scores"])
+""",
+    "dataset": """
+data = interpret.data.load_data("stripes")
+assert (len(data), data.classes, data[1].label) == (100, ("upright", "level"), 1)
+assert np.asarray(data[0].image).std(axis=0).max() == 0 != np.asarray(data[1].image).std(axis=0).max()
+""",
+    "figure": """
+study, assert_allclose = synthetic_study(), np.testing.assert_allclose
+exec(example[1])
+drawn = {"sparsity_profile": interpret.FIGURES["sparsity_profile"].draw(study)}
+test_the_profile_shows_the_means_of_the_table(study, drawn)
+""",
+}
+"""What is run after the first block of a page; the page's blocks are `example`."""
+
+
+@pytest.mark.parametrize("path", sorted(PAGES.glob("*.md")), ids=lambda path: path.stem)
+def test_the_example_of_a_page_runs(path):
+    """In a process of its own, where what it registers stays."""
+    blocks = re.findall(r"```python\n(.*?)```", path.read_text(), flags=re.DOTALL)
+    code = f"{SETUP}\nexample = {blocks!r}\nexec(example[0])\n{CHECKS[path.stem]}"
+    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", sorted(PAGES.glob("*.md")), ids=lambda path: path.stem)
+def test_contributing_names_every_page(path):
+    assert f"(docs/adding/{path.name})" in (CHECKOUT / "CONTRIBUTING.md").read_text()
