@@ -22,12 +22,13 @@ from .models.trace import Trace as Trace
 from .models.upsampling import upsample as upsample
 from .report.pack import write_pack as write_pack
 from .study.look import trace as trace
-from .study.operating_points import landmarks as landmarks
+from .study.operating_points import operating_points as operating_points
 from .study.run import run_study as run_study
 from .study.store import Store as Store
 from .study.study import Study as Study
 from .study.survey import survey as survey
 from .study.sweep import rho_sweep as rho_sweep
+from .study.sweep import sweep as sweep
 from .study.sweep import tau_sweep as tau_sweep
 from .study.verification import verify_intervention as verify_intervention
 from .study.verification import verify_retention as verify_retention

@@ -44,7 +44,7 @@ def synthetic_study(*, labelled: bool = True, history: bool = True, dead: tuple[
             "survey": _survey(indicators),
             "tau_sweep": _tau_sweep(labelled),
             "rho_sweep": _rho_sweep(labelled),
-            "landmarks": _landmarks(labelled),
+            "operating_points": _operating_points(labelled),
             "retention": _retention(labelled),
             "history": _history() if history else pd.DataFrame(),
             "tracked": _tracked() if history else pd.DataFrame(),
@@ -164,7 +164,7 @@ def _with_intervals(said: dict, means: dict[str, float]) -> pd.DataFrame:
     return table.assign(kind="", variant="", low=low, high=high, n_valid=64)
 
 
-def _landmarks(labelled: bool) -> pd.DataFrame:
+def _operating_points(labelled: bool) -> pd.DataFrame:
     rows = [
         {
             "model": name, "layer": "all", "n": 64, "strength": strength, "points": 1.0, "labelled": labelled,

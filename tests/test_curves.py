@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.testing import assert_allclose, assert_array_equal
 
-from interpret.study.operating_points import landmarks, tidy, whole_model
+from interpret.study.operating_points import operating_points, tidy, whole_model
 from interpret.study.outcomes import AS_LOADED, Outcomes, Setting
 from interpret.study.statistics import paired_interval, wilson_interval
 
@@ -43,12 +43,12 @@ def test_without_labels_only_agreement_is_told():
     )
     assert list(table["quantity"]) == ["agreement", "confidence"]
     assert_allclose(table["mean"], [0.5, 0.25])
-    row = landmarks(table).iloc[0]
+    row = operating_points(table).iloc[0]
     assert row[["knee", "free", "change_low"]].isna().all()
 
 
 def test_the_free_tau_excludes_the_loss_and_the_knee_is_where_accuracy_bends():
-    row = landmarks(sweep([900, 899, 899, 600, 300])).iloc[0]
+    row = operating_points(sweep([900, 899, 899, 600, 300])).iloc[0]
     assert (row["free"], row["knee"], row["strongest"], row["trained"]) == (0.2, 0.2, 0.4, 0.1)
     assert row["change_low"] > -0.01
     assert_array_equal(row[["model", "layer", "strength"]], ["model", "all", "tau"])
@@ -56,27 +56,27 @@ def test_the_free_tau_excludes_the_loss_and_the_knee_is_where_accuracy_bends():
 
 def test_a_loss_that_is_not_excluded_is_not_free():
     table = sweep([900, 893, 880, 600, 300])
-    assert landmarks(table, points=1.0).iloc[0]["free"] == 0.0
-    assert landmarks(table, points=1.5).iloc[0]["free"] == 0.1
-    assert landmarks(table, points=5.0).iloc[0]["free"] == 0.2
-    assert np.isnan(landmarks(table, points=0.1).iloc[0]["free"])
+    assert operating_points(table, points=1.0).iloc[0]["free"] == 0.0
+    assert operating_points(table, points=1.5).iloc[0]["free"] == 0.1
+    assert operating_points(table, points=5.0).iloc[0]["free"] == 0.2
+    assert np.isnan(operating_points(table, points=0.1).iloc[0]["free"])
 
 
 def test_a_curve_that_loses_nothing_beyond_its_interval_has_no_knee():
-    row = landmarks(sweep([900, 900, 899, 899, 899])).iloc[0]
+    row = operating_points(sweep([900, 900, 899, 899, 899])).iloc[0]
     assert np.isnan(row["knee"])
     assert row["free"] == 0.4
 
 
 def test_a_curve_that_falls_at_once_or_has_one_setting_has_no_knee():
     for right, taus in (([900, 500, 300, 150, 100], TAUS), ([100], (0.4,)), ([100, 100], (0.3, 0.4))):
-        assert np.isnan(landmarks(sweep(right, taus)).iloc[0]["knee"])
+        assert np.isnan(operating_points(sweep(right, taus)).iloc[0]["knee"])
 
 
 def test_a_loss_before_the_summit_is_no_knee():
-    assert np.isnan(landmarks(sweep([500, 700, 850, 860, 900])).iloc[0]["knee"])
-    assert landmarks(sweep([500, 700, 900, 880, 400])).iloc[0]["knee"] == 0.3
-    assert landmarks(sweep([500, 890, 900, 850, 600])).iloc[0]["knee"] == 0.2
+    assert np.isnan(operating_points(sweep([500, 700, 850, 860, 900])).iloc[0]["knee"])
+    assert operating_points(sweep([500, 700, 900, 880, 400])).iloc[0]["knee"] == 0.3
+    assert operating_points(sweep([500, 890, 900, 850, 600])).iloc[0]["knee"] == 0.2
 
 
 def test_two_variants_of_a_quantity_have_a_column_each():
@@ -91,7 +91,7 @@ def test_two_variants_of_a_quantity_have_a_column_each():
 
 
 def test_rho_counts_from_one_downwards():
-    row = landmarks(sweep([0, 500, 899, 900], (0.25, 0.5, 0.75, 1.0), "rho")).iloc[0]
+    row = operating_points(sweep([0, 500, 899, 900], (0.25, 0.5, 0.75, 1.0), "rho")).iloc[0]
     assert (row["strength"], row["free"], row["knee"], row["strongest"]) == ("rho", 0.75, 0.75, 0.25)
     assert np.isnan(row["trained"])
 

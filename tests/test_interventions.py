@@ -17,7 +17,7 @@ from torch.testing import assert_close
 import interpret
 from interpret import attribute, head_pruning, sigma_perturbation, sigma_retention, threshold
 from interpret.foundation.errors import InterpretError, UnsupportedModelError
-from interpret.interventions.export import export
+from interpret.interventions._export import export
 from interpret.interventions.sigma_retention import accounting, kept_directions, reduced
 from interpret.mechanisms import MECHANISMS
 from interpret.models.loaded_model import LoadedModel, from_memory

@@ -28,7 +28,7 @@ from tests.synthetic import ATTRIBUTIONS, IMAGES, NAMES, TAUS, synthetic_study
 
 CHECKOUT = Path(__file__).parents[1]
 HOSTILE = '</script><b onclick="x">&'
-TABLES = {"predictions", "maps", "indicators", "survey", "tau_sweep", "rho_sweep", "landmarks", "retention"}
+TABLES = {"predictions", "maps", "indicators", "survey", "tau_sweep", "rho_sweep", "operating_points", "retention"}
 TABLES |= {"history", "tracked"}
 SUMMARY = {"predictions", "attributions", "indicators", "threshold_sweep", "spectral_energy_retention"}
 SUMMARY |= {"where_the_sweeps_turn", "retention_verified", "training"}

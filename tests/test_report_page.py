@@ -167,8 +167,8 @@ def test_findings_are_the_numbers_of_the_sweep():
 
 def test_a_model_without_a_free_tau_is_said_to_have_none():
     study = synthetic_study()
-    lost = study.tables["landmarks"].assign(free=np.nan)
-    said = findings(replace(study, tables=study.tables | {"landmarks": lost}))
+    lost = study.tables["operating_points"].assign(free=np.nan)
+    said = findings(replace(study, tables=study.tables | {"operating_points": lost}))
     assert "no tau tried excludes a loss of more than 1.0 points of accuracy against the model" in said[1]
     assert not any("accuracy" in line for line in findings(synthetic_study(labelled=False)))
 

@@ -94,7 +94,7 @@ def test_a_layer_loses_its_own_directions_alone():
 
 
 def test_a_model_without_sigma_has_no_sweep_of_rho():
-    with pytest.raises(InterpretError, match="tiny has no learned sigma"):
+    with pytest.raises(InterpretError, match="sigma_retention does not act on tiny, whose attention is softmax"):
         rho_sweep(tiny(), gallery(2), [0.9])
 
 

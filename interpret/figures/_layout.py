@@ -127,7 +127,7 @@ def draw_curve(table: pd.DataFrame, strength: str, ax: Axes, index: int, color: 
 
 def draw_free(study: Study, strength: str, ax: Axes) -> list[Line2D]:
     """A star on each model's accuracy at the free setting of its sweep; the legend's entry where there is one."""
-    marks = whole(study.tables["landmarks"])
+    marks = whole(study.tables["operating_points"])
     marks = marks.loc[(marks["strength"] == strength) & marks["free"].notna()]
     accuracy = whole(curve(study.tables[f"{strength}_sweep"], "accuracy"))
     for model, color in zip(study.models, plots.colors(len(study.models)), strict=True):

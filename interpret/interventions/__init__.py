@@ -1,8 +1,9 @@
 """WHAT IF: an intervention is a scope in which a model runs otherwise, inside its forward pass, at some strength."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from interpret.foundation.registry import Registry
@@ -18,11 +19,15 @@ def _no_strength(model: LoadedModel) -> set[float]:
     return set()
 
 
+def _untrained(model: LoadedModel) -> float | None:
+    return None
+
+
 def _no_facts(model: LoadedModel, strength: float, layer: int | None) -> dict[str, float]:
     return {}
 
 
-def _nothing(model: LoadedModel, images: Images) -> dict[str, Any]:
+def _nothing(model: LoadedModel, images: Images, labels: Sequence[int] | None) -> dict[str, Any]:
     return {}
 
 
@@ -36,15 +41,17 @@ class Intervention:
         label: what is done, as figures say it.
         strength: what its strength is called, such as "tau".
         unit: of the strength, "" for a plain number.
-        neutral: the strength at which nothing is changed.
+        neutral: the strength at which nothing is changed: 0 where more of it changes more, else the upper end.
         applies: whether it acts on a model at all.
         grid: the strengths of a sweep over these models that names none.
         reference: where it is from.
         rules: the ways it is done to a model, one curve each, such as ("hard",).
         own: strengths that the model has by itself, now or in its training.
+        trained: the strength that the model was trained with, None where it was with none.
         facts: more that a table says of a strength, such as {"tau_n": 1.97}; the layer is None where all are changed.
         draws: seeds, from 0, over which the outcome of an image is averaged.
-        prepare: further arguments of `function`, found on images apart from those that are looked at afterwards.
+        prepare: further arguments of `function`, found on images, and their labels where known, apart from those that
+            are looked at afterwards; JSON-able.
     """
 
     name: str
@@ -58,9 +65,41 @@ class Intervention:
     reference: str
     rules: Callable[[LoadedModel], tuple[str, ...]] = _no_rule
     own: Callable[[LoadedModel], set[float]] = _no_strength
+    trained: Callable[[LoadedModel], float | None] = _untrained
     facts: Callable[[LoadedModel, float, int | None], dict[str, float]] = _no_facts
     draws: int = 1
-    prepare: Callable[[LoadedModel, Images], dict[str, Any]] = _nothing
+    prepare: Callable[[LoadedModel, Images, Sequence[int] | None], dict[str, Any]] = _nothing
+
+    @property
+    def sign(self) -> float:
+        """1 where a larger strength changes more, as of tau from 0; -1 where a smaller one does, as of rho from 1."""
+        return 1.0 if self.neutral == 0 else -1.0
+
+    @property
+    def trainable(self) -> bool:
+        """Whether a model can be trained with it."""
+        return self.trained is not _untrained
+
+    @property
+    def prepared(self) -> bool:
+        """Whether it must look at images first."""
+        return self.prepare is not _nothing
+
+    def scope(
+        self,
+        model: LoadedModel,
+        strength: float,
+        *,
+        rule: str = "",
+        layer: int | None = None,
+        seed: int = 0,
+        found: Mapping[str, Any] = MappingProxyType({}),
+    ) -> AbstractContextManager[LoadedModel]:
+        """The scope at one strength; `found` is what `prepare` gave."""
+        layers = {} if layer is None else {"layers": [layer]}
+        ways = {"rule": rule} if rule else {}
+        draw = {"seed": seed} if self.draws > 1 else {}
+        return self.function(model, strength, **layers, **ways, **draw, **found)
 
 
 INTERVENTIONS: Registry[Intervention] = Registry("intervention", __name__, Intervention)

@@ -1,31 +1,49 @@
 """Noise on the learned sigma of SVDA."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 
 from interpret.foundation.errors import InterpretError
-from interpret.interventions._edits import Sigma, edited_sigma, sigmas_of
+from interpret.interventions import INTERVENTIONS
+from interpret.interventions._edits import Sigma, check_index, edited_sigma, has_sigma, sigmas_of
 from interpret.models.loaded_model import LoadedModel
 
 
+@INTERVENTIONS.register(
+    label="noise on sigma, mean of 8 draws",
+    strength="eta",
+    unit="share of sigma",
+    neutral=0.0,
+    applies=has_sigma,
+    grid=lambda models: (0.0, 0.1, 0.25, 0.5, 1.0),
+    reference="this toolkit: sigma (1 + eta xi), xi standard normal",
+    draws=8,
+)
 @contextmanager
-def sigma_perturbation(model: LoadedModel, eta: float, *, seed: int = 0) -> Iterator[LoadedModel]:
+def sigma_perturbation(
+    model: LoadedModel, eta: float, *, seed: int = 0, layers: Sequence[int] | None = None
+) -> Iterator[LoadedModel]:
     """Scope in which sigma is sigma (1 + eta xi), xi standard normal, drawn once for each layer, head and direction.
 
     eta is the relative size of the noise: 0 changes nothing, at 1 signs flip. The draw is that of `seed` on every
     device and leaves the global random state alone. The published texts on SVDA that were reachable name no form for
     a perturbation of sigma; this is the toolkit's.
 
+    Args:
+        layers: the blocks whose sigma is moved, counted from 0; None is all. Their draws are the same either way.
+
     Raises:
-        InterpretError: eta is negative or not finite, or the model has no sigma.
+        InterpretError: eta is negative or not finite, a layer is not there, or the model has no sigma.
     """
     if not (eta >= 0 and math.isfinite(eta)):
         raise InterpretError(f"eta {eta} is not a finite number >= 0; eta is the relative size of the noise on sigma")
     generator = torch.Generator().manual_seed(seed)
-    with edited_sigma(model, dict(enumerate(_noisy(sigma, eta, generator) for sigma in sigmas_of(model)))):
+    noisy = [_noisy(sigma, eta, generator) for sigma in sigmas_of(model)]
+    chosen = range(len(noisy)) if layers is None else [check_index(each, len(noisy), "layer", model) for each in layers]
+    with edited_sigma(model, {layer: noisy[layer] for layer in chosen}):
         yield model
 
 

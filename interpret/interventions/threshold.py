@@ -38,6 +38,7 @@ def default_taus(models: Sequence[LoadedModel]) -> tuple[float, ...]:
     reference="SelectiveViT: keep what lies above tau after the softmax",
     rules=lambda model: (own_rule(model),),
     own=own_taus,
+    trained=lambda model: model.trained_tau,
     facts=lambda model, tau, layer: {"tau_n": tau * model.grid.tokens},
 )
 @contextmanager

@@ -79,7 +79,7 @@ def _points(mean: float, low: float, high: float) -> str:
 
 def turning(study: Study) -> Table:
     """The knee and the free setting of each sweep."""
-    table = study.tables["landmarks"]
+    table = study.tables["operating_points"]
     points = number(table["points"].max()) if len(table) else ""
     rows = [
         [
@@ -97,7 +97,7 @@ def turning(study: Study) -> Table:
         "the model as it was loaded; few images exclude little."
     )
     columns = ["model", "setting", "layer", "trained", "knee", "free", "lowest change at free (points)", "strongest"]
-    return Table("Where the sweeps turn", note, [*columns, "images"], rows, "landmarks.csv")
+    return Table("Where the sweeps turn", note, [*columns, "images"], rows, "operating_points.csv")
 
 
 def _found(row: dict[Any, Any]) -> list[float]:

@@ -7,20 +7,19 @@ import pandas as pd
 from jaxtyping import Float
 
 from interpret.indicators import Key
+from interpret.interventions import INTERVENTIONS, Intervention
 from interpret.study.outcomes import Outcomes, Setting
 from interpret.study.statistics import bootstrap_bands, paired_interval, wilson_interval
 
 OF_QUANTITY = ("quantity", "kind", "variant", "mean", "low", "high", "n_valid")
 ABOVE = 1e-9
 """Less than this above the chord is rounding."""
-STRENGTHS = {"tau": 1.0, "rho": -1.0}
-"""The column of a sweep's strength, and whether the intervention grows with it."""
 Values = Float[np.ndarray, "setting image"]
 Bounds = tuple[Float[np.ndarray, "setting"], Float[np.ndarray, "setting"]]
 Interval = Callable[[Values], Bounds]
 
 
-def tidy(model: str, settings: Sequence[Setting], seen: Outcomes) -> pd.DataFrame:
+def tidy(model: str, settings: Sequence[Setting], seen: Outcomes, draws: int = 1) -> pd.DataFrame:
     """One row for each quantity and setting: model, the setting's columns, n images, quantity, kind, variant, then
     mean, low and high (95 % interval over images) and n_valid (images where it is defined).
 
@@ -30,12 +29,17 @@ def tidy(model: str, settings: Sequence[Setting], seen: Outcomes) -> pd.DataFram
     are none. The intervals are Wilson's of a share, Bonett and Price's of accuracy_change and a bootstrap of all else:
     where all images agree a bootstrap has no width, which is no evidence. The model is taken as given: no interval
     speaks of other trainings.
+
+    Args:
+        draws: so many settings that follow each other are one, an image's value being their mean; the intervals of
+            such means are a bootstrap's.
     """
     rows = []
     for key, values, interval in _quantities(seen):
         named = dict(zip(("quantity", "kind", "variant"), key, strict=True))
-        bounds = zip(values, *interval(values), strict=True)
-        for setting, (images, low, high) in zip(settings, bounds, strict=True):
+        means = values.reshape(-1, draws, values.shape[-1]).mean(axis=1)
+        bounds = zip(means, *(interval if draws == 1 else bootstrap_bands)(means), strict=True)
+        for setting, (images, low, high) in zip(settings[::draws], bounds, strict=True):
             known = images[~np.isnan(images)]
             found = {"mean": known.mean() if len(known) else np.nan, "low": low, "high": high, "n_valid": len(known)}
             rows.append({"model": model, **setting.said, "n": len(images), **named, **found})
@@ -67,24 +71,27 @@ def _bounds(pairs: Iterable[tuple[float, float]]) -> Bounds:
     return low, high
 
 
-def landmarks(table: pd.DataFrame, points: float = 1.0) -> pd.DataFrame:
-    """Where the curves of one sweep turn, a row for each model and layer ("all" is the whole model).
+def operating_points(table: pd.DataFrame, points: float = 1.0) -> pd.DataFrame:
+    """Where the curves of one sweep turn, a row for each model, rule and layer ("all" is the whole model).
 
-    Columns: strength ("tau" or "rho"); labelled, whether labels are known; trained, the tau of the training; knee, the
-    strength where accuracy bends most, after Kneedle (Satopaa et al. 2011): the farthest above the straight line
-    between the curve's ends, NaN where no setting beyond the most accurate one loses accuracy by more than its interval
-    or the curve has no such bend; free, the strongest setting whose interval of accuracy_change excludes a loss of more
-    than `points` points ("free tau"), NaN where there is none; change_low, the lower end of that interval; strongest,
-    the strongest setting that was tried; n images. Both knee and free are among the settings that were tried, and NaN
-    where labels are unknown. Few images exclude little: of 128 without a change, no loss below 2.1 points.
+    Columns: rule, "" where there is one way; strength, its name ("tau", "rho" ...); labelled, whether labels are known;
+    trained, the strength of the training; knee, the strength where accuracy bends most, after Kneedle (Satopaa et al.
+    2011): the farthest above the straight line between the curve's ends, NaN where no setting beyond the most accurate
+    one loses accuracy by more than its interval or the curve has no such bend; free, the strongest setting whose
+    interval of accuracy_change excludes a loss of more than `points` points, NaN where there is none; change_low, the
+    lower end of that interval; strongest, the strongest setting that was tried; n images. Knee and free are among the
+    settings that were tried, and NaN where labels are unknown. Few images exclude little: of 128 without a change, no
+    loss below 2.1 points.
     """
-    strength = next(name for name in STRENGTHS if name in table)
+    table = table if "rule" in table else table.assign(rule="")
+    entry = next(entry for entry in INTERVENTIONS.values() if entry.strength in table)
+    apart = ["model", "rule", "layer"]
     return pd.DataFrame(
         [
-            {column: curve[column].iloc[0] for column in ("model", "layer", "n")}
-            | {"strength": strength, "points": points}
-            | _turns(curve, strength, points)
-            for _, curve in table.groupby(["model", "layer"], sort=False)
+            {column: curve[column].iloc[0] for column in (*apart, "n")}
+            | {"strength": entry.strength, "points": points}
+            | _turns(curve, entry, points)
+            for _, curve in table.groupby(apart, sort=False)
         ]
     )
 
@@ -103,8 +110,9 @@ def whole_model(table: pd.DataFrame) -> pd.DataFrame:
     return rows.reset_index(drop=True)
 
 
-def _turns(curve: pd.DataFrame, strength: str, points: float) -> dict[str, float | bool]:
-    by_strength = curve.assign(order=STRENGTHS[strength] * curve[strength]).sort_values("order")
+def _turns(curve: pd.DataFrame, entry: Intervention, points: float) -> dict[str, float | bool]:
+    strength = entry.strength
+    by_strength = curve.assign(order=entry.sign * curve[strength]).sort_values("order")
     change = by_strength.loc[by_strength["quantity"] == "accuracy_change"]
     accuracy = by_strength.loc[by_strength["quantity"] == "accuracy"]
     free = change.loc[change["low"] >= -points / 100].tail(1)
@@ -112,7 +120,7 @@ def _turns(curve: pd.DataFrame, strength: str, points: float) -> dict[str, float
     lost = bool((change["high"].iloc[summit:] < 0).any())
     return {
         "labelled": len(change) > 0,
-        "trained": _one(curve.loc[curve["trained"], "tau"]) if "trained" in curve else np.nan,
+        "trained": _one(curve.loc[curve["trained"], strength]) if "trained" in curve else np.nan,
         "knee": _knee(accuracy[strength].to_numpy(), accuracy["mean"].to_numpy(), summit) if lost else np.nan,
         "free": _one(free[strength]),
         "change_low": _one(free["low"]),

@@ -34,11 +34,13 @@ class Setting:
         said: the columns that name it in a table.
         scope: enters the intervention.
         layer: the one that is changed, whose attention alone is then measured; None is all.
+        about: what else its outcome depends on, JSON-able.
     """
 
     said: Mapping[str, Any]
     scope: Callable[[], AbstractContextManager]
     layer: int | None = None
+    about: tuple[Any, ...] = ()
 
 
 AS_LOADED = Setting({"as loaded": True}, nullcontext)
@@ -133,7 +135,7 @@ class _Look:
         if self.store is None:
             found = self._run(setting)
         else:
-            about = self._about | {"setting": [dict(setting.said), setting.layer]}
+            about = self._about | {"setting": [dict(setting.said), setting.layer, *setting.about]}
             found = self.store.remember(about, lambda: self._run(setting))
         named = {tuple(key): values for key, values in zip(found.pop("keys"), found.pop("measured"), strict=True)}
         return found | named

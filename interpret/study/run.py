@@ -19,7 +19,7 @@ from interpret.interventions.threshold import default_taus, own_taus
 from interpret.models import history
 from interpret.models.loaded_model import LoadedModel, as_models, common_size, named_apart
 from interpret.study.observe import Observation, observe
-from interpret.study.operating_points import landmarks
+from interpret.study.operating_points import operating_points
 from interpret.study.store import Store
 from interpret.study.study import Study
 from interpret.study.survey import survey
@@ -120,7 +120,7 @@ def _swept(
     return {
         "tau_sweep": _joined(by_tau),
         "rho_sweep": _joined(by_rho),
-        "landmarks": _joined([landmarks(table) for table in (*by_tau, *by_rho)]),
+        "operating_points": _joined([operating_points(table) for table in (*by_tau, *by_rho)]),
         "retention": _joined(verified),
     }
 

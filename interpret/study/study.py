@@ -11,6 +11,9 @@ from jaxtyping import Bool, Float, UInt8
 
 from interpret.foundation.errors import InterpretError
 
+RENAMED = {"landmarks": "operating_points"}
+"""What tables were called by earlier versions, and are called now."""
+
 
 @dataclass(frozen=True, eq=False)
 class Study:
@@ -20,7 +23,7 @@ class Study:
         models: what is known of each model, JSON-able.
         settings: what was asked: data, seed, taus, device, versions ...
         tables: "predictions", "maps" and "indicators" of the images shown; "survey", "tau_sweep", "rho_sweep",
-            "landmarks" and "retention" of a larger sample; "history" and "tracked" of the training; each tidy.
+            "operating_points" and "retention" of a larger sample; "history" and "tracked" of the training; each tidy.
         images: what the models saw, one size for all.
         maps: attribution -> raw signed maps per model; heatmaps: post-threshold attention of the classifier's token;
             tau_maps: the same for the last layer, heads fused, at each of settings["taus"].
@@ -85,7 +88,10 @@ class Study:
         return cls(
             models=tuple(text["models"]),
             settings=text["settings"],
-            tables={name: _read_table(folder / f"{name}.csv", types) for name, types in text["dtypes"].items()},
+            tables={
+                RENAMED.get(name, name): _read_table(folder / f"{name}.csv", types)
+                for name, types in text["dtypes"].items()
+            },
             images=arrays.pop("images"),
             image_ids=tuple(text["image_ids"]),
             masks=arrays.pop("masks", None),

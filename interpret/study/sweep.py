@@ -12,90 +12,121 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.attributions import ATTRIBUTIONS
-from interpret.data import as_dataset
-from interpret.foundation.errors import UnsupportedModelError
+from interpret.data import Dataset, as_dataset
+from interpret.foundation.errors import InterpretError, UnsupportedModelError
+from interpret.foundation.registry import as_names
 from interpret.foundation.tensors import Images
 from interpret.indicators import Options
-from interpret.interventions.sigma_retention import removed_share, sigma_retention
+from interpret.interventions import INTERVENTIONS, Intervention
 from interpret.interventions.threshold import own_rule, threshold
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.tracing import trace
-from interpret.study import operating_points as curves
+from interpret.study.operating_points import tidy
 from interpret.study.outcomes import Setting, outcomes_of
 from interpret.study.store import Store
 
+ASIDE = 64
+"""So many images are set aside at most for an intervention that must look at some first."""
 MEASURED = ("active_tokens", "retained_mass", "dead_rows")
 
 
-def tau_sweep(
+def sweep(
     model: LoadedModel,
     data: Any,
-    taus: Sequence[float],
+    intervention: str,
+    strengths: Sequence[float] | None = None,
     *,
     by_layer: bool = False,
-    indicators: Sequence[str] = MEASURED,
+    indicators: str | Sequence[str] = MEASURED,
     options: Options = MappingProxyType({}),
     batch_size: int = 16,
     store: Store | None = None,
+    calibration: Any = None,
 ) -> pd.DataFrame:
-    """The model with a threshold inside its forward pass, at each tau, by its own rule ("hard" where it has none).
+    """A model run again at every strength of an intervention, on the same images.
 
-    An intervention on trained weights: at a tau that the model never saw, training at it could give something else.
+    An intervention on trained weights: at a strength that the model never saw, training at it could give something
+    else.
 
     Args:
-        by_layer: cut each layer alone too, the others being as they were loaded.
+        data: as `as_dataset` takes it.
+        intervention: registered name.
+        strengths: None takes the intervention's own grid.
+        by_layer: change each layer alone too, the others being as they were loaded.
         store: keeps what was seen, batch by batch, and finds it again.
+        calibration: images that an intervention which must look at some looks at; None sets the last quarter of `data`
+            aside for it, 64 images at most, which are then not scored.
 
     Returns:
-        Tidy table of the columns model, rule, tau, tau_n (tau times N, multiples of uniform attention), layer ("all" or
-        its number), trained (whether the model was trained at this tau), then those of `curves.tidy`. Indicators are
-        means over images, heads and the layers that are cut.
-    """
-    rule, settings = own_rule(model), []
-    for layer in _layers(model, by_layer):
-        for tau in taus:
-            trained = layer is None and model.trained_tau is not None and math.isclose(model.trained_tau, tau)
-            said = {"rule": rule, "tau": tau, "tau_n": tau * model.grid.tokens, "layer": _name(layer)}
-            scope = partial(threshold, model, tau, rule, layers=_only(layer))
-            settings.append(Setting(said | {"trained": trained}, scope, layer))
-    seen = outcomes_of(
-        model, as_dataset(data), settings, indicators, options=options, batch_size=batch_size, store=store
-    )
-    return curves.tidy(model.name, settings, seen)
-
-
-def rho_sweep(
-    model: LoadedModel,
-    data: Any,
-    rhos: Sequence[float],
-    *,
-    by_layer: bool = False,
-    indicators: Sequence[str] = MEASURED,
-    options: Options = MappingProxyType({}),
-    batch_size: int = 16,
-    store: Store | None = None,
-) -> pd.DataFrame:
-    """An SVDA model whose heads keep the directions that hold the share rho of their energy (`sigma_retention`).
-
-    Arguments and columns as of `tau_sweep`, with rho and removed, the share of score directions that are gone from the
-    layers concerned, in place of rule, tau, tau_n and trained.
+        Tidy table of the columns model, rule (the way it is done, where there are several), the strength under its own
+        name ("tau", "rho" ...), the entry's facts (tau_n: tau times N, multiples of uniform attention; removed: share
+        of score directions gone), layer ("all" or its number), trained (whether it is the model's own strength), then
+        those of `operating_points.tidy`. Indicators are means over images, heads and the layers that are changed.
 
     Raises:
-        InterpretError: rho outside (0, 1], or the model has no sigma.
+        InterpretError: the intervention does not act on this model, or a strength is outside its range.
+
+    Example:
+        >>> import interpret
+        >>> vit = interpret.load("checkpoints/shapes-softmax.pt")
+        >>> table = interpret.sweep(vit, interpret.load_data("shapes")[:4], "threshold", [0, 0.01], indicators=[])
+        >>> table[["tau", "quantity", "mean"]].head(2)
+           tau  quantity  mean
+        0  0.0  accuracy   1.0
+        1  0.01 accuracy   1.0
     """
+    entry, data = INTERVENTIONS[intervention], as_dataset(data)
+    if not entry.applies(model):
+        raise InterpretError(f"{intervention} does not act on {model.name}, whose attention is {model.spec.rule}")
+    strengths = entry.grid([model]) if strengths is None else strengths
+    found, data = _prepared(entry, model, data, calibration)
     settings = [
-        Setting(
-            {"rho": rho, "removed": removed_share(model, rho, layer), "layer": _name(layer)},
-            partial(sigma_retention, model, rho, layers=_only(layer)),
-            layer,
-        )
-        for layer in _layers(model, by_layer)
-        for rho in rhos
+        Setting(_named(entry, model, rule, strength, layer), scope, layer, (intervention, seed, *found.values()))
+        for layer in ([None, *range(model.depth)] if by_layer else [None])
+        for rule in entry.rules(model)
+        for strength in strengths
+        for seed in range(entry.draws)
+        for scope in [partial(entry.scope, model, strength, rule=rule, layer=layer, seed=seed, found=found)]
     ]
-    seen = outcomes_of(
-        model, as_dataset(data), settings, indicators, options=options, batch_size=batch_size, store=store
-    )
-    return curves.tidy(model.name, settings, seen)
+    chosen = {"options": options, "batch_size": batch_size, "store": store}
+    outcomes = outcomes_of(model, data, settings, as_names(indicators), **chosen)
+    return tidy(model.name, settings, outcomes, entry.draws)
+
+
+def tau_sweep(model: LoadedModel, data: Any, taus: Sequence[float] | None = None, **options: Any) -> pd.DataFrame:
+    """`sweep` of the threshold, by the model's own rule, "hard" where it has none."""
+    return sweep(model, data, "threshold", taus, **options)
+
+
+def rho_sweep(model: LoadedModel, data: Any, rhos: Sequence[float] | None = None, **options: Any) -> pd.DataFrame:
+    """`sweep` of the spectral energy that the heads of an SVDA model keep."""
+    return sweep(model, data, "sigma_retention", rhos, **options)
+
+
+def _prepared(
+    entry: Intervention, model: LoadedModel, data: Dataset, calibration: Any
+) -> tuple[dict[str, Any], Dataset]:
+    """What the intervention has found on images, and those that are left to be scored."""
+    if not entry.prepared:
+        return {}, data
+    if calibration is None:
+        aside = max(1, min(ASIDE, len(data) // 4))
+        if len(data) <= aside:
+            raise InterpretError(f"{entry.name} needs images apart from those scored; got {len(data)} in all")
+        data, calibration = data[:-aside], data[-aside:]
+    examples = list(as_dataset(calibration))
+    images = model.pixels([example.image for example in examples])
+    return entry.prepare(model, images, model.labels(examples, data.classes)), data
+
+
+def _named(entry: Intervention, model: LoadedModel, rule: str, strength: float, layer: int | None) -> dict[str, Any]:
+    """The columns that name a setting."""
+    ways = {"rule": rule} if rule else {}
+    own = entry.trained(model)
+    trained = layer is None and own is not None and math.isclose(strength, own)
+    facts = {entry.strength: strength, **entry.facts(model, strength, layer)}
+    place = {"layer": "all" if layer is None else str(layer)}
+    return ways | facts | place | ({"trained": trained} if entry.trainable else {})
 
 
 def tau_maps(
@@ -114,15 +145,3 @@ def _map(model: LoadedModel, images: Images) -> Float[Tensor, "batch row col"]:
         return ATTRIBUTIONS["cls_attention"](trace(model, images, keep=("weights",)))
     except UnsupportedModelError:
         return torch.full((len(images), model.grid.rows, model.grid.cols), torch.nan)
-
-
-def _layers(model: LoadedModel, by_layer: bool) -> list[int | None]:
-    return [None, *range(len(model.model.blocks))] if by_layer else [None]
-
-
-def _only(layer: int | None) -> list[int] | None:
-    return None if layer is None else [layer]
-
-
-def _name(layer: int | None) -> str:
-    return "all" if layer is None else str(layer)
