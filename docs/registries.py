@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -41,7 +42,7 @@ def public_page() -> Iterator[str]:
 
 def registry_page(registry: Registry) -> Iterator[str]:
     """The entries in a table of what they are registered with, then their docstrings."""
-    entries = [registry[name] for name in registry]
+    entries = entries_of(registry)
     columns = [column for column in known(entries[0]) if column != "name"]
     yield f"# {registry.kind.capitalize()}s\n"
     rows = [[f"[`{entry.name}`](#{path(entry)})", *map(known(entry).get, columns)] for entry in entries]
@@ -54,13 +55,22 @@ def papers_page() -> Iterator[str]:
     """Every reference, with what implements it."""
     implemented: dict[str, list[str]] = {}
     for name, registry in REGISTRIES.items():
-        for entry in registry.values():
+        for entry in entries_of(registry):
             link = f"[`{entry.name}`](registries/{name.lower()}.md#{path(entry)}) ({registry.kind})"
             implemented.setdefault(known(entry).get("reference", ""), []).append(link)
     implemented.pop("", None)
     yield "# Papers\n\nWhat is implemented from where, as the registries say it.\n"
     rows = [[reference, ", ".join(links)] for reference, links in sorted(implemented.items())]
     yield table(["reference", "implemented by"], rows)
+
+
+def entries_of(registry: Registry) -> list[Any]:
+    """The entries, in the order of their names; a file that registers nothing is none."""
+    entries = []
+    for name in registry:
+        with suppress(KeyError):
+            entries.append(registry[name])
+    return entries
 
 
 def known(entry: Any) -> dict[str, Any]:

@@ -87,3 +87,9 @@ def test_the_example_of_a_page_runs(path):
 @pytest.mark.parametrize("path", sorted(PAGES.glob("*.md")), ids=lambda path: path.stem)
 def test_contributing_names_every_page(path):
     assert f"(docs/adding/{path.name})" in (CHECKOUT / "CONTRIBUTING.md").read_text()
+
+
+def test_the_start_runs():
+    [code] = re.findall(r"```python\n(.*?)```", (CHECKOUT / "docs" / "index.md").read_text(), flags=re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -17,7 +17,7 @@ from interpret.models.trace import Trace
     spectral=True,
 )
 def spectral_sparsity(trace: Trace, *, kind: str = "attention", delta: float = 0.1) -> PerHead:
-    """#{r: w_r <= delta max w} / d over the spectrum w of d directions; NaN for a spectrum of zeros.
+    """Share #{r: w_r <= delta max w} / d of the d directions of a spectrum w; NaN for a spectrum of zeros.
 
     delta is arbitrary: `hoyer_sparsity`, which has no parameter, belongs beside it.
 
