@@ -6,7 +6,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import torch
+from PIL import Image
+from skimage import data as photographs
 
+import interpret
 from notebooks import build
 
 CHECKOUT = Path(__file__).parents[1]
@@ -38,6 +42,36 @@ def wording(notebook):
 def test_a_notebook_defines_nothing(path):
     code = "\n".join(cell.source for cell in build.code_cells(read(path)))
     assert re.findall(r"^\s*(?:async def|def|class|lambda)\b|= *lambda\b", code, flags=re.MULTILINE) == []
+
+
+@every_notebook
+def test_a_notebook_uses_public_names_alone(path):
+    code = "\n".join(cell.source for cell in build.code_cells(read(path)))
+    assert re.findall(r"from interpret\b|import interpret\.", code) == []
+    assert set(re.findall(r"\binterpret\.([A-Za-z_]+)", code)) - {"report"} <= set(interpret.__all__)
+
+
+def test_the_readme_uses_public_names_alone():
+    code = "\n".join(re.findall(r"```python\n(.*?)```", (CHECKOUT / "README.md").read_text(), flags=re.DOTALL))
+    assert re.findall(r"from interpret\b|import interpret\.", code) == []
+    assert set(re.findall(r"\binterpret\.([A-Za-z_]+)", code)) <= set(interpret.__all__)
+
+
+def test_the_first_lines_of_the_readme_draw_two_maps_on_a_photograph(tmp_path, monkeypatch):
+    """With weights drawn at random in place of the download, and a photograph that is there."""
+    first = re.search(r"```python\n(.*?)```", (CHECKOUT / "README.md").read_text(), flags=re.DOTALL)
+    assert first
+    lines = [line for line in first.group(1).splitlines() if line]
+    assert len(lines) <= 5
+    Image.fromarray(photographs.chelsea()).save(tmp_path / "cat.jpg")
+    monkeypatch.chdir(tmp_path)
+    scope: dict = {}
+    *before, last = lines
+    exec("\n".join(before).replace("pretrained=True", "pretrained=False"), scope)
+    with torch.no_grad():
+        scope["vit"].model.head.weight.normal_()  # a fresh head is zero, and explains nothing
+    figure = eval(last, scope)
+    assert [ax.get_title().partition("\n")[0] for ax in figure.axes[:3]] == ["", "rollout", "relevance"]
 
 
 @every_notebook
