@@ -68,6 +68,7 @@ def _model(name: str) -> dict:
     tau = 0.05 if name == "selective" else None
     return {
         "name": name, "rule": {"plain": "softmax", "selective": "hard_threshold tau=0.05", "svda": "svda"}[name],
+        "mechanism": {"plain": "softmax", "selective": "hard_threshold", "svda": "svda"}[name],
         "tau": tau, "trained_tau": tau, "as_trained": True, "named": True, "assumed": [],
         "tokens": TOKENS, "grid": [ROWS, COLS], "prefix": 1, "layers": LAYERS, "heads": HEADS,
         "parameters": 12345, "classes": list(CLASSES), "sha256": "0" * 64,

@@ -300,7 +300,7 @@ def test_an_interruption_is_told_in_one_line(tmp_path, capsys, monkeypatch):
 
 def test_another_recipe_is_not_resumed(tmp_path, capsys, monkeypatch):
     given = ["--data", "shapes", *SMALL, "--epochs=1", "--out", str(tmp_path / "a.pt")]
-    monkeypatch.setattr(checkpoint, "save", lambda *_: (_ for _ in ()).throw(checkpoint.CheckpointError("disk full")))
+    monkeypatch.setattr(checkpoint, "save", lambda *_: (_ for _ in ()).throw(InterpretError("disk full")))
     assert command.main(given) == 2
     assert (tmp_path / "a.resume").exists()
     capsys.readouterr()

@@ -23,7 +23,7 @@ def epoch_time(study: Study) -> Pages:
     for index, (model, color) in enumerate(zip(study.models, palette, strict=True)):
         rows = _layout.of_model(table, model)
         plots.line(rows["epoch"], rows["seconds"], axes[0, 0], index, color)
-    plain = [index for index, model in enumerate(study.models) if model["rule"] == "softmax"]
+    plain = [index for index, model in enumerate(study.models) if model.get("mechanism") == "softmax"]
     baseline = plain[0] if plain else 0
     bars = axes[0, 1].bar(range(len(fastest)), fastest, color=palette)
     axes[0, 1].bar_label(bars, [f"{100 * (seconds / fastest[baseline] - 1):+.0f} %" for seconds in fastest], fontsize=7)

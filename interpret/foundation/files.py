@@ -5,14 +5,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from interpret.foundation.errors import CheckpointError
+from interpret.foundation.errors import InterpretError
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """`write` to a sibling file, then rename: an interruption leaves the old file intact.
 
     Raises:
-        CheckpointError: the disk is full, or the place cannot be written.
+        InterpretError: the disk is full, or the place cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -21,7 +21,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
-        raise CheckpointError(
+        raise InterpretError(
             f"{path} cannot be written ({reason}); free some space or choose another place; nothing there was changed"
         ) from error
     finally:

@@ -25,6 +25,7 @@ class Indicator:
         higher: what a higher value means.
         bounds: lowest and highest value as text, where N is the number of tokens and d the head width.
         needs: stages that the trace must keep.
+        own: whether the definition is this toolkit's, of a name whose published one could not be had.
         spectral: whether it is computed from a spectrum, whose kind is then part of every number.
     """
 
@@ -37,6 +38,7 @@ class Indicator:
     reference: str
     needs: tuple[str, ...] = ()
     spectral: bool = False
+    own: bool = False
 
 
 Key = tuple[str, str, str]

@@ -53,9 +53,14 @@ def attention_centred(trace: Trace) -> Spectrum:
 
 
 def _singular_values(weights: LayerAttention, *, centred: bool = False) -> Float[Tensor, "batch head direction"]:
-    """Zero where they are rounding. A Gram matrix serves attention in fp32; fp64 would lose half its digits to it."""
+    """Zero where they are rounding; a Gram matrix serves attention in fp32, fp64 would lose half its digits to it.
+
+    Attention was rounded when it was computed: half a unit in the last place of each entry makes singular values of up
+    to eps |A|_F.
+    """
     wide = weights.double()
-    rounding = wide.shape[-1] * torch.finfo(wide.dtype).eps * torch.linalg.matrix_norm(wide)
+    share = max(wide.shape[-1] * torch.finfo(wide.dtype).eps, torch.finfo(weights.dtype).eps)
+    rounding = share * torch.linalg.matrix_norm(wide)
     if centred:
         wide = wide - wide.mean(dim=-2, keepdim=True)
     found = torch.linalg.svdvals(wide) if weights.dtype == torch.float64 else _roots_of_gram(wide)
@@ -118,7 +123,7 @@ KINDS: dict[str, Callable[[Trace], Spectrum]] = {
 
 def _of_weights(trace: Trace, one: Callable[..., Float[Tensor, "head direction"]]) -> Spectrum:
     with torch.no_grad():
-        pairs = zip(trace.model.model.blocks, trace.mechanisms, strict=True)
+        pairs = zip(trace.unchanged().model.blocks, trace.mechanisms, strict=True)
         layers = torch.stack([one(block, mechanism) for block, mechanism in pairs])
     return layers[:, None].expand(-1, len(trace.images), -1, -1)
 

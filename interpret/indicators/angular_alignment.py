@@ -25,6 +25,7 @@ VARIANTS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     bounds=("-1", "1"),
     higher="queries and keys point the same way",
     reference="named by SVDA, arXiv 2602.10994; definition of this toolkit, not verified against the paper",
+    own=True,
     needs=("queries", "keys", "weights"),
 )
 def angular_alignment(trace: Trace, *, variant: str = "mean") -> PerHead:

@@ -36,8 +36,8 @@ def attention_distance(trace: Trace) -> PerHead:
 
 def _distances(trace: Trace) -> Float[Tensor, "query key"]:
     """Between the centres of patches, which need not be square."""
-    grid, (height, width) = trace.grid, trace.model.img_size
-    row = torch.arange(grid.rows, device=trace.images.device).double() * (height / grid.rows)
-    col = torch.arange(grid.cols, device=trace.images.device).double() * (width / grid.cols)
+    grid, (height, width) = trace.grid, trace.model.patch_size
+    row = torch.arange(grid.rows, device=trace.images.device).double() * height
+    col = torch.arange(grid.cols, device=trace.images.device).double() * width
     place = torch.cartesian_prod(row, col)
     return torch.cdist(place, place, compute_mode="donot_use_mm_for_euclid_dist")

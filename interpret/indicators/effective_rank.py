@@ -13,6 +13,7 @@ from interpret.models.trace import Trace
     bounds=("1", "d, or N for attention"),
     higher="more directions are used",
     reference="Roy & Vetterli 2007, doi 10.5281/zenodo.40337; its use for SVDA is a definition of this toolkit",
+    own=True,
     needs=("weights",),
     spectral=True,
 )

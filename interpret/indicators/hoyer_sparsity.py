@@ -13,6 +13,7 @@ from interpret.models.trace import Trace
     bounds=("0", "1"),
     higher="energy on fewer directions",
     reference="Hoyer 2004, JMLR 5; its use for SVDA is a definition of this toolkit",
+    own=True,
     needs=("weights",),
     spectral=True,
 )

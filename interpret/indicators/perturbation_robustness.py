@@ -18,6 +18,7 @@ from interpret.models.vit import installed
     bounds=("0", "1"),
     higher="attention changes less under noise",
     reference="named by SVDA, arXiv 2602.10994; definition of this toolkit, not verified against the paper",
+    own=True,
     needs=("inputs", "weights"),
 )
 def perturbation_robustness(trace: Trace, *, eta: float = 0.05, draws: int = 8, seed: int = 0) -> PerHead:
@@ -31,7 +32,9 @@ def perturbation_robustness(trace: Trace, *, eta: float = 0.05, draws: int = 8, 
         eta: size of the noise, as a share of the input's root mean square.
         draws: how often noise is drawn; layer and draw fix it, so that models of one shape meet the same noise.
     """
-    layers = zip(trace.model.model.blocks, trace.mechanisms, trace.need("inputs"), trace.need("weights"), strict=True)
+    layers = zip(
+        trace.unchanged().model.blocks, trace.mechanisms, trace.need("inputs"), trace.need("weights"), strict=True
+    )
     moved = []
     with torch.no_grad():
         for layer, (block, mechanism, x, weights) in enumerate(layers):

@@ -14,6 +14,7 @@ from interpret.models.trace import Trace
     bounds=("0", "1"),
     higher="queries read fewer keys",
     reference="named by SVDA, arXiv 2602.10994; definition of this toolkit, not verified against the paper",
+    own=True,
     needs=("weights",),
 )
 def selectivity_index(trace: Trace, *, rows: str | None = None) -> PerHead:

@@ -13,6 +13,7 @@ from interpret.models.trace import Trace
     bounds=("0", "ln d, or ln N for attention"),
     higher="energy on more directions",
     reference="named by SVDA, arXiv 2602.10994; definition of this toolkit, not verified against the paper",
+    own=True,
     needs=("weights",),
     spectral=True,
 )

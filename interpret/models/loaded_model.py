@@ -17,6 +17,7 @@ from interpret.models import vit as vits
 from interpret.models.device import usable
 from interpret.models.model_spec import ModelSpec
 from interpret.models.pixels import model_input
+from interpret.models.state import plain_attributes
 
 
 @dataclass(frozen=True, repr=False)
@@ -140,12 +141,15 @@ class LoadedModel:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the weights as they are now; "" where a file and a specification do not say all of the model."""
+        """SHA-256 of all that a forward pass uses, as it is now: weights, buffers, and plain attributes such as tau.
+
+        "" where a file and a specification do not say all of the model, so under an intervention.
+        """
         mechanisms = [block.attn.mechanism for block in self.model.blocks]
         if not self.sha256 or any(hasattr(mechanism, "inner") for mechanism in mechanisms):
             return ""
-        digest = hashlib.sha256()
-        for name, tensor in self.model.state_dict().items():
+        digest = hashlib.sha256(repr(plain_attributes(self.model)).encode())
+        for name, tensor in [*self.model.named_parameters(), *self.model.named_buffers()]:
             digest.update(name.encode() + tensor.detach().reshape(-1).view(torch.uint8).numpy(force=True).tobytes())
         return digest.hexdigest()
 

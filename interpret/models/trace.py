@@ -1,8 +1,8 @@
 """What was seen of a model in one forward and one backward pass, and which stages of it there are."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -11,6 +11,7 @@ from interpret.foundation.tensors import Attention, Features, Images, Keys, Laye
 from interpret.models import vit as vits
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.objective import Objective
+from interpret.models.state import state_of
 
 STAGES = ("inputs", "queries", "keys", "scores", "probs", "weights", "outputs", "gradient")
 
@@ -44,7 +45,8 @@ class Trace:
         scores, probs, weights: attention before the softmax, after it, and after selection (`probs` and `weights` are
             one tensor where the mechanism selects nothing).
         outputs: tokens leaving each block.
-        gradient: d logit[target] / d weights. It need not be 0 where a weight was cut to 0.
+        gradient: d objective / d weights. It need not be 0 where a weight was cut to 0.
+        state: of the model when it was looked at.
     """
 
     model: LoadedModel
@@ -63,10 +65,25 @@ class Trace:
     weights: Attention | None = None
     outputs: LayerTokens | None = None
     gradient: Attention | None = None
+    state: tuple[Any, ...] = field(default=(), repr=False)
 
     def __repr__(self) -> str:
         kept = ", ".join(stage for stage in STAGES if getattr(self, stage) is not None)
-        return f"Trace({len(self.images)} images, {self.model!r}, kept: {kept})"
+        edited = ", under an intervention" if any(hasattr(each, "inner") for each in self.mechanisms) else ""
+        return f"Trace({len(self.images)} images, {self.model!r}{edited}, kept: {kept})"
+
+    def unchanged(self) -> LoadedModel:
+        """The model, for passes that belong to this trace.
+
+        Raises:
+            InterpretError: it was changed since, so that old features would meet new weights.
+        """
+        if self.state and self.state != state_of(self.model.model):
+            raise InterpretError(
+                f"{self.model.name} was changed after this trace was made, whose maps would mix old features with new "
+                "weights; trace it again"
+            )
+        return self.model
 
     def need(self, stage: str) -> Tensor:
         """The kept tensor of that name.
@@ -108,4 +125,4 @@ class Trace:
 
     def tail(self) -> vits.Tail:
         """The rest of the model as a function of `features`; use it inside `untouched`."""
-        return vits.Tail(self.model.model, self.mechanisms[-1], self.residual, self.normed[:, : self.grid.prefix])
+        return vits.Tail(self.unchanged().model, self.mechanisms[-1], self.residual, self.normed[:, : self.grid.prefix])

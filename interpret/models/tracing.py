@@ -14,6 +14,7 @@ from interpret.models import vit as vits
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.objective import Objective, objective_of
 from interpret.models.preserving import untouched
+from interpret.models.state import state_of
 from interpret.models.trace import STAGES, Trace
 
 PASS_BYTES = {"cpu": 300e6, "cuda": 4e9}
@@ -47,11 +48,12 @@ def trace(
         for first in range(0, len(pixels), step):
             part = slice(first, first + step)
             record.look(pixels[part], objective.of(part), part)
+        state = state_of(model.model)
         mechanisms = tuple(block.attn.mechanism for block in model.model.blocks)
         tensors = record.tensors()
         if "target" in tensors:
             objective = Objective(classes=tensors["target"])
-        return Trace(model=model, images=pixels, objective=objective, mechanisms=mechanisms, **tensors)
+        return Trace(model=model, images=pixels, objective=objective, mechanisms=mechanisms, state=state, **tensors)
 
 
 def _images_per_pass(model: LoadedModel, device: str) -> int:

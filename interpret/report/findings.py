@@ -27,7 +27,7 @@ def _kept(study: Study) -> Iterator[str]:
     if not len(study.tables["tau_sweep"]):
         return
     tokens = {model["name"]: model["tokens"] for model in study.models}
-    learned = {model["name"] for model in study.models if model["rule"].startswith("learned_threshold")}
+    learned = {model["name"] for model in study.models if model.get("mechanism") == "learned_threshold"}
     table = study.tables["operating_points"]
     whole = table.loc[(table["layer"] == "all") & (table["strength"] == "tau")].set_index("model").to_dict("index")
     for (name,), swept in groups(whole_model(study.tables["tau_sweep"]), "model"):

@@ -30,7 +30,7 @@ def report(arguments: argparse.Namespace) -> Path | None:
         InterpretError: for anything the user can mend.
     """
     out = arguments.out or Path("figures", "_".join(path.stem for path in arguments.checkpoints))
-    check_free(out, arguments.overwrite)
+    check_free(out, arguments.overwrite, "replace it (--overwrite)")
     with processes(cpu=not device(arguments.device).startswith("cuda")) as first:
         study = look(arguments)
     return write_pack(study, out, overwrite=arguments.overwrite) if first else None

@@ -46,7 +46,7 @@ def write_pack(study: Study, out: str | os.PathLike[str], *, overwrite: bool = F
     return out / "report.html"
 
 
-def check_free(out: Path, overwrite: bool) -> None:
+def check_free(out: Path, overwrite: bool, advice: str = "replace it with overwrite=True") -> None:
     """Refuse a folder that must not be written to, before any work is done for it.
 
     Raises:
@@ -55,10 +55,10 @@ def check_free(out: Path, overwrite: bool) -> None:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     if not overwrite:
-        raise InterpretError(f"{out} already exists; choose another folder (--out) or replace it (--overwrite)")
+        raise InterpretError(f"{out} already exists; choose another folder, or {advice}")
     if not (out / MANIFEST).is_file():
         raise InterpretError(
-            f"{out} is not a figure pack (it has no {MANIFEST}) and is not overwritten; choose another folder (--out)"
+            f"{out} is not a figure pack (it has no {MANIFEST}) and is not overwritten; choose another folder"
         )
 
 

@@ -24,7 +24,7 @@ def clean(study: Study) -> list[str]:
 
 def _silent_maps(study: Study) -> Iterator[str]:
     table = study.tables["maps"]
-    silent = table[table["status"] != "ok"]
+    silent = table[table["status"] != "ok"] if len(table) else table.assign(attribution="", status="", message="")
     for (model, attribution, status), rows in groups(silent, "model", "attribution", "status"):
         reason = ": ".join(filter(None, [status, rows["message"].iloc[0]]))
         yield f"{model}: {attribution} shows nothing on {len(rows)} of {len(study.image_ids)} images ({reason})."
@@ -39,6 +39,14 @@ def _dead_rows(study: Study) -> Iterator[str]:
             f"{model}: some queries keep no token at all and attend to nothing, at most {worst['value']:.3g} ({unit}) "
             f"in layer {worst['layer']}, head {worst['head']}, image {worst['image']}."
         )
+    survey = study.tables["survey"]
+    elsewhere = survey[(survey["indicator"] == "dead_rows") & (survey["mean"] > 0)] if len(survey) else survey
+    for model, rows in elsewhere.groupby("model", sort=False) if len(elsewhere) else ():
+        if model not in set(dead["model"]):
+            yield (
+                f"{model}: some queries keep no token at all on images of the survey that are not shown, "
+                f"{rows['mean'].max():.3g} of them in the worst head."
+            )
 
 
 def _wrong(study: Study) -> Iterator[str]:
@@ -46,7 +54,10 @@ def _wrong(study: Study) -> Iterator[str]:
     wrong = table[table["correct"].notna() & (table["predicted"] != table["label"])]
     for (model,), rows in groups(wrong, "model"):
         names = ", ".join(rows["image"].head(5)) + (", ..." if len(rows) > 5 else "")
-        yield f"{model} misclassifies {len(rows)} of these images ({names}); its maps explain the class at the row."
+        yield (
+            f"{model} misclassifies {len(rows)} of these images ({names}); its class-specific maps explain the class "
+            "at the row."
+        )
 
 
 def _undefined(study: Study) -> Iterator[str]:

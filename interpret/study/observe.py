@@ -103,7 +103,7 @@ def _map(seen: Trace, name: str) -> tuple[Float[np.ndarray, "image row col"], pd
         grid = seen.grid
         maps, message = torch.full((len(seen.images), grid.rows, grid.cols), torch.nan), str(error)
     empty = without_evidence(maps)
-    zero = "dead gradient" if entry.signed else "zero"
+    zero = "dead gradient" if entry.class_specific else "zero"
     status = [_status(patch_map, zero) if flag else "ok" for patch_map, flag in zip(maps, empty, strict=True)]
     flat = maps.flatten(1)
     columns = {"min": flat.amin(dim=1), "max": flat.amax(dim=1), "status": status}

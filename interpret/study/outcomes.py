@@ -4,17 +4,19 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
-from functools import cached_property
-from importlib.metadata import version
+from functools import cache, cached_property
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from interpret import indicators
 from interpret.data import Dataset
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import Images
+from interpret.foundation.versions import versions
 from interpret.indicators import INDICATORS, Key, Options, evaluate
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.trace import stages_needed
@@ -23,7 +25,14 @@ from interpret.study.passes import batches, my_part
 from interpret.study.processes import put_together
 from interpret.study.store import Store
 
-VERSIONED = ("interpret-vit", "torch", "timm")
+
+@cache
+def sources() -> str:
+    """SHA-256 of the code that measures: a store forgets what other code has found."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(indicators.__path__[0]).glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -165,5 +174,6 @@ class _Look:
             "indicators": self.indicators,
             "options": {name: [dict(each) for each in sets] for name, sets in self.options.items()},
             "machine": [self.model.device.type, str(next(self.model.model.parameters()).dtype)],
-            "versions": [version(name) for name in VERSIONED],
+            "versions": versions(),
+            "sources": sources(),
         }

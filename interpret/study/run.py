@@ -1,8 +1,6 @@
 """run_study(): models x data -> Study."""
 
-import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ from tqdm import tqdm
 from interpret.data import Dataset, Example, as_dataset, fit, fit_mask
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.registry import as_names
+from interpret.foundation.versions import versions
 from interpret.indicators import Options
 from interpret.interventions import INTERVENTIONS
 from interpret.interventions.threshold import default_taus, own_taus
@@ -25,8 +24,6 @@ from interpret.study.study import Study
 from interpret.study.survey import survey
 from interpret.study.sweep import rho_sweep, tau_maps, tau_sweep
 from interpret.study.verification import verify_retention
-
-VERSIONED = ("torch", "timm", "captum", "grad-cam", "numpy", "pandas")
 
 
 def run_study(
@@ -129,7 +126,7 @@ def _machine(model: LoadedModel) -> dict[str, Any]:
     return {
         "device": str(model.device),
         "dtype": str(next(model.model.parameters()).dtype).removeprefix("torch."),
-        "versions": {name: version(name) for name in VERSIONED} | {"python": platform.python_version()},
+        "versions": versions(),
     }
 
 

@@ -82,9 +82,7 @@ def _limits(model: LoadedModel) -> list[str]:
         "The order of floating-point sums differs between machines and thread counts: a run elsewhere gives other "
         "weights and about the same accuracy.",
     ]
-    if any(
-        "definition of this toolkit" in INDICATORS[name].reference for name in model.record["recipe"].get("track", ())
-    ):
+    if any(INDICATORS[name].own for name in model.record["recipe"].get("track", ())):
         limits.append(
             "Spectral entropy, effective rank, spectral sparsity, angular alignment, selectivity index and "
             "perturbation robustness are definitions of this toolkit, not verified against the SVDA paper."

@@ -2,18 +2,15 @@
 
 import dataclasses
 import os
-import platform
 import resource
 import sys
-from importlib.metadata import version
 from typing import Any
 
 import torch
 
+from interpret.foundation.versions import versions
 from interpret.models.vit import VisionTransformer, patch_grid
 from interpret.train.recipe import Recipe
-
-PACKAGES = ("interpret-vit", "torch", "timm", "accelerate")
 
 
 def describe(
@@ -34,7 +31,7 @@ def describe(
         "parameters": sum(parameter.numel() for parameter in vit.parameters()),
         "tokens": patch_grid(vit).tokens,
         "machine": machine(device),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "versions": versions(),
     }
 
 

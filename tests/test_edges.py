@@ -1,0 +1,276 @@
+"""Where numbers and words were wrong at their edges: patches that do not divide, models that change, stale results."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+import interpret
+from interpret.figures import FIGURES
+from interpret.foundation.versions import versions
+from interpret.indicators import _spectra
+from interpret.report import verdicts
+from interpret.study import outcomes
+from tests.models import gallery, pictures, tiny
+from tests.synthetic import synthetic_study
+
+
+def test_attention_distance_is_in_pixels_where_patches_do_not_divide_the_input():
+    """100 pixels hold 6 patches of 16 and 4 pixels that no patch covers: uniform attention, by hand."""
+    model = tiny(img_size=(100, 52), patch_size=16, dtype=torch.float64)
+    with torch.no_grad():
+        for block in model.model.blocks:
+            block.attn.qkv.weight[:48].zero_()
+            block.attn.qkv.bias[:48].zero_()
+    found = interpret.measure(interpret.trace(model, pictures(1, (100, 52))), "attention_distance")["value"]
+    places = np.array([(row * 16, col * 16) for row in range(6) for col in range(3)], dtype=float)
+    expected = np.linalg.norm(places[:, None] - places[None], axis=-1).mean()
+    assert_allclose(found, expected, rtol=1e-9)
+
+
+def filed(mechanism: str = "softmax"):
+    return dataclasses.replace(tiny(mechanism), sha256="of a file")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda vit: setattr(vit.blocks[0].attn.mechanism, "tau", 0.2),
+        lambda vit: setattr(vit.blocks[1].attn, "scale", 0.5),
+        lambda vit: vit.head.weight.data.mul_(2),
+        lambda vit: setattr(vit.blocks[0].norm1, "eps", 1e-2),
+    ],
+    ids=["tau", "scale", "weight", "epsilon"],
+)
+def test_whatever_a_forward_pass_uses_is_in_the_fingerprint(change):
+    model = filed("hard_threshold")
+    before = model.fingerprint
+    assert before == filed("hard_threshold").fingerprint
+    change(model.model)
+    assert model.fingerprint != before
+
+
+def test_a_store_forgets_a_tau_set_in_place_and_other_code(tmp_path, monkeypatch):
+    store, model, data = interpret.Store(tmp_path / "s.sqlite"), filed("hard_threshold"), gallery(3)
+    taus = {"taus": [0.0], "store": store, "indicators": ["sparsity"]}
+    looks: list[int] = []
+    whole = outcomes.trace
+    monkeypatch.setattr(outcomes, "trace", lambda *what, **how: looks.append(1) or whole(*what, **how))
+    interpret.tau_sweep(model, data, **taus)
+    interpret.tau_sweep(model, data, **taus)
+    assert len(looks) == 2
+    for block in model.model.blocks:
+        block.attn.mechanism.tau = 0.3
+    interpret.tau_sweep(model, data, **taus)
+    assert len(looks) == 4
+    monkeypatch.setattr(outcomes, "sources", lambda: "other code")
+    interpret.tau_sweep(model, data, **taus)
+    assert len(looks) == 6
+
+
+CHANGES = {
+    "in place": lambda vit: vit.blocks[-1].mlp.fc1.weight.data.add_(0.1),
+    "loaded": lambda vit: vit.load_state_dict(tiny(seed=5).model.state_dict()),
+    "trained": lambda vit: torch.optim.SGD([vit.head.weight], lr=0.1).step() or _step(vit),
+    "scale": lambda vit: setattr(vit.blocks[0].attn, "scale", 1.0),
+}
+
+
+def _step(vit: torch.nn.Module) -> None:
+    vit(pictures(1)).sum().backward()
+    torch.optim.SGD(vit.parameters(), lr=0.1).step()
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_trace_of_a_model_that_has_changed_since_is_refused(change):
+    model = tiny()
+    trace = interpret.trace(model, pictures(2), keep=["relevance", "perturbation_robustness"])
+    interpret.attribute(trace, "grad_cam")
+    change(model.model)
+    for look in (
+        lambda: interpret.attribute(trace, "grad_cam"),
+        lambda: interpret.attribute(trace, "layer_grad_cam"),
+        lambda: interpret.measure(trace, "perturbation_robustness"),
+        lambda: interpret.measure(trace, "effective_rank"),
+    ):
+        with pytest.raises(interpret.InterpretError, match="tiny was changed after this trace was made"):
+            look()
+    interpret.attribute(trace, "relevance")  # needs nothing but what was seen
+
+
+def test_an_intervention_does_not_make_a_trace_stale():
+    model = tiny("svda")
+    with interpret.threshold(model, 0.05), interpret.sigma_retention(model, 0.5):
+        trace = interpret.trace(model, pictures(2))
+    assert "under an intervention" in repr(trace)
+    interpret.attribute(trace, "grad_cam")
+    assert "under an intervention" not in repr(interpret.trace(model, pictures(2)))
+
+
+def test_rounding_of_fp32_is_no_direction():
+    """Attention near collapse: rank one and a little of rank three, rounded to fp32; fp64 says what is there."""
+    generator = torch.Generator().manual_seed(0)
+    tokens, rank = 65, 3
+    uniform = torch.full((1, 1, tokens, tokens), 1 / tokens, dtype=torch.float64)
+    left, right = (torch.randn(1, 1, tokens, rank, generator=generator, dtype=torch.float64) for _ in range(2))
+    weights = uniform + 3e-7 * (left - left.mean(dim=-2)) @ (right - right.mean(dim=-2)).mT
+
+    def rank_of(values):
+        found = _spectra._singular_values(values, centred=True)
+        share = found / found.sum(dim=-1, keepdim=True)
+        return torch.special.entr(share).sum(dim=-1).exp().item()
+
+    exact, rounded = rank_of(weights), rank_of(weights.float())
+    assert exact < rank + 0.01
+    assert abs(rounded - exact) < 0.1
+
+
+def test_one_list_of_versions_names_what_the_numbers_depend_on():
+    assert {"python", "interpret-vit", "torch", "timm", "matplotlib", "numpy"} <= set(versions())
+    study = interpret.run_study(
+        tiny(dtype=torch.float32), gallery(1), attributions=[], indicators=[], taus=[], sample=1
+    )
+    assert study.settings["versions"] == versions()
+
+
+def test_a_study_without_attributions_is_written(tmp_path):
+    study = interpret.run_study(
+        tiny(dtype=torch.float32), gallery(2), attributions=[], indicators="dead_rows", taus=[0.1], sample=2
+    )
+    assert interpret.write_pack(study, tmp_path / "pack").is_file()
+
+
+def test_an_existing_folder_is_told_in_the_words_of_python(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(interpret.InterpretError, match=r"already exists; .* replace it with overwrite=True"):
+        interpret.write_pack(synthetic_study(), tmp_path)
+
+
+def test_a_dead_gradient_is_one_of_a_class():
+    model = tiny(dtype=torch.float32)
+    with torch.no_grad():
+        model.model.head.weight.zero_()
+    study = interpret.run_study(
+        model, gallery(1), attributions=["relevance", "grad_cam", "rollout"], indicators=[], taus=[], sample=1
+    )
+    status = study.tables["maps"].set_index("attribution")["status"].to_dict()
+    assert status == {"relevance": "dead gradient", "grad_cam": "dead gradient", "rollout": "ok"}
+
+
+def test_dead_rows_of_the_survey_are_told_where_the_images_shown_have_none():
+    study = synthetic_study()
+    tables = {name: table.copy() for name, table in study.tables.items()}
+    tables["indicators"].loc[tables["indicators"]["indicator"] == "dead_rows", "value"] = 0.0
+    survey = tables["survey"]
+    survey["mean"] = np.where(survey["indicator"] == "dead_rows", 0.0, survey["mean"])
+    assert not [line for line in verdicts.verdicts(dataclasses.replace(study, tables=tables)) if "no token" in line]
+    row = survey.index[(survey["indicator"] == "dead_rows") & (survey["model"] == "plain")][0]
+    survey.loc[row, "mean"] = 0.125
+    told = [line for line in verdicts.verdicts(dataclasses.replace(study, tables=tables)) if "no token" in line]
+    assert told == [
+        "plain: some queries keep no token at all on images of the survey that are not shown, 0.125 of them in the "
+        "worst head."
+    ]
+
+
+def test_no_mechanism_is_read_out_of_a_display_string():
+    study = synthetic_study()
+    models = tuple(model | {"rule": f"softmax of {model['name']}"} for model in study.models)
+    figure = FIGURES["epoch_time"].draw(dataclasses.replace(study, models=models))["epoch_time"]
+    assert figure.get_suptitle().endswith("over plain")
+
+
+def test_what_is_the_toolkits_own_is_a_field_and_not_prose():
+    own = {name for name, entry in interpret.INDICATORS.items() if entry.own}
+    assert own == {
+        name for name, entry in interpret.INDICATORS.items() if "definition of this toolkit" in entry.reference
+    }
+    assert len(own) == 7
+
+
+def test_a_sweep_finds_a_toy_intervention():
+    """A model, a name and a file are all it takes."""
+    from interpret.interventions import INTERVENTIONS
+    from interpret.interventions.threshold import threshold
+
+    @INTERVENTIONS.register(
+        label="half of it", strength="dose", unit="", neutral=0.0, applies=lambda model: True,
+        grid=lambda models: (0.0, 0.1), reference="a test",
+    )  # fmt: skip
+    def toy(model, dose, *, layers=None):
+        return threshold(model, dose / 2, layers=layers)
+
+    try:
+        table = interpret.sweep(tiny(), gallery(3, [0, 1, 2]), "toy", by_layer=True)
+        points = interpret.operating_points(table)
+    finally:
+        del INTERVENTIONS._entries["toy"]
+    assert list(table["dose"].unique()) == [0.0, 0.1]
+    assert list(table["layer"].unique()) == ["all", "0", "1"]
+    expected = interpret.sweep(tiny(), gallery(3, [0, 1, 2]), "threshold", [0.0, 0.05], by_layer=True)
+    assert_allclose(table["mean"].to_numpy(dtype=float), expected["mean"].to_numpy(dtype=float))
+    assert set(points["strength"]) == {"dose"}
+
+
+def test_importance_is_the_change_of_the_loss_when_a_heads_mask_moves():
+    """|dL / dxi| by central differences, the mask multiplied onto the weights by hand."""
+    from interpret.interventions.head_pruning import importance
+
+    model, images, labels = tiny(), pictures(3), torch.tensor([0, 3, 1])
+    found = importance(model, images, labels.tolist())
+    by_hand = torch.zeros(2, 3, dtype=torch.float64)
+    for layer, block in enumerate(model.model.blocks):
+        for head in range(3):
+            losses = [_masked_loss(model.model, block, head, 1 + step, images, labels) for step in (1e-5, -1e-5)]
+            by_hand[layer, head] = ((losses[0] - losses[1]) / 2e-5).abs().mean()
+    by_hand = by_hand / by_hand.norm(dim=-1, keepdim=True)
+    assert_allclose(found, by_hand, rtol=1e-6)
+
+
+def _masked_loss(vit, block, head, factor, images, labels):
+    def scale(module, args, weights):
+        mask = torch.ones(3, dtype=weights.dtype)
+        mask[head] = factor
+        return weights * mask[:, None, None]
+
+    handle = block.attn.weights.register_forward_hook(scale)
+    try:
+        with torch.no_grad():
+            return torch.nn.functional.cross_entropy(vit(images), labels, reduction="none")
+    finally:
+        handle.remove()
+
+
+def test_pruning_takes_the_least_important_first_and_three_random_orders_stand_beside_it():
+    model, data = tiny(), gallery(12, list(range(5)) * 2 + [0, 1])
+    table = interpret.sweep(model, data, "head_pruning", [0.0, 0.5, 1.0], indicators=["active_tokens"])
+    assert set(table["rule"]) == {"gradient", "random 0", "random 1", "random 2"}
+    assert set(table["n"]) == {9}
+    tokens = table[table["quantity"] == "active_tokens"].pivot_table(index="rule", columns="share", values="mean")
+    assert_allclose(tokens, np.tile([25, 12.5, 0], (4, 1)))
+    agreement = table[(table["quantity"] == "agreement") & (table["share"] == 0)]["mean"]
+    assert_allclose(agreement, 1)
+
+
+def test_noise_on_sigma_is_the_mean_of_its_draws():
+    model, data = tiny("svda"), gallery(4, [0, 1, 2, 3])
+    table = interpret.sweep(model, data, "sigma_perturbation", [0.5], indicators=[]).set_index("quantity")["mean"]
+    images = model.pixels([example.image for example in data]).double()
+    confidence = []
+    for seed in range(8):
+        with interpret.sigma_perturbation(model, 0.5, seed=seed):
+            confidence.append(model(images).softmax(dim=-1).amax(dim=-1).mean().item())
+    assert_allclose(table["confidence"], np.mean(confidence))
+
+
+def test_tables_of_earlier_versions_have_the_names_of_today(tmp_path):
+    study = synthetic_study()
+    study.save(tmp_path / "study")
+    text = (tmp_path / "study" / "study.json").read_text()
+    (tmp_path / "study" / "study.json").write_text(text.replace('"operating_points"', '"landmarks"'))
+    (tmp_path / "study" / "operating_points.csv").rename(tmp_path / "study" / "landmarks.csv")
+    again = interpret.Study.load(tmp_path / "study")
+    pd.testing.assert_frame_equal(again.tables["operating_points"], study.tables["operating_points"])
