@@ -2,14 +2,14 @@
 
 import argparse
 import logging
-import pkgutil
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from interpret.foundation.command_line import INTERRUPTED, OneLineParser, positive
+from interpret.foundation.command_line import INTERRUPTED, OneLineParser, entries, positive
 from interpret.foundation.errors import InterpretError
+from interpret.report import early
 
 PROGRAM = "python -m interpret.report"
 
@@ -53,6 +53,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _answer(arguments: argparse.Namespace) -> Path | str | None:
+    early.check(arguments)
     if arguments.compare:
         from interpret.report.comparison import compare
 
@@ -155,12 +156,6 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--img-size", type=positive, nargs="+", metavar="N", help="height and width, or one for both")
     group.add_argument("--mean", type=float, nargs=3, metavar="M", help="of the input's channels")
     group.add_argument("--std", type=float, nargs=3, metavar="S", help="of the input's channels")
-
-
-def entries(room: str) -> list[str]:
-    """Names registered in a folder, read from its files: importing the registry would import PyTorch."""
-    folder = Path(__file__).parents[1] / room
-    return [module.name for module in pkgutil.iter_modules([str(folder)]) if not module.name.startswith("_")]
 
 
 def thresholds(text: str) -> tuple[float, ...]:

@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from interpret.data import Dataset, load_data, open_images
 from interpret.foundation.errors import InterpretError
 from interpret.interventions.threshold import own_taus
 from interpret.mechanisms import MECHANISMS
+from interpret.models.device import usable
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.loading import load
-from interpret.report.pack import check_free, write_pack
+from interpret.report.early import given_once, place
+from interpret.report.pack import write_pack
 from interpret.study.run import run_study
 from interpret.study.store import Store
 from interpret.study.study import Study
@@ -29,11 +29,9 @@ def report(arguments: argparse.Namespace) -> Path | None:
     Raises:
         InterpretError: for anything the user can mend.
     """
-    out = arguments.out or Path("figures", "_".join(path.stem for path in arguments.checkpoints))
-    check_free(out, arguments.overwrite, "replace it (--overwrite)")
-    with processes(cpu=not device(arguments.device).startswith("cuda")) as first:
+    with processes(cpu=not str(usable(arguments.device)).startswith("cuda")) as first:
         study = look(arguments)
-    return write_pack(study, out, overwrite=arguments.overwrite) if first else None
+    return write_pack(study, place(arguments), overwrite=arguments.overwrite) if first else None
 
 
 @contextmanager
@@ -77,9 +75,7 @@ def look(arguments: argparse.Namespace) -> Study:
 def load_all(arguments: argparse.Namespace) -> list[LoadedModel]:
     """The checkpoints in the order given, under names that tell them apart."""
     paths = arguments.checkpoints
-    twice = [str(path) for path, count in Counter(path.resolve() for path in paths).items() if count > 1]
-    if twice:
-        raise InterpretError(f"{twice[0]} is given twice; name every checkpoint once")
+    given_once(paths)
     models = [_load(path, arguments) for path in paths]
     count = Counter(model.name for model in models)
     return [
@@ -100,23 +96,8 @@ def _load(path: Path, arguments: argparse.Namespace) -> LoadedModel:
         img_size=(sizes[0], sizes[-1]) if sizes else None,
         mean=tuple(arguments.mean) if arguments.mean else None,
         std=tuple(arguments.std) if arguments.std else None,
-        device=device(arguments.device),
+        device=arguments.device,
     )
-
-
-def device(name: str) -> str:
-    """The device asked for; "auto" is a GPU where there is one, its own for each process of a machine.
-
-    Raises:
-        InterpretError: there is no such device here.
-    """
-    if name == "auto":
-        return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise InterpretError(f"device {name!r} cannot be used here; give cpu or auto") from error
-    return name
 
 
 def choose_data(arguments: argparse.Namespace, models: Sequence[LoadedModel]) -> Dataset:

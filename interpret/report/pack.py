@@ -14,13 +14,11 @@ from tqdm import tqdm
 from interpret.figures import FIGURES
 from interpret.figures.drawing import plots
 from interpret.foundation import tables
-from interpret.foundation.errors import InterpretError
 from interpret.foundation.files import sha256
 from interpret.report import page, summary
+from interpret.report.early import MANIFEST, check_free
 from interpret.report.manifest import FORMAT
 from interpret.study.study import Study
-
-MANIFEST = "manifest.json"
 
 
 def write_pack(study: Study, out: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
@@ -36,7 +34,7 @@ def write_pack(study: Study, out: str | os.PathLike[str], *, overwrite: bool = F
         InterpretError: `out` exists and `overwrite` is not set, or `out` holds something other than a pack.
     """
     out = Path(out)
-    check_free(out, overwrite)
+    check_free(out, overwrite, "replace it with overwrite=True")
     with _whole_or_nothing(out) as folder:
         study.save(folder / "study")
         _write_tables(study, folder / "tables")
@@ -44,22 +42,6 @@ def write_pack(study: Study, out: str | os.PathLike[str], *, overwrite: bool = F
         (folder / "report.html").write_text(page.render(study, shown), encoding="utf-8")
         (folder / MANIFEST).write_text(_json(manifest(study, folder)), encoding="utf-8")
     return out / "report.html"
-
-
-def check_free(out: Path, overwrite: bool, advice: str = "replace it with overwrite=True") -> None:
-    """Refuse a folder that must not be written to, before any work is done for it.
-
-    Raises:
-        InterpretError: as `write_pack`.
-    """
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
-    if not overwrite:
-        raise InterpretError(f"{out} already exists; choose another folder, or {advice}")
-    if not (out / MANIFEST).is_file():
-        raise InterpretError(
-            f"{out} is not a figure pack (it has no {MANIFEST}) and is not overwritten; choose another folder"
-        )
 
 
 def manifest(study: Study, folder: Path) -> dict[str, Any]:
