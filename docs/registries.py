@@ -48,7 +48,8 @@ def registry_page(registry: Registry) -> Iterator[str]:
     rows = [[f"[`{entry.name}`](#{path(entry)})", *map(known(entry).get, columns)] for entry in entries]
     yield table(["name", *columns], rows)
     for entry in entries:
-        yield f"::: {path(entry)}\n    options:\n      members: false\n"
+        options = f"heading: {entry.name}\n      toc_label: {entry.name}\n      members: false"
+        yield f"::: {path(entry)}\n    options:\n      {options}\n"
 
 
 def papers_page() -> Iterator[str]:
