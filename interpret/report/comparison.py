@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from interpret.report.manifest import Manifest
+from interpret.study.study import RENAMED
 
 IDENTITY = ("model", "image", "attribution", "indicator", "quantity", "kind", "variant", "layer", "head", "epoch")
 IDENTITY += ("strength", "form", "rule", "tau", "rho")
@@ -86,17 +87,20 @@ def _figures(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
 
 def _tables(before: Manifest, after: Manifest) -> Iterator[str]:
     old, new = _csv(before), _csv(after)
-    for name in sorted({*old, *new}):
-        title = PurePosixPath(name).stem
-        if name not in new or name not in old:
-            yield f"- {title} is {'gone' if name in old else 'new'}"
-        elif old[name] != new[name]:
-            yield from (f"- {title}: {line}" for line in _table(before.table(name), after.table(name)))
+    for title in sorted({*old, *new}):
+        if title not in new or title not in old:
+            yield f"- {title} is {'gone' if title in old else 'new'}"
+        elif before.files[old[title]] != after.files[new[title]]:
+            yield from (f"- {title}: {line}" for line in _table(before.table(old[title]), after.table(new[title])))
 
 
 def _csv(pack: Manifest) -> dict[str, str]:
-    """The tables of numbers; the short ones, Markdown and LaTeX, are made of them."""
-    return {name: digest for name, digest in pack.under("tables").items() if name.endswith(".csv")}
+    """Title -> file of the tables of numbers; the short ones, Markdown and LaTeX, are made of them.
+
+    Tables of earlier versions come under the titles of today.
+    """
+    stems = {PurePosixPath(name).stem: name for name in pack.under("tables") if name.endswith(".csv")}
+    return {RENAMED.get(stem, stem): name for stem, name in stems.items()}
 
 
 def _table(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[str]:
