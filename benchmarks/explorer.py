@@ -23,7 +23,8 @@ import pandas as pd
 import torch
 
 import interpret
-from interpret.explorer.widget import OWN, Explorer
+from interpret.explorer.strengths import OWN
+from interpret.explorer.widget import Explorer
 from interpret.models.loaded_model import from_memory
 from interpret.models.model_spec import ModelSpec
 
@@ -116,7 +117,7 @@ def browser(models: int, threads: int) -> dict[str, object]:
 
 def walk(page: Any, presses: int) -> list[float]:
     """Milliseconds of each press of the right arrow, from the first stop of the tau slider on."""
-    handle = lab.slider(page, "tau").get_by_role("slider")
+    handle = lab.slider(page, "tau (probability)").get_by_role("slider")
     handle.press("Home")
     page.wait_for_timeout(SETTLED)
     begun = page.evaluate("steps.length")

@@ -12,6 +12,7 @@ from PIL import Image
 
 from benchmarks.lab import CHECKOUT, CHROMIUM, opened, served, slider
 
+TAU = "tau (probability)"
 PIXELS = """async image => {
   const bytes = new Uint8Array(await (await fetch(image.src)).arrayBuffer())
   return btoa(Array.from(bytes, byte => String.fromCharCode(byte)).join(''))
@@ -37,7 +38,7 @@ def _shown(page: Any) -> np.ndarray:
 
 
 def _press(page: Any, key: str, caption: str) -> np.ndarray:
-    slider(page, "tau").get_by_role("slider").press(key)
+    slider(page, TAU).get_by_role("slider").press(key)
     page.get_by_text(caption).first.wait_for()
     return _shown(page)
 
@@ -48,7 +49,7 @@ def test_the_tau_slider_moves_the_picture_and_nothing_else(page):
     start = _press(page, "Home", "shown: as loaded")
     box = page.locator("img.widget-image").first.bounding_box()
     end = _press(page, "End", "shown: tau=0.25 (hard)")
-    assert slider(page, "tau").locator(".widget-readout").inner_text() == "0.25"
+    assert slider(page, TAU).locator(".widget-readout").inner_text() == "0.25"
     assert end.shape == start.shape
     input_ends, models_begin = 190, 202
     assert np.abs(end - start)[:, :input_ends].mean() < 0.5

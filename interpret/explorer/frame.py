@@ -6,8 +6,10 @@ from html import escape
 
 from interpret.attributions import ATTRIBUTIONS
 from interpret.explorer.mosaic import Face, Mosaic, Panel, Row, jpeg, mosaic
-from interpret.explorer.view import Setting, View, Views, is_svda
+from interpret.explorer.strengths import OWN
+from interpret.explorer.view import Setting, View, Views
 from interpret.figures.drawing import plots
+from interpret.study.sweep import ASIDE
 
 COLUMNS = {
     "model": 170, "selection": 190, "prediction": 150, "as loaded": 150, "active tokens": 110, "dead rows": 80,
@@ -21,12 +23,12 @@ STYLE = """<style>
 .interpret-explorer .widget-image { cursor: crosshair }
 .interpret-numbers p { min-height: 4.5em; max-width: 60em; line-height: 1.5 }
 </style>"""
-INSIDE = "The threshold acts inside the forward pass of every model: later layers and the prediction follow it."
+INSIDE = "Inside the forward pass, so that later layers and the prediction follow: "
 AFTERWARDS = (
-    "Display only: the models ran without this threshold, their predictions are untouched; it cuts what is drawn and "
-    "counted after the fact, layer by layer."
+    "Display only: the models ran without this threshold, their predictions are untouched by it; it cuts what is drawn "
+    "and counted after the fact, layer by layer."
 )
-UNCUT = "Every model selects as it was loaded."
+UNCHANGED = "Every model runs as it was loaded."
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,7 @@ class Frame:
 def make_frame(views: Sequence[Views], setting: Setting) -> Frame:
     """The models beside each other under `setting`."""
     drawn = sheet(views, setting)
-    numbers, caption = _table(views, setting), f"shown: {said(setting)}"
+    numbers, caption = _table(views, setting), f"shown: {described(views, setting)}"
     return Frame(jpeg(drawn.image), drawn.image.size, drawn.faces, numbers, caption)
 
 
@@ -68,44 +70,41 @@ def patch_at(views: Sequence[Views], faces: Sequence[Face], x: float, y: float) 
 def sheet(views: Sequence[Views], setting: Setting) -> Mosaic:
     """The picture: a row of evidence, a row of what the chosen patch attends to, the input before both.
 
-    A row has one colour scale, that of the models as they were loaded: it stays while tau and rho move, and a value
-    that leaves it is told beside it.
+    A row has one colour scale, that of the models as they were loaded: it stays while strengths move, and a value that
+    leaves it is told beside it.
     """
     now = [each.view(setting) for each in views]
     loaded = [each.view(setting.as_loaded) for each in views]
     row, col = setting.query
-    image = views[0].picture(setting.image)
+    image, channels = views[0].picture(setting.image), views[0].model.channels
+    title = f"image {setting.image}" + (f", mean of {channels} channels" if channels not in (1, 3) else "")
     marked = Panel(image, box=_box(views[0], setting))
     evidence = zip(views, now, loaded, strict=True)
     attended = zip(views, now, strict=True)
-    said_head = "mean of all heads" if setting.head is None else f"head {setting.head}"
+    fused = "mean of all heads" if setting.head is None else f"head {setting.head}"
     return mosaic(
         [
             Row(
-                (Panel(image, above=(f"image {setting.image}",)), *(_evidence(*each, setting) for each in evidence)),
+                (Panel(image, above=(title,)), *(_evidence(*each, setting) for each in evidence)),
                 _scale([view.evidence for view in loaded], [view.evidence for view in now]),
                 f"{setting.attribution}, raw values; one scale for all, that of the models as loaded",
             ),
             Row(
                 (marked, *(_attended(*each, setting) for each in attended)),
                 _scale([view.attended for view in loaded], [view.attended for view in now]),
-                f"attention weights of patch ({row}, {col}) in layer {setting.layer}, {said_head}",
+                f"attention weights of patch ({row}, {col}) in layer {setting.layer}, {fused}",
             ),
         ]
     )
 
 
-def said(setting: Setting) -> str:
+def described(views: Sequence[Views], setting: Setting) -> str:
     """The setting in one line."""
+    acting = {name: words for each in reversed(views) for name, words in each.acting(setting).items()}
+    shown = [acting[name] for name, _ in setting.strengths if name in acting] or [OWN]
     head = "heads fused" if setting.head is None else f"head {setting.head}"
     place = f"layer {setting.layer}, {head}, patch {setting.query}"
-    return f"{_cut(setting)}, rho={setting.rho:g}, image {setting.image}, {setting.attribution}, {place}"
-
-
-def _cut(setting: Setting) -> str:
-    if setting.tau is None:
-        return "as loaded"
-    return f"{'display only, ' * setting.display_only}tau={setting.tau:g} ({setting.rule})"
+    return f"{', '.join(shown)}, image {setting.image}, {setting.attribution}, {place}"
 
 
 def _scale(loaded: Sequence[object], now: Sequence[object]) -> plots.Scale:
@@ -120,7 +119,7 @@ def _evidence(views: Views, view: View, loaded: View, setting: Setting) -> Panel
     return Panel(
         views.picture(setting.image),
         view.evidence,
-        above=(views.model.name, selection(views, setting)),
+        above=(views.model.name, *changes(views, setting)),
         below=(
             f"predicts {_prediction(views, view)}{', changed' * (view.predicted != loaded.predicted)}",
             f"as loaded {_prediction(views, loaded)}",
@@ -139,10 +138,11 @@ def _box(views: Views, setting: Setting) -> tuple[int, int, int, int]:
     return (*setting.query, views.model.grid.rows, views.model.grid.cols)
 
 
-def selection(views: Views, setting: Setting) -> str:
-    """What decides which weights a model keeps."""
-    rho = f", rho={setting.rho:g}" if setting.rho < 1 and is_svda(views.model) else ""
-    return (views.model.spec.rule if setting.tau is None else _cut(setting)) + rho
+def changes(views: Views, setting: Setting) -> list[str]:
+    """What decides which weights a model keeps, and what else changes it."""
+    acting = views.acting(setting)
+    replaced = any(views.entries[name].trainable for name in acting)
+    return [*([] if replaced else [views.model.spec.rule]), *acting.values()]
 
 
 def _mean(view: View, indicator: str) -> float:
@@ -154,14 +154,14 @@ def _table(views: Sequence[Views], setting: Setting) -> str:
     head = "".join(f"<th>{heading}</th>" for heading in COLUMNS)
     rows = "".join(_table_row(each, setting) for each in views)
     table = f"<table><colgroup>{widths}</colgroup><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    return f'{STYLE}<div class="interpret-numbers">{table}<p>{_claim(setting)}</p></div>'
+    return f'{STYLE}<div class="interpret-numbers">{table}<p>{escape(_claim(views, setting))}</p></div>'
 
 
 def _table_row(views: Views, setting: Setting) -> str:
     view, loaded = views.view(setting), views.view(setting.as_loaded)
     cells = (
         views.model.name,
-        selection(views, setting),
+        ", ".join(changes(views, setting)),
         _prediction(views, view),
         _prediction(views, loaded),
         f"{_mean(view, 'active_tokens'):.1f} of {views.model.grid.tokens}",
@@ -177,9 +177,24 @@ def _prediction(views: Views, view: View) -> str:
     return f"{views.model.class_name(view.predicted)} {view.confidence:.3f}"
 
 
-def _claim(setting: Setting) -> str:
-    """What the threshold did, and what the numbers are means of."""
-    claim = UNCUT if setting.tau is None else AFTERWARDS if setting.display_only else INSIDE
-    if setting.display_only and "weights" not in ATTRIBUTIONS[setting.attribution].needs:
-        claim += f" {setting.attribution} does not read attention weights, so its map stays."
-    return f"{claim} Means over layers, heads and queries; heads of layer {setting.layer}."
+def _claim(views: Sequence[Views], setting: Setting) -> str:
+    """What was done to which model, and what the numbers are means of."""
+    acting = dict.fromkeys(name for each in views for name in each.acting(setting.as_run))
+    done = "; ".join(_done(name, views) for name in acting)
+    claims = [INSIDE + done + "."] if done else [] if setting.cuts_afterwards else [UNCHANGED]
+    if setting.cuts_afterwards:
+        claims.append(AFTERWARDS)
+        if "weights" not in ATTRIBUTIONS[setting.attribution].needs:
+            claims.append(f"{setting.attribution} does not read attention weights, so its map stays.")
+    return " ".join([*claims, f"Means over layers, heads and queries; heads of layer {setting.layer}."])
+
+
+def _done(name: str, views: Sequence[Views]) -> str:
+    """An intervention, the models it acts on, and what it had to look at first."""
+    acted_on = [each for each in views if name in each.entries]
+    entry = acted_on[0].entries[name]
+    models = "every model" if len(acted_on) == len(views) else ", ".join(each.model.name for each in acted_on)
+    looked = min(len(acted_on[0].images), ASIDE)
+    found = f", by what was found on {looked} of the images here" if entry.prepared else ""
+    draws = ", here of its first draw alone" if entry.draws > 1 else ""
+    return f"{entry.strength} ({entry.label}) of {models}{found}{draws}"

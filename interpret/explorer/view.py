@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,18 +15,19 @@ from torch import Tensor
 
 from interpret.attributions import ATTRIBUTIONS, without_evidence
 from interpret.data import fit
+from interpret.explorer.strengths import acting_on, said
 from interpret.foundation.errors import UnsupportedModelError
 from interpret.foundation.tensors import Images
 from interpret.indicators import INDICATORS
-from interpret.interventions.sigma_retention import sigma_retention
-from interpret.interventions.threshold import threshold
 from interpret.mechanisms import MECHANISMS
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.trace import STAGES, Trace
 from interpret.models.tracing import trace
-from interpret.study.sweep import MEASURED
+from interpret.study.sweep import ASIDE, MEASURED
 
 STAGES_MEASURED = {"probs", "weights"}
+THRESHOLD = "threshold"
+"""The intervention that `rule` and `display_only` of a setting belong to."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,9 @@ class Setting:
         layer: of the patch's attention row, and of the attribution where it takes one; counted from 0.
         head: likewise; None is the mean over heads.
         target: class explained; None is the class that the model, as it now runs, predicts.
-        tau: threshold of every layer and head; None leaves each model its own selection.
-        rule: "hard" or "soft".
-        rho: share of the spectral energy that the heads of an SVDA model keep; 1 changes nothing.
-        display_only: whether tau cuts what is drawn and counted after the model has run without it.
+        strengths: (name, strength) of every intervention that is on; a model runs under those that apply to it.
+        rule: of the threshold, "hard" or "soft".
+        display_only: whether the threshold cuts what is drawn and counted after the model has run without it.
         query: (row, col) of the patch whose attention row is shown.
     """
 
@@ -49,16 +50,26 @@ class Setting:
     layer: int
     head: int | None
     target: int | None
-    tau: float | None
+    strengths: tuple[tuple[str, float], ...]
     rule: str
-    rho: float
     display_only: bool
     query: tuple[int, int]
 
     @property
     def as_loaded(self) -> "Setting":
         """The same look at the model without any change to it."""
-        return replace(self, tau=None, rho=1.0, display_only=False)
+        return replace(self, strengths=(), display_only=False)
+
+    @property
+    def cuts_afterwards(self) -> bool:
+        """Whether there is a threshold that is for display only."""
+        return self.display_only and THRESHOLD in dict(self.strengths)
+
+    @property
+    def as_run(self) -> "Setting":
+        """What the models run under: the same, but without a threshold that is for display only."""
+        kept = tuple(each for each in self.strengths if not (self.display_only and each[0] == THRESHOLD))
+        return replace(self, strengths=kept)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,31 +96,71 @@ class Views:
     """The views of one model on some images; each is made once, and traces are kept only for the latest few.
 
     Args:
-        images: as `interpret.trace` takes them.
+        images: several, as `interpret.trace` takes them.
+
+    Attributes:
+        entries: the interventions that apply to the model, by name.
     """
 
     def __init__(self, model: LoadedModel, images: Images | Sequence[Image.Image]) -> None:
-        self.model, self.images = model, images
-        self.view = lru_cache(maxsize=1024)(self._view)
+        self.model, self.images, self.entries = model, images, acting_on(model)
+        self.found = lru_cache(maxsize=None)(self._found)
+        self._kept = lru_cache(maxsize=1024)(self._view)
         self._seen = lru_cache(maxsize=2)(self._look)
 
+    def view(self, setting: Setting) -> View:
+        """What the model shows under a setting."""
+        return self._kept(replace(setting, strengths=self._acting(setting)))
+
+    def acting(self, setting: Setting) -> dict[str, str]:
+        """The interventions of a setting that change this model: name -> strength in a few words."""
+        acting = self._acting(setting)
+        words = {name: said(self.entries[name], strength, self._rule(name, setting)) for name, strength in acting}
+        return words | ({THRESHOLD: f"display only, {words[THRESHOLD]}"} if setting.cuts_afterwards else {})
+
     def picture(self, image: int) -> UInt8[np.ndarray, "height width 3"]:
-        """An image as the model sees it."""
+        """An image as the model sees it; of other than three channels their mean, from its least to its largest."""
         chosen = self.images[image]
         if not isinstance(chosen, Tensor):
             return np.asarray(fit(chosen, self.model.img_size))
-        mean, std = (torch.tensor(values)[:, None, None] for values in (self.model.spec.mean, self.model.spec.std))
-        shares = (chosen.cpu() * std + mean).clamp(0, 1)
+        if len(chosen) == 3:
+            mean, std = (torch.tensor(values)[:, None, None] for values in (self.model.spec.mean, self.model.spec.std))
+            shares = (chosen.cpu() * std + mean).clamp(0, 1)
+        else:
+            grey = chosen.cpu().mean(dim=0, keepdim=True)
+            shares = ((grey - grey.min()) / (grey.max() - grey.min()).clamp(min=1e-12)).expand(3, -1, -1)
         return np.rint(shares.permute(1, 2, 0).double().numpy() * 255).astype(np.uint8)
+
+    @contextmanager
+    def changed(self, setting: Setting) -> Iterator[LoadedModel]:
+        """Scope in which the model runs under every intervention of `setting` that applies to it."""
+        acting = self._acting(setting)
+        found = {name: self.found(name) for name, _ in acting}  # on the model as it was loaded
+        with ExitStack() as scope:
+            for name, strength in acting:
+                rule = self._rule(name, setting)
+                scope.enter_context(self.entries[name].scope(self.model, strength, rule=rule, found=found[name]))
+            yield self.model
+
+    def _acting(self, setting: Setting) -> tuple[tuple[str, float], ...]:
+        return tuple((name, strength) for name, strength in setting.strengths if name in self.entries)
+
+    def _rule(self, name: str, setting: Setting) -> str:
+        return setting.rule if name == THRESHOLD else self.entries[name].rules(self.model)[0]
+
+    def _found(self, name: str) -> dict[str, Any]:
+        """What an intervention that must look at some images first has found on these, once."""
+        entry = self.entries[name]
+        return entry.prepare(self.model, self.model.pixels(self.images[:ASIDE]), None) if entry.prepared else {}
 
     def _view(self, setting: Setting) -> View:
         entry = ATTRIBUTIONS[setting.attribution]
         keep = tuple(stage for stage in STAGES if stage in STAGES_MEASURED | set(entry.needs))
-        run = replace(setting, tau=None) if setting.display_only else setting
-        with changed(self.model, run):  # an attribution may need passes of its own
-            seen = self._seen(run.image, run.target, run.tau, run.rule, run.rho, keep)
-            if setting.display_only and setting.tau is not None:
-                seen = cut_afterwards(seen, setting.tau, setting.rule)
+        run = setting.as_run
+        with self.changed(run):  # an attribution may need passes of its own
+            seen = self._seen(run.image, run.target, run.strengths, run.rule, keep)
+            if setting.cuts_afterwards:
+                seen = cut_afterwards(seen, dict(setting.strengths)[THRESHOLD], setting.rule)
             evidence = _evidence(seen, setting)
         confidence, predicted = seen.logits[0].double().softmax(dim=-1).max(dim=-1)
         return View(
@@ -122,26 +173,10 @@ class Views:
         )
 
     def _look(
-        self, image: int, target: int | None, tau: float | None, rule: str, rho: float, keep: tuple[str, ...]
+        self, image: int, target: int | None, strengths: tuple[tuple[str, float], ...], rule: str, keep: tuple[str, ...]
     ) -> Trace:
-        """A trace of the model as it is when this is called: inside the scope that tau, rule and rho describe."""
+        """A trace of the model as it is when this is called: inside the scope that strengths and rule describe."""
         return trace(self.model, self.images[image : image + 1], target, keep=keep)
-
-
-@contextmanager
-def changed(model: LoadedModel, setting: Setting) -> Iterator[LoadedModel]:
-    """Scope in which the model runs with the threshold of `setting` and, where it is an SVDA model, its retention."""
-    with ExitStack() as scope:
-        if setting.rho < 1 and is_svda(model):
-            scope.enter_context(sigma_retention(model, setting.rho))
-        if setting.tau is not None:
-            scope.enter_context(threshold(model, setting.tau, setting.rule))
-        yield model
-
-
-def is_svda(model: LoadedModel) -> bool:
-    """Whether sigma retention acts on the model."""
-    return model.spec.mechanism == "svda"
 
 
 def cut_afterwards(seen: Trace, tau: float, rule: str) -> Trace:

@@ -1,21 +1,25 @@
 """The notebook explorer: models whose attention is cut at the pace of a slider. The door to widgets of Jupyter."""
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image
+from torch import Tensor
 
 from interpret.attributions import ATTRIBUTIONS
+from interpret.data import as_pictures
 from interpret.explorer.frame import Frame, make_frame, patch_at, sheet
 from interpret.explorer.mosaic import png
-from interpret.explorer.view import Setting, Views, is_svda
-from interpret.foundation.errors import InterpretError
+from interpret.explorer.strengths import acts, stops
+from interpret.explorer.view import THRESHOLD, Setting, Views
+from interpret.foundation.errors import InterpretError, UnknownControlError
 from interpret.foundation.tensors import Images
+from interpret.interventions import Intervention
 from interpret.interventions.threshold import own_rule, own_taus
-from interpret.models.loaded_model import LoadedModel
+from interpret.models.loaded_model import LoadedModel, as_models
 
 try:
     import anywidget
@@ -23,41 +27,49 @@ try:
 except ModuleNotFoundError as error:
     raise InterpretError(f"interpret.explore needs {error.name}: pip install 'interpret-vit[notebook]'") from error
 
-OWN, FUSED, PREDICTED = "as loaded", "mean of all", "predicted"
-MULTIPLES = tuple(2 ** (step / 2) for step in range(-6, 9))
-"""Thresholds on offer, in units of uniform attention 1/N: half octaves from an eighth to sixteen."""
-RETENTIONS = (1.0, 0.99, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
+FUSED, PREDICTED = "mean of all", "predicted"
 FRAMES = 512
 """Pictures that are remembered, about 100 kB each."""
+
 NARROW = {"width": "180px"}
 WIDE, ROW = {"width": "430px", "margin": "2px 40px 2px 2px"}, {"flex_flow": "row wrap"}
+WIDER, UNITS = {"width": "560px"}, {"description_width": "210px"}
 
 
-def explore(models: LoadedModel | Sequence[LoadedModel], images: Images | Sequence[Image]) -> "Explorer":
-    """Controls over a picture: the same image under every model, re-run with each threshold inside its forward pass.
+def explore(models: Any, images: Any) -> "Explorer":
+    """Controls over a picture: the same image under every model, run again under every intervention that is on.
 
-    Where a notebook is only read, a still picture stands in for it.
+    There is a slider for every registered intervention that applies to at least one of the models. Where a notebook is
+    only read, a still picture stands in for it.
 
     Args:
-        images: as `interpret.trace` takes them: PIL images, or floats as every model wants them.
+        models: one or several, as `interpret.load` gives them.
+        images: one or several, as `interpret.trace` takes them: pictures, paths, or floats as every model wants them.
 
     Raises:
         InterpretError: there is no model or no image, or images that a model does not take.
+
+    Example:
+        >>> import interpret
+        >>> vit = interpret.load("checkpoints/shapes-softmax.pt")
+        >>> ui = interpret.explore(vit, interpret.load_data("photos")[0].image)
+        >>> ui.share.value = 0.25
+        >>> ui.caption.value
+        'shown: share=0.25 (gradient), image 0, cls_attention, layer 3, heads fused, patch (4, 4)'
     """
-    chosen = [models] if isinstance(models, LoadedModel) else list(models)
-    if not chosen or not len(images):
-        raise InterpretError(f"explore needs a model and an image; got {len(chosen)} models, {len(images)} images")
-    return Explorer(chosen, images)
+    chosen = as_models(models)
+    return Explorer(chosen, _listed(images, chosen))
 
 
-def taus(models: Sequence[LoadedModel]) -> Iterator[tuple[str, float | str]]:
-    """What the tau slider offers, as (text, value): the models' own selection, 0, `MULTIPLES` of 1/N, trained taus."""
-    tokens = max(model.grid.tokens for model in models)
-    spread = {float(f"{multiple / tokens:.2g}") for multiple in MULTIPLES if multiple < tokens}
-    trained = {model.trained_tau for model in models}
-    yield OWN, OWN
-    for tau in sorted({0.0}.union(spread, *map(own_taus, models))):
-        yield f"{tau:g}{' (trained)' * (tau in trained)}", tau
+def _listed(images: Any, models: Sequence[LoadedModel]) -> Images | list[Image]:
+    """One image or several as a batch of floats or a list of pictures, of the kind that every model takes."""
+    floats = isinstance(images, Tensor) or (
+        isinstance(images, Sequence) and any(isinstance(image, Tensor) for image in images)
+    )
+    listed = models[0].pixels(images) if floats else as_pictures(images)
+    for model in models:
+        model.pixels(listed[:1])
+    return listed
 
 
 class Clicks(anywidget.AnyWidget):
@@ -70,9 +82,11 @@ class Explorer(ipywidgets.VBox):
     """The controls of `explore` and what they show; set `ui.tau.value = 0.02` as a reader would move the slider.
 
     Attributes:
-        image, models, attribution, layer, head, target, tau, rule, rho, display_only, row, col: the controls; `models`
-            holds a button for each model, `rho` acts on SVDA models alone, row and col choose the query patch, as does
-            a click on it.
+        image, models, attribution, layer, head, target, row, col: the controls of what is looked at; `models` holds a
+            button for each model, row and col choose the query patch, as does a click on it.
+        strengths: a slider for each intervention, by its registered name. What a strength is called is a shorter way
+            to it: `ui.tau` is `ui.strengths["threshold"]`.
+        rule, display_only: how the threshold acts.
         picture, numbers, caption: what is shown; the caption is written last.
     """
 
@@ -84,7 +98,7 @@ class Explorer(ipywidgets.VBox):
         self.picture = ipywidgets.Image(format="jpeg", layout={"max_width": "100%", "object_fit": "contain"})
         self.numbers, self.caption = ipywidgets.HTML(), ipywidgets.Label()
         self._show()
-        rows = self._rows(any(is_svda(model) for model in models))
+        rows = self._rows()
         for control in (control for row in rows for control in row):
             control.observe(self._show, names="value")
         boxes = [ipywidgets.Box(row, layout=ROW) for row in rows]
@@ -97,6 +111,13 @@ class Explorer(ipywidgets.VBox):
         """The picture as it is now, without loss."""
         setting, shown = self._state()
         return sheet([self._views[index] for index in shown], setting).image
+
+    def __getattr__(self, name: str) -> ipywidgets.SelectionSlider:
+        """The slider of the intervention whose strength has that name."""
+        known = self.__dict__.get("_by_strength", {})
+        if name not in known:
+            raise UnknownControlError(f"the explorer has no {name!r}; its interventions are {', '.join(known)}")
+        return known[name]
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         text = f"{self.caption.value} (a still picture; run the cell for the live explorer)"
@@ -118,23 +139,22 @@ class Explorer(ipywidgets.VBox):
         self.row, self.col = slider("patch row", range(rows), rows // 2), slider("patch col", range(cols), cols // 2)
 
     def _make_interventions(self, models: Sequence[LoadedModel]) -> None:
+        self._entries = {name: entry for views in self._views for name, entry in views.entries.items()}
+        self.strengths = {name: _strength_slider(entry, models) for name, entry in self._entries.items()}
+        self._by_strength = {self._entries[name].strength: control for name, control in self.strengths.items()}
         thresholded = [model for model in models if own_taus(model)]
-        self.tau = ipywidgets.SelectionSlider(description="tau", options=list(taus(models)), value=OWN, layout=WIDE)
         rule = own_rule((thresholded or models)[0])
-        self.rule = ipywidgets.Dropdown(
-            description="rule", options=["hard", "soft"], value=rule, layout={"width": "180px"}
-        )
-        self.rho = slider("rho (svda)", RETENTIONS, 1.0)
+        self.rule = ipywidgets.Dropdown(description="rule", options=["hard", "soft"], value=rule, layout=NARROW)
         self.display_only = ipywidgets.Checkbox(description="display only", indent=False)
 
-    def _rows(self, spectral: bool) -> list[list[ipywidgets.Widget]]:
+    def _rows(self) -> list[list[ipywidgets.Widget]]:
+        extras = {THRESHOLD: [self.rule, self.display_only]}
         return [
             [self.image, *self.models],
             [self.attribution, self.target],
             [self.layer, self.head],
             [self.row, self.col],
-            [self.tau, self.rule, self.display_only],
-            [self.rho] * spectral,
+            *([control, *extras.get(name, [])] for name, control in self.strengths.items()),
         ]
 
     def _show(self, change: object = None) -> None:
@@ -159,15 +179,15 @@ class Explorer(ipywidgets.VBox):
 
     def _state(self) -> tuple[Setting, tuple[int, ...]]:
         """Where the controls stand, and which models are shown: all of them where none is chosen."""
+        standing = [(name, control.value) for name, control in self.strengths.items()]
         setting = Setting(
             image=self.image.value,
             attribution=self.attribution.value,
             layer=self.layer.value,
             head=_unless(FUSED, self.head.value),
             target=_unless(PREDICTED, self.target.value),
-            tau=_unless(OWN, self.tau.value),
+            strengths=tuple((name, value) for name, value in standing if acts(self._entries[name], value)),
             rule=self.rule.value,
-            rho=self.rho.value,
             display_only=self.display_only.value,
             query=(self.row.value, self.col.value),
         )
@@ -182,6 +202,15 @@ def slider(description: str, options: Sequence[Any], value: Any) -> ipywidgets.S
     """A slider over exact values, each shown as it is written."""
     texts = [(f"{option:g}" if isinstance(option, float) else str(option), option) for option in options]
     return ipywidgets.SelectionSlider(description=description, options=texts, value=value, layout=WIDE)
+
+
+def _strength_slider(entry: Intervention, models: Sequence[LoadedModel]) -> ipywidgets.SelectionSlider:
+    """The slider of an intervention; its first stop leaves the models as they were loaded."""
+    acted_on = [model for model in models if entry.applies(model)]
+    unit = f" ({entry.unit})" if entry.unit else ""
+    about = f"{entry.label}: {', '.join(model.name for model in acted_on)}"
+    described = {"description": entry.strength + unit, "tooltip": about, "layout": WIDER, "style": UNITS}
+    return ipywidgets.SelectionSlider(options=stops(entry, acted_on), index=0, **described)
 
 
 def _extent(model: LoadedModel) -> tuple[int, int, int, int]:

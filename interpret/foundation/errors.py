@@ -17,6 +17,10 @@ class UnknownNameError(InterpretError):
     """A name that no registry entry carries."""
 
 
+class UnknownControlError(InterpretError, AttributeError):
+    """A control that an explorer does not have."""
+
+
 class UnsupportedModelError(InterpretError):
     """A model whose attention this toolkit cannot look at truthfully."""
 

@@ -45,6 +45,7 @@ class Intervention:
         applies: whether it acts on a model at all.
         grid: the strengths of a sweep over these models that names none.
         reference: where it is from.
+        stops: the strengths of a slider over these models, where they are finer than the grid.
         rules: the ways it is done to a model, one curve each, such as ("hard",).
         own: strengths that the model has by itself, now or in its training.
         trained: the strength that the model was trained with, None where it was with none.
@@ -63,6 +64,7 @@ class Intervention:
     applies: Callable[[LoadedModel], bool]
     grid: Callable[[Sequence[LoadedModel]], tuple[float, ...]]
     reference: str
+    stops: Callable[[Sequence[LoadedModel]], tuple[float, ...]] | None = None
     rules: Callable[[LoadedModel], tuple[str, ...]] = _no_rule
     own: Callable[[LoadedModel], set[float]] = _no_strength
     trained: Callable[[LoadedModel], float | None] = _untrained

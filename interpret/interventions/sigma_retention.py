@@ -25,6 +25,7 @@ from interpret.models.loaded_model import LoadedModel
 from interpret.models.tracing import trace
 
 TOLERANCE = 1e-12
+GRID = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 
 
 def kept_directions(
@@ -53,7 +54,8 @@ def kept_directions(
     unit="share of energy",
     neutral=1.0,
     applies=has_sigma,
-    grid=lambda models: (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0),
+    grid=lambda models: GRID,
+    stops=lambda models: (0.1, 0.2, 0.3, 0.4, *GRID),
     reference="after arXiv 2609.24370, known from its abstract alone",
     facts=lambda model, rho, layer: {"removed": removed_share(model, rho, layer)},
 )

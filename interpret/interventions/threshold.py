@@ -23,8 +23,17 @@ def own_taus(model: LoadedModel) -> set[float]:
 
 def default_taus(models: Sequence[LoadedModel]) -> tuple[float, ...]:
     """Zero, up to six multiples of 1/N from a quarter to eight (of the largest N, in two digits), every model's tau."""
+    return _taus(models, (0.25, 0.5, 1.0, 2.0, 4.0, 8.0))
+
+
+def fine_taus(models: Sequence[LoadedModel]) -> tuple[float, ...]:
+    """Likewise, but half octaves from an eighth of 1/N to sixteen."""
+    return _taus(models, [2 ** (step / 2) for step in range(-6, 9)])
+
+
+def _taus(models: Sequence[LoadedModel], multiples: Sequence[float]) -> tuple[float, ...]:
     tokens = max(model.grid.tokens for model in models)
-    spread = {float(f"{multiple / tokens:.2g}") for multiple in (0.25, 0.5, 1, 2, 4, 8) if multiple < tokens}
+    spread = {float(f"{multiple / tokens:.2g}") for multiple in multiples if multiple < tokens}
     return tuple(sorted({0.0}.union(spread, *map(own_taus, models))))
 
 
@@ -35,6 +44,7 @@ def default_taus(models: Sequence[LoadedModel]) -> tuple[float, ...]:
     neutral=0.0,
     applies=lambda model: True,
     grid=default_taus,
+    stops=fine_taus,
     reference="SelectiveViT: keep what lies above tau after the softmax",
     rules=lambda model: (own_rule(model),),
     own=own_taus,
