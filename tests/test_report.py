@@ -153,7 +153,9 @@ def test_a_pack_is_replaced_only_when_asked(tmp_path):
     out = tmp_path / "pack"
     write_pack(quick_study(), out)
     (out / "stale").touch()
-    with pytest.raises(InterpretError, match=r"pack already exists; choose another folder \(--out\) or replace it"):
+    with pytest.raises(
+        InterpretError, match=r"pack already exists; choose another folder, or replace it with overwrite=True"
+    ):
         write_pack(quick_study(), out)
     write_pack(quick_study(), out, overwrite=True)
     assert "stale" not in files(out)
@@ -276,7 +278,7 @@ def test_a_folder_that_cannot_be_made_is_refused_in_one_line(capsys, tiny, tmp_p
 
 def test_an_existing_folder_is_refused_before_any_work(capsys, tmp_path):
     (tmp_path / "file").touch()
-    assert "already exists" in refused(capsys, "missing.pt", "--out", tmp_path)
+    assert "already exists" in refused(capsys, CHECKOUT / "checkpoints/shapes-softmax.pt", "--out", tmp_path)
 
 
 def test_the_command_writes_the_same_tables_and_maps_twice(capsys, tiny, tmp_path):

@@ -17,6 +17,7 @@ from numpy.testing import assert_allclose
 from torch.testing import assert_close
 
 from interpret.data import as_tensors, load_data, normalise
+from interpret.foundation.errors import InterpretError
 from interpret.mechanisms import MECHANISMS
 from interpret.models import checkpoint, loading
 from interpret.models.tracing import trace

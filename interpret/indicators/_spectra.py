@@ -55,11 +55,12 @@ def attention_centred(trace: Trace) -> Spectrum:
 def _singular_values(weights: LayerAttention, *, centred: bool = False) -> Float[Tensor, "batch head direction"]:
     """Zero where they are rounding; a Gram matrix serves attention in fp32, fp64 would lose half its digits to it.
 
-    Attention was rounded when it was computed: half a unit in the last place of each entry makes singular values of up
-    to eps |A|_F.
+    Attention was rounded when it was computed: independent errors of half a unit in the last place of N x N entries
+    of one size make singular values below eps |A|_F / sqrt(N).
     """
     wide = weights.double()
-    share = max(wide.shape[-1] * torch.finfo(wide.dtype).eps, torch.finfo(weights.dtype).eps)
+    tokens = wide.shape[-1]
+    share = max(tokens * torch.finfo(wide.dtype).eps, torch.finfo(weights.dtype).eps / tokens**0.5)
     rounding = share * torch.linalg.matrix_norm(wide)
     if centred:
         wide = wide - wide.mean(dim=-2, keepdim=True)
