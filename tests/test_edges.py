@@ -274,3 +274,11 @@ def test_tables_of_earlier_versions_have_the_names_of_today(tmp_path):
     (tmp_path / "study" / "operating_points.csv").rename(tmp_path / "study" / "landmarks.csv")
     again = interpret.Study.load(tmp_path / "study")
     pd.testing.assert_frame_equal(again.tables["operating_points"], study.tables["operating_points"])
+
+
+def test_a_name_that_looks_like_mathematics_is_drawn_as_it_is(tmp_path):
+    study = synthetic_study()
+    image = study.image_ids[0]
+    tables = {name: table.replace({image: r"$\x$_$5_$6.png"}) for name, table in study.tables.items()}
+    named = dataclasses.replace(study, image_ids=(r"$\x$_$5_$6.png", *study.image_ids[1:]), tables=tables)
+    assert interpret.write_pack(named, tmp_path / "pack").is_file()

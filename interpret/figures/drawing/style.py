@@ -17,6 +17,7 @@ PAPER: dict[str, Any] = {
     "image.interpolation": "nearest",
     "legend.frameon": False,
     "pdf.fonttype": 42,
+    "text.parse_math": False,  # a file may be called price_$5_$6.png
 }
 NONNEGATIVE, SIGNED = "magma", "RdBu_r"
 CUT = "#9aa7b0"
