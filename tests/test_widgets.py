@@ -166,6 +166,14 @@ def test_display_only_renormalises_by_the_rule():
     assert (seen.attended == 0).any()
 
 
+def test_display_only_leaves_pruned_heads_pruned(models):
+    pruned = (("head_pruning", 1.0),)
+    views = Views(models[0], pictures(1))
+    assert not views.view(replace(START, strengths=pruned)).attended.any()
+    assert not views.view(replace(START, strengths=CUT + pruned, display_only=True)).attended.any()
+    assert views.view(replace(START, strengths=CUT, display_only=True)).attended.any()
+
+
 def test_rho_is_retention_of_sigma_and_leaves_other_models_alone(models):
     images = pictures(1)
     softmax, _, svda = (Views(model, images) for model in models)

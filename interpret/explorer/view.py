@@ -19,7 +19,6 @@ from interpret.explorer.strengths import acting_on, said
 from interpret.foundation.errors import UnsupportedModelError
 from interpret.foundation.tensors import Images
 from interpret.indicators import INDICATORS
-from interpret.mechanisms import MECHANISMS
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.trace import STAGES, Trace
 from interpret.models.tracing import trace
@@ -160,7 +159,8 @@ class Views:
         with self.changed(run):  # an attribution may need passes of its own
             seen = self._seen(run.image, run.target, run.strengths, run.rule, keep)
             if setting.cuts_afterwards:
-                seen = cut_afterwards(seen, dict(setting.strengths)[THRESHOLD], setting.rule)
+                with self.changed(replace(setting, display_only=False)):
+                    seen = selected_anew(seen)
             evidence = _evidence(seen, setting)
         confidence, predicted = seen.logits[0].double().softmax(dim=-1).max(dim=-1)
         return View(
@@ -179,11 +179,11 @@ class Views:
         return trace(self.model, self.images[image : image + 1], target, keep=keep)
 
 
-def cut_afterwards(seen: Trace, tau: float, rule: str) -> Trace:
-    """The trace with its probabilities cut after the fact: what the model computed, logits above all, stays."""
-    attention = seen.model.model.blocks[0].attn
-    mechanism = MECHANISMS[f"{rule}_threshold"].function(attention.num_heads, attention.head_dim, tau=tau)
-    return replace(seen, weights=torch.stack([mechanism.select(probs) for probs in seen.need("probs")]))
+def selected_anew(seen: Trace) -> Trace:
+    """The trace with its probabilities selected as the model now selects; what it computed, above all logits, stays."""
+    blocks = seen.model.model.blocks
+    weights = [block.attn.mechanism.select(probs) for block, probs in zip(blocks, seen.need("probs"), strict=True)]
+    return replace(seen, weights=torch.stack(weights))
 
 
 def _evidence(seen: Trace, setting: Setting) -> Float[np.ndarray, "row col"] | str:
