@@ -12,6 +12,8 @@ NAMES = ("plain", "selective", "svda")
 CLASSES = ("circle", "square", "star")
 IMAGES = tuple(f"image-{index}" for index in range(4))
 TAUS = (0.0, 0.01, 0.05)
+RHOS = (0.5, 0.9, 1.0)
+SWEEPS = {"sweeps": {"threshold": list(TAUS), "sigma_retention": list(RHOS)}}
 ROWS, COLS = 4, 6
 LAYERS, HEADS, TOKENS = 2, 3, ROWS * COLS + 1
 ATTRIBUTIONS = ("rollout", "layer_grad_cam")
@@ -36,14 +38,13 @@ def synthetic_study(*, labelled: bool = True, history: bool = True, dead: tuple[
     indicators = _indicators(generator)
     return Study(
         models=tuple(_model(name) for name in NAMES),
-        settings={"data": "shapes", "seed": 0, "device": "cpu", "attributions": list(ATTRIBUTIONS), "taus": list(TAUS)},
+        settings={"data": "shapes", "seed": 0, "device": "cpu", "attributions": list(ATTRIBUTIONS)} | SWEEPS,
         tables={
             "predictions": _predictions(labelled, dead),
             "maps": _maps(dead, arrays),
             "indicators": indicators,
             "survey": _survey(indicators),
-            "tau_sweep": _tau_sweep(labelled),
-            "rho_sweep": _rho_sweep(labelled),
+            "sweep": pd.concat([_tau_sweep(labelled), _rho_sweep(labelled)], ignore_index=True),
             "operating_points": _operating_points(labelled),
             "retention": _retention(labelled),
             "history": _history() if history else pd.DataFrame(),
@@ -142,7 +143,8 @@ def _tau_sweep(labelled: bool) -> pd.DataFrame:
     tables = []
     for (index, name), tau, layer in itertools.product(enumerate(NAMES), TAUS, ("all", *map(str, range(LAYERS)))):
         trained = name == "selective" and tau == 0.05 and layer == "all"
-        said = {"model": name, "rule": "hard", "tau": tau, "tau_n": tau * TOKENS, "layer": layer, "trained": trained}
+        said = {"model": name, "intervention": "threshold", "rule": "hard", "strength": tau, "tau_n": tau * TOKENS}
+        said |= {"layer": layer, "trained": trained}
         means = {"accuracy": 0.9 - tau - 0.01 * index, "accuracy_change": -tau} if labelled else {}
         means |= {"agreement": 1.0 - tau, "confidence": 0.8 - tau}
         means |= {"active_tokens": TOKENS - 100 * tau, "retained_mass": 1.0 - tau, "dead_rows": 0.0}
@@ -152,28 +154,30 @@ def _tau_sweep(labelled: bool) -> pd.DataFrame:
 
 def _rho_sweep(labelled: bool) -> pd.DataFrame:
     tables = []
-    for rho in (0.5, 0.9, 1.0):
+    for rho in RHOS:
         means = {"accuracy": 0.9 * rho, "accuracy_change": rho - 1} if labelled else {}
-        said = {"model": "svda", "rho": rho, "removed": 1 - rho, "layer": "all"}
+        said = {"model": "svda", "intervention": "sigma_retention", "rule": "", "strength": rho, "removed": 1 - rho}
+        said |= {"layer": "all", "trained": False}
         tables.append(_with_intervals(said, means | {"agreement": rho, "confidence": 0.8}))
     return pd.concat(tables, ignore_index=True)
 
 
 def _with_intervals(said: dict, means: dict[str, float]) -> pd.DataFrame:
-    table = pd.DataFrame([said | {"n": 64, "quantity": name, "mean": mean} for name, mean in means.items()])
+    table = pd.DataFrame([said | {"n": 640, "quantity": name, "mean": mean} for name, mean in means.items()])
     low, high = table["mean"] - 0.02, table["mean"] + 0.02
-    return table.assign(kind="", variant="", low=low, high=high, n_valid=64)
+    return table.assign(kind="", variant="", low=low, high=high, n_valid=640)
 
 
 def _operating_points(labelled: bool) -> pd.DataFrame:
     rows = [
         {
-            "model": name, "layer": "all", "n": 64, "strength": strength, "points": 1.0, "labelled": labelled,
-            "trained": 0.05 if (name, strength) == ("selective", "tau") else np.nan, "knee": np.nan,
+            "model": name, "intervention": intervention, "rule": rule, "layer": "all", "n": 640, "points": 1.0,
+            "labelled": labelled, "trained": 0.05 if name == "selective" else np.nan, "knee": np.nan,
             "free": free if labelled else np.nan, "change_low": -0.005 if labelled else np.nan, "strongest": strongest,
         }
-        for name, strength, free, strongest in [
-            *((name, "tau", TAUS[1], TAUS[-1]) for name in NAMES), ("svda", "rho", 0.9, 0.5),
+        for name, intervention, rule, free, strongest in [
+            *((name, "threshold", "hard", TAUS[1], TAUS[-1]) for name in NAMES),
+            ("svda", "sigma_retention", "", 0.9, 0.5),
         ]
     ]  # fmt: skip
     return pd.DataFrame(rows)

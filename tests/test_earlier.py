@@ -13,7 +13,7 @@ from interpret.report.comparison import compare
 
 EARLIER = Path(__file__).parent / "references" / "pack-0.1.0"
 PAGES = {
-    "tau_sweep": 1, "rho_sweep": 1, "sweep_by_layer": 2, "overlay_grid": 6, "attention_heatmaps": 2, "head_atlas": 1,
+    "sweep": 2, "sweep_by_layer": 2, "overlay_grid": 6, "attention_heatmaps": 2, "head_atlas": 1,
     "active_tokens": 1, "effective_rank": 1, "epoch_time": 1, "indicators_by_epoch": 4, "sparsity_by_layer": 1,
     "spectral_entropy": 1, "svda_indicators": 0, "training_curves": 1,
 }  # fmt: skip
@@ -38,14 +38,16 @@ def pack(tmp_path) -> Path:
 
 def test_its_study_holds_what_it_held(study):
     assert [model["name"] for model in study.models] == ["fashionmnist-hard_threshold", "fashionmnist-svda"]
-    points = study.tables["operating_points"].query("layer == 'all'").set_index(["model", "strength"])
+    points = study.tables["operating_points"].query("layer == 'all'").set_index(["model", "intervention"])
     assert points.index.tolist() == [
-        ("fashionmnist-hard_threshold", "tau"),
-        ("fashionmnist-svda", "tau"),
-        ("fashionmnist-svda", "rho"),
+        ("fashionmnist-hard_threshold", "threshold"),
+        ("fashionmnist-svda", "threshold"),
+        ("fashionmnist-svda", "sigma_retention"),
     ]
-    assert points.loc[("fashionmnist-hard_threshold", "tau"), "trained"] == 0.01
-    sweep = study.tables["tau_sweep"].query("model == 'fashionmnist-hard_threshold' and trained")
+    assert points.loc[("fashionmnist-hard_threshold", "threshold"), "trained"] == 0.01
+    assert set(study.tables["sweep"]["intervention"]) == {"threshold", "sigma_retention"}
+    assert study.taus == [0, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16]
+    sweep = study.tables["sweep"].query("model == 'fashionmnist-hard_threshold' and trained")
     assert np.isclose(sweep.set_index("quantity")["mean"]["agreement"], 1)
     assert study.map(0, "relevance").shape == (2, 7, 7)
 

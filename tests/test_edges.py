@@ -14,6 +14,7 @@ from interpret.foundation.versions import versions
 from interpret.indicators import _spectra
 from interpret.report import verdicts
 from interpret.study import outcomes
+from interpret.study.earlier import renewed_settings, renewed_tables
 from tests.models import gallery, pictures, tiny
 from tests.synthetic import synthetic_study
 
@@ -131,14 +132,19 @@ def test_rounding_of_fp32_is_no_direction():
 def test_one_list_of_versions_names_what_the_numbers_depend_on():
     assert {"python", "interpret-vit", "torch", "timm", "matplotlib", "numpy"} <= set(versions())
     study = interpret.run_study(
-        tiny(dtype=torch.float32), gallery(1), attributions=[], indicators=[], taus=[], sample=1
+        tiny(dtype=torch.float32), gallery(1), attributions=[], indicators=[], sweeps=[], sample=1
     )
     assert study.settings["versions"] == versions()
 
 
 def test_a_study_without_attributions_is_written(tmp_path):
     study = interpret.run_study(
-        tiny(dtype=torch.float32), gallery(2), attributions=[], indicators="dead_rows", taus=[0.1], sample=2
+        tiny(dtype=torch.float32),
+        gallery(2),
+        attributions=[],
+        indicators="dead_rows",
+        sweeps={"threshold": [0.1]},
+        sample=2,
     )
     assert interpret.write_pack(study, tmp_path / "pack").is_file()
 
@@ -154,7 +160,7 @@ def test_a_dead_gradient_is_one_of_a_class():
     with torch.no_grad():
         model.model.head.weight.zero_()
     study = interpret.run_study(
-        model, gallery(1), attributions=["relevance", "grad_cam", "rollout"], indicators=[], taus=[], sample=1
+        model, gallery(1), attributions=["relevance", "grad_cam", "rollout"], indicators=[], sweeps=[], sample=1
     )
     status = study.tables["maps"].set_index("attribution")["status"].to_dict()
     assert status == {"relevance": "dead gradient", "grad_cam": "dead gradient", "rollout": "ok"}
@@ -208,11 +214,11 @@ def test_a_sweep_finds_a_toy_intervention():
         points = interpret.operating_points(table)
     finally:
         del INTERVENTIONS._entries["toy"]
-    assert list(table["dose"].unique()) == [0.0, 0.1]
+    assert list(table["strength"].unique()) == [0.0, 0.1]
     assert list(table["layer"].unique()) == ["all", "0", "1"]
     expected = interpret.sweep(tiny(), gallery(3, [0, 1, 2]), "threshold", [0.0, 0.05], by_layer=True)
     assert_allclose(table["mean"].to_numpy(dtype=float), expected["mean"].to_numpy(dtype=float))
-    assert set(points["strength"]) == {"dose"}
+    assert set(points["intervention"]) == {"toy"}
 
 
 def test_importance_is_the_change_of_the_loss_when_a_heads_mask_moves():
@@ -249,9 +255,9 @@ def test_pruning_takes_the_least_important_first_and_three_random_orders_stand_b
     table = interpret.sweep(model, data, "head_pruning", [0.0, 0.5, 1.0], indicators=["active_tokens"])
     assert set(table["rule"]) == {"gradient", "random 0", "random 1", "random 2"}
     assert set(table["n"]) == {9}
-    tokens = table[table["quantity"] == "active_tokens"].pivot_table(index="rule", columns="share", values="mean")
+    tokens = table[table["quantity"] == "active_tokens"].pivot_table(index="rule", columns="strength", values="mean")
     assert_allclose(tokens, np.tile([25, 12.5, 0], (4, 1)))
-    agreement = table[(table["quantity"] == "agreement") & (table["share"] == 0)]["mean"]
+    agreement = table[(table["quantity"] == "agreement") & (table["strength"] == 0)]["mean"]
     assert_allclose(agreement, 1)
 
 
@@ -266,14 +272,27 @@ def test_noise_on_sigma_is_the_mean_of_its_draws():
     assert_allclose(table["confidence"], np.mean(confidence))
 
 
-def test_tables_of_earlier_versions_have_the_names_of_today(tmp_path):
+def test_tables_of_earlier_versions_have_the_names_of_today():
+    """A sweep was a table for each intervention, its strength under its own name; the tables were also written as
+    text.
+    """
     study = synthetic_study()
-    study.save(tmp_path / "study")
-    text = (tmp_path / "study" / "study.json").read_text()
-    (tmp_path / "study" / "study.json").write_text(text.replace('"operating_points"', '"landmarks"'))
-    (tmp_path / "study" / "operating_points.csv").rename(tmp_path / "study" / "landmarks.csv")
-    again = interpret.Study.load(tmp_path / "study")
-    pd.testing.assert_frame_equal(again.tables["operating_points"], study.tables["operating_points"])
+    sweep, points = study.tables["sweep"], study.tables["operating_points"]
+    of_tau = sweep.query("intervention == 'threshold'").rename(columns={"strength": "tau"})
+    of_rho = sweep.query("intervention == 'sigma_retention'").rename(columns={"strength": "rho"})
+    earlier = {
+        "tau_sweep": of_tau.drop(columns=["intervention", "removed"]),
+        "rho_sweep": of_rho.drop(columns=["intervention", "rule", "trained", "tau_n"]),
+        "landmarks": points.assign(strength=points["intervention"].map({"threshold": "tau", "sigma_retention": "rho"}))
+        .drop(columns=["intervention", "rule"]),
+    }  # fmt: skip
+    renewed = renewed_tables(earlier)
+    pd.testing.assert_frame_equal(renewed["sweep"][list(sweep)], sweep, check_like=True)
+    pd.testing.assert_frame_equal(renewed["operating_points"][list(points)], points.assign(rule=""))
+    text = renewed_tables({name: table.astype(str) for name, table in earlier.items()})
+    assert set(text["sweep"]["trained"]) == {"True", "False"}
+    assert renewed_tables(study.tables)["sweep"] is sweep
+    assert renewed_settings({"taus": [0.0], "seed": 0}) == {"seed": 0, "sweeps": {"threshold": [0.0]}}
 
 
 def test_a_name_that_looks_like_mathematics_is_drawn_as_it_is(tmp_path):

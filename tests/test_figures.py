@@ -161,29 +161,29 @@ def test_spectra_of_different_kinds_never_share_axes(study):
 
 def test_models_keep_their_colour_in_every_figure(drawn):
     colors = [to_rgb(color) for color in plots.colors(3)]
-    for name in ("tau_sweep", "effective_rank", "sparsity_by_layer"):
-        lines = drawn[name][name].axes[0].lines
+    for name in ("sweep_threshold", "effective_rank", "sparsity_by_layer"):
+        lines = drawn[name.removesuffix("_threshold")][name].axes[0].lines
         assert [to_rgb(line.get_color()) for line in lines if line.get_marker() != "None"] == colors
 
 
 def test_the_sweep_marks_the_trained_tau_in_the_colour_of_its_model(drawn):
-    figure = drawn["tau_sweep"]["tau_sweep"]
+    figure = drawn["sweep"]["sweep_threshold"]
     dashed = [line for line in figure.axes[0].lines if line.get_marker() == "None"]
     assert [(line.get_xdata()[0], line.get_color()) for line in dashed] == [(0.05, plots.colors(3)[1])]
     assert_allclose(figure.axes[0].lines[0].get_xdata(), TAUS)
 
 
 def test_the_sweep_shows_tau_n_and_falls_back_to_confidence_without_labels(drawn):
-    figure = drawn["tau_sweep"]["tau_sweep"]
+    figure = drawn["sweep"]["sweep_threshold"]
     assert [text.get_text() for text in figure.axes[3].get_xticklabels()] == ["0", "0.25", "1.2"]
     assert figure.axes[0].get_ylabel() == "accuracy (share)"
-    unlabelled = FIGURES["tau_sweep"].draw(synthetic_study(labelled=False))["tau_sweep"]
+    unlabelled = FIGURES["sweep"].draw(synthetic_study(labelled=False))["sweep_threshold"]
     assert unlabelled.axes[0].get_ylabel() == "confidence (mean top probability)"
 
 
 def test_tick_labels_of_close_taus_do_not_overlap(study):
-    sweep = study.tables["tau_sweep"].replace({"tau": {0.05: 0.0102}})
-    figure = FIGURES["tau_sweep"].draw(replace(study, tables=study.tables | {"tau_sweep": sweep}))["tau_sweep"]
+    sweep = study.tables["sweep"].replace({"strength": {0.05: 0.0102}})
+    figure = FIGURES["sweep"].draw(replace(study, tables=study.tables | {"sweep": sweep}))["sweep_threshold"]
     figure.draw_without_rendering()
     labels = [text for text in figure.axes[0].get_xticklabels() if text.get_text()]
     assert [text.get_text() for text in labels] == ["0", "0.0102"]
@@ -191,7 +191,10 @@ def test_tick_labels_of_close_taus_do_not_overlap(study):
 
 def test_models_with_different_n_have_no_common_axis_of_tau_n(study):
     models = ({**study.models[0], "tokens": 50}, *study.models[1:])
-    figure = FIGURES["tau_sweep"].draw(replace(study, models=models))["tau_sweep"]
+    sweep = study.tables["sweep"]
+    sweep = sweep.assign(tau_n=sweep["tau_n"] * np.where(sweep["model"] == "plain", 2, 1))
+    pages = FIGURES["sweep"].draw(replace(study, models=models, tables=study.tables | {"sweep": sweep}))
+    figure = pages["sweep_threshold"]
     assert len(figure.axes) == 3
     assert legend(figure)[0] == "plain: softmax, N=50"
 
@@ -207,7 +210,7 @@ def test_training_curves_draw_what_each_history_has(drawn):
 def test_a_long_name_is_shortened_in_its_middle(study):
     models = ({**study.models[0], "name": "a" * 30 + "b" * 30}, *study.models[1:])
     tables = {name: table.replace("plain", "a" * 30 + "b" * 30) for name, table in study.tables.items()}
-    written = texts(FIGURES["tau_sweep"].draw(replace(study, models=models, tables=tables))["tau_sweep"])
+    written = texts(FIGURES["sweep"].draw(replace(study, models=models, tables=tables))["sweep_threshold"])
     assert f"{'a' * 11}…{'b' * 11}: softmax, N=25" in written
 
 
@@ -218,7 +221,7 @@ def test_more_models_than_markers_can_be_drawn(study):
         for name, table in study.tables.items()
     }
     many = replace(study, models=tuple(models), tables=tables)
-    for name in ("tau_sweep", "sparsity_by_layer", "training_curves", "indicators_by_epoch", "epoch_time"):
+    for name in ("sweep", "sparsity_by_layer", "training_curves", "indicators_by_epoch", "epoch_time"):
         assert FIGURES[name].draw(many)
 
 
@@ -256,7 +259,7 @@ def test_the_six_svda_indicators_fill_twelve_panels(drawn):
 
 
 def test_the_sweep_stars_the_free_tau_on_the_accuracy_of_its_model(drawn):
-    figure = drawn["tau_sweep"]["tau_sweep"]
+    figure = drawn["sweep"]["sweep_threshold"]
     stars = [drawn for drawn in figure.axes[0].collections if isinstance(drawn, PathCollection)]
     assert_allclose([star.get_facecolor()[0][:3] for star in stars], plots.colors(3))
     assert_allclose([star.get_offsets()[0] for star in stars], [[0.01, 0.89], [0.01, 0.88], [0.01, 0.87]])
@@ -264,7 +267,7 @@ def test_the_sweep_stars_the_free_tau_on_the_accuracy_of_its_model(drawn):
 
 
 def test_rho_runs_from_one_to_less_and_shows_what_is_removed(drawn):
-    figure = drawn["rho_sweep"]["rho_sweep"]
+    figure = drawn["sweep"]["sweep_sigma_retention"]
     assert [ax.get_ylabel() for ax in figure.axes] == [
         "accuracy (share)", "same prediction as loaded (share)", "directions removed (share)",
     ]  # fmt: skip
@@ -275,8 +278,8 @@ def test_rho_runs_from_one_to_less_and_shows_what_is_removed(drawn):
 
 
 def test_layers_swept_alone_are_rows_of_one_scale(drawn):
-    assert list(drawn["sweep_by_layer"]) == ["sweep_by_layer_tau"]
-    figure = drawn["sweep_by_layer"]["sweep_by_layer_tau"]
+    assert list(drawn["sweep_by_layer"]) == ["sweep_by_layer_threshold"]
+    figure = drawn["sweep_by_layer"]["sweep_by_layer_threshold"]
     for ax in figure.axes[:3]:
         assert [text.get_text() for text in ax.texts] == 2 * ["0.0", "-1.0", "-5.0"]
         assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "0.01", "0.05"]
@@ -284,11 +287,11 @@ def test_layers_swept_alone_are_rows_of_one_scale(drawn):
 
 
 def test_many_taus_of_many_models_keep_their_ticks(study):
-    sweep = study.tables["tau_sweep"].query("tau == 0")
+    sweep = study.tables["sweep"].query("strength == 0")
     taus = [0.001 * index for index in range(20)]
-    many = pd.concat([sweep.assign(tau=tau) for tau in taus], ignore_index=True)
-    figure = FIGURES["sweep_by_layer"].draw(replace(study, tables=study.tables | {"tau_sweep": many}))
-    ax = figure["sweep_by_layer_tau"].axes[0]
+    many = pd.concat([sweep.assign(strength=tau) for tau in taus], ignore_index=True)
+    figure = FIGURES["sweep_by_layer"].draw(replace(study, tables=study.tables | {"sweep": many}))
+    ax = figure["sweep_by_layer_threshold"].axes[0]
     assert [label.get_text() for label in ax.get_xticklabels()] == [f"{tau:g}" for tau in taus]
 
 

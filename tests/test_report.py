@@ -22,19 +22,18 @@ from interpret.models.loaded_model import LoadedModel
 from interpret.models.model_spec import ModelSpec
 from interpret.report import verdicts, write_pack
 from interpret.report.command import main, parser
-from interpret.report.job import split_taus
 from interpret.study.study import Study
 from tests.synthetic import ATTRIBUTIONS, IMAGES, NAMES, TAUS, synthetic_study
 
 CHECKOUT = Path(__file__).parents[1]
 HOSTILE = '</script><b onclick="x">&'
-TABLES = {"predictions", "maps", "indicators", "survey", "tau_sweep", "rho_sweep", "operating_points", "retention"}
+TABLES = {"predictions", "maps", "indicators", "survey", "sweep", "operating_points", "retention"}
 TABLES |= {"history", "tracked"}
-SUMMARY = {"predictions", "attributions", "indicators", "threshold_sweep", "spectral_energy_retention"}
+SUMMARY = {"predictions", "attributions", "indicators", "sweep_of_tau", "sweep_of_rho"}
 SUMMARY |= {"where_the_sweeps_turn", "retention_verified", "training"}
 PAGES = {f"overlay_grid_{name}" for name in ATTRIBUTIONS} | {f"attention_heatmaps_{name}" for name in NAMES}
-PAGES |= set(FIGURES) - {"overlay_grid", "attention_heatmaps", "sweep_by_layer"}
-PAGES |= {"indicators_by_epoch_sigma", "sweep_by_layer_tau"}
+PAGES |= set(FIGURES) - {"overlay_grid", "attention_heatmaps", "sweep", "sweep_by_layer"}
+PAGES |= {"indicators_by_epoch_sigma", "sweep_threshold", "sweep_sigma_retention", "sweep_by_layer_threshold"}
 
 
 class Page(HTMLParser):
@@ -101,10 +100,10 @@ def test_a_pack_holds_exactly_these_files(pack):
 def test_a_table_without_rows_is_not_written(tmp_path):
     study = synthetic_study()
     page = write_pack(
-        replace(study, tables=study.tables | {"rho_sweep": pd.DataFrame({"model": []})}), tmp_path / "out"
+        replace(study, tables=study.tables | {"retention": pd.DataFrame({"model": []})}), tmp_path / "out"
     )
-    assert {path.stem for path in (page.parent / "tables").glob("*.csv")} == TABLES - {"rho_sweep"}
-    assert "rho_sweep" not in page.read_text()
+    assert {path.stem for path in (page.parent / "tables").glob("*.csv")} == TABLES - {"retention"}
+    assert "retention" not in page.read_text()
 
 
 def test_a_study_of_no_indicators_is_written_too(tmp_path):
@@ -141,7 +140,7 @@ def test_a_failing_figure_leaves_nothing_and_keeps_the_old_pack(tmp_path, monkey
 
     old = write_pack(quick_study(), tmp_path / "old").parent
     before = (old / "manifest.json").read_bytes()
-    monkeypatch.setitem(FIGURES._entries, "tau_sweep", replace(FIGURES["tau_sweep"], function=fail))
+    monkeypatch.setitem(FIGURES._entries, "sweep", replace(FIGURES["sweep"], function=fail))
     for name in ("old", "new"):
         with pytest.raises(RuntimeError, match="no ink"):
             write_pack(quick_study(), tmp_path / name, overwrite=True)
@@ -253,8 +252,9 @@ def refused(capsys, *arguments):
 def test_usage_errors_are_one_line(capsys, tmp_path):
     assert "the following arguments are required: CKPT" in refused(capsys)
     assert "invalid choice: 'rolout'" in refused(capsys, "a.pt", "--attributions", "rolout")
-    assert "1.5 is not within [0, 1)" in refused(capsys, "a.pt", "--tau", "0,1.5")
-    assert "'a' is not a list of numbers" in refused(capsys, "a.pt", "--tau", "a")
+    assert "1.5 is not within [0, 1)" in refused(capsys, "a.pt", "--tau", "1.5")
+    assert "several are a sweep: --sweep threshold=0,0.01" in refused(capsys, "a.pt", "--tau", "0,0.01")
+    assert "'a' is not a list of numbers" in refused(capsys, "a.pt", "--sweep", "threshold=a")
     assert "0 is not a positive number" in refused(capsys, "a.pt", "--limit", "0")
     assert "not allowed with argument" in refused(capsys, "a.pt", "--images", "x", "--data", "photos")
 
@@ -289,7 +289,17 @@ def test_the_command_writes_the_same_tables_and_maps_twice(capsys, tiny, tmp_pat
     packs = []
     for name in ("first", "second"):
         models = [tiny / "softmax.pt", tiny / "hard_threshold.pt"]
-        arguments = [*models, "--images", *images, "--tau", "0.02", "--out", tmp_path / name, "--limit", "2"]
+        arguments = [
+            *models,
+            "--images",
+            *images,
+            "--sweep",
+            "threshold=0.02",
+            "--out",
+            tmp_path / name,
+            "--limit",
+            "2",
+        ]
         arguments += ["--attributions", "rollout", "--indicators", "active_tokens", "spectral_entropy", "-q"]
         assert main([str(argument) for argument in arguments]) == 0
         packs.append(Path(capsys.readouterr().out.strip()).parent)
@@ -299,20 +309,19 @@ def test_the_command_writes_the_same_tables_and_maps_twice(capsys, tiny, tmp_pat
     manifest = json.loads((packs[0] / "manifest.json").read_text())
     assert manifest["settings"]["command"].startswith("python -m interpret.report ")
     assert manifest["models"][1]["sha256"] == sha256(tiny / "hard_threshold.pt")
-    assert set(pd.read_csv(packs[0] / "tables/tau_sweep.csv")["tau"]) == {0.0, 0.02, 0.03}
+    assert set(pd.read_csv(packs[0] / "tables/sweep.csv")["strength"]) == {0.0, 0.02, 0.03}
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ("a.pt --tau 0.01,0.02", (None, (0.01, 0.02))),
-        ("a.pt --mechanism hard_threshold --tau 0.01", (0.01, ())),
-        ("a.pt --mechanism soft_threshold --tau 0.01,0,0.1", (0.01, (0.0, 0.1))),
-        ("a.pt --mechanism svda --tau 0.01", (None, (0.01,))),
+        ("threshold", ("threshold", None)),
+        ("threshold=0.01", ("threshold", (0.01,))),
+        ("head_pruning=0,0.5", ("head_pruning", (0.0, 0.5))),
     ],
 )
-def test_the_first_tau_is_the_models_own_where_the_mechanism_has_one(arguments, expected):
-    assert split_taus(parser().parse_args(arguments.split())) == expected
+def test_a_sweep_is_a_name_and_perhaps_its_strengths(arguments, expected):
+    assert parser().parse_args(["a.pt", "--sweep", arguments]).sweep == [expected]
 
 
 def test_models_of_one_name_are_told_apart(capsys, tiny, tmp_path):
@@ -320,7 +329,7 @@ def test_models_of_one_name_are_told_apart(capsys, tiny, tmp_path):
     copy.parent.mkdir()
     shutil.copy(tiny / "softmax.pt", copy)
     arguments = [tiny / "softmax.pt", copy, "--data", "photos", "--limit", "1", "--attributions", "rollout", "-q"]
-    arguments += ["--indicators", "active_tokens", "--tau", "0.02", "--out", tmp_path / "pack"]
+    arguments += ["--indicators", "active_tokens", "--sweep", "threshold=0.02", "--out", tmp_path / "pack"]
     assert main([str(argument) for argument in arguments]) == 0
     names = pd.read_csv(tmp_path / "pack/tables/predictions.csv")["model"]
     assert names.nunique() == 2

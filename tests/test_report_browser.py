@@ -62,9 +62,9 @@ def written(study, tmp_path_factory):
 
 def write(study, folder):
     """The page with one drawn figure, as `write_pack` would put it there."""
-    chart = folder / "tau_sweep.png"
+    chart = folder / "sweep_threshold.png"
     Image.new("RGB", (1080, 400), "white").save(chart)
-    shown = [report_page.Shown("tau_sweep", "tau_sweep", "Threshold sweep", "How to read it.", chart)]
+    shown = [report_page.Shown("sweep_threshold", "sweep_threshold", "Threshold sweep", "How to read it.", chart)]
     path = folder / "report.html"
     path.write_text(report_page.render(study, shown), encoding="utf-8")
     return path

@@ -18,7 +18,7 @@ NEW = (
 
 def pack(folder, *, table=OLD, figure=b"figure", settings=None, model=None, images=("x",), **files):
     """A pack as small as one can be; the path of its manifest."""
-    content = {"tables/indicators.csv": table.encode(), "figures/tau_sweep.png": figure} | files.get("more", {})
+    content = {"tables/indicators.csv": table.encode(), "figures/sweep_threshold.png": figure} | files.get("more", {})
     for name, data in content.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
@@ -100,20 +100,22 @@ def test_rows_are_matched_by_what_they_are_not_by_their_place(folders):
     assert found["Tables"] == ["No change."]
 
 
-SWEEP = "model,rho,layer,quantity,kind,variant,mean\n"
+SWEEP = "model,intervention,strength,layer,quantity,kind,variant,mean\n"
 
 
 def test_rows_of_a_sweep_are_matched_by_quantity_and_strength(folders):
-    old = SWEEP + "a,0.5,all,accuracy,,,0.75\na,0.5,all,confidence,,,0.5\na,1.0,all,confidence,,,0.625\n"
-    new = SWEEP + "a,1.0,all,confidence,,,0.625\na,0.9,all,confidence,,,0.25\na,0.5,all,confidence,,,0.375\n"
+    old = SWEEP + "a,toy,0.5,all,accuracy,,,0.75\na,toy,0.5,all,confidence,,,0.5\na,toy,1.0,all,confidence,,,0.625\n"
+    new = (
+        SWEEP + "a,toy,1.0,all,confidence,,,0.625\na,toy,0.9,all,confidence,,,0.25\na,toy,0.5,all,confidence,,,0.375\n"
+    )
     packs = [
-        pack(each, more={"tables/rho_sweep.csv": text.encode()}) for each, text in zip(folders, (old, new), strict=True)
+        pack(each, more={"tables/sweep.csv": text.encode()}) for each, text in zip(folders, (old, new), strict=True)
     ]
     assert sections(compare(*packs))["Tables"] == [
-        "- rho_sweep: rows gone: 1",
-        "- rho_sweep: rows new: 1",
-        '- rho_sweep: confidence mean: 1 of 2 values differ; largest change -0.125, from `"0.5"` to `"0.375"` '
-        "(model a, quantity confidence, layer all, rho 0.5)",
+        "- sweep: rows gone: 1",
+        "- sweep: rows new: 1",
+        '- sweep: confidence mean: 1 of 2 values differ; largest change -0.125, from `"0.5"` to `"0.375"` '
+        "(model a, quantity confidence, layer all, intervention toy, strength 0.5)",
     ]
 
 
@@ -128,7 +130,7 @@ def test_words_columns_tables_and_figures_that_differ_are_named(folders):
         "(model a, image x, indicator sparsity, layer 0, head 0)",
         "- maps is new",
     ]
-    assert found["Figures"] == ["- figures/new.png is new", "- figures/tau_sweep.png has other bytes"]
+    assert found["Figures"] == ["- figures/new.png is new", "- figures/sweep_threshold.png has other bytes"]
 
 
 def test_a_name_cannot_move_the_terminals_cursor(folders):

@@ -16,6 +16,7 @@ from interpret.figures.drawing import plots
 from interpret.report import embedding, page, views
 from interpret.report.explorer import explorer
 from interpret.report.findings import findings
+from interpret.study.curves import of_intervention
 from tests.synthetic import COLS, HEADS, IMAGES, LAYERS, NAMES, ROWS, TAUS, TOKENS, synthetic_study
 
 MEGABYTE = 1_000_000
@@ -68,12 +69,12 @@ def large_study(count=8, side=224, taus=20, layers=12, heads=3, grid=14):
         for name in ("predictions", "indicators")
     }
     tables["maps"] = pd.concat([copy["maps"].drop_duplicates(["model", "image", "attribution"]) for copy in copies])
-    sweep = study.tables["tau_sweep"].drop_duplicates(["model", "layer", "quantity"])
-    tables["tau_sweep"] = pd.concat([sweep.assign(tau=tau) for tau in chosen], ignore_index=True)
+    sweep = of_intervention(study.tables["sweep"], "threshold").drop_duplicates(["model", "layer", "quantity"])
+    tables["sweep"] = pd.concat([sweep.assign(strength=tau) for tau in chosen], ignore_index=True)
     return replace(
         study,
         models=tuple(model | {"layers": layers, "heads": heads} for model in study.models),
-        settings=study.settings | {"taus": chosen},
+        settings=study.settings | {"sweeps": {"threshold": chosen}},
         tables=study.tables | tables,
         images=np.stack([smooth_noise(generator, side, side) for _ in ids]),
         image_ids=ids,
@@ -156,7 +157,7 @@ def test_findings_are_the_numbers_of_the_sweep():
     kept = (
         f"of {TOKENS} tokens on average; the largest tau tried that excludes a loss of more than 1.0 points of accuracy"
     )
-    kept += " against the model as it was loaded is 0.01 (95 %, 64 images)."
+    kept += " against the model as it was loaded is 0.01 (95 %, 640 images)."
     assert findings(synthetic_study()) == [
         "The 3 models predict the same class on 3 of the 4 images shown.",
         f"plain: at tau = 0 (hard rule) a query keeps 25.0 {kept}",
@@ -171,6 +172,17 @@ def test_a_model_without_a_free_tau_is_said_to_have_none():
     said = findings(replace(study, tables=study.tables | {"operating_points": lost}))
     assert "no tau tried excludes a loss of more than 1.0 points of accuracy against the model" in said[1]
     assert not any("accuracy" in line for line in findings(synthetic_study(labelled=False)))
+
+
+def test_too_few_images_are_said_to_be_too_few_and_how_many_would_do():
+    study = synthetic_study()
+    few = {"operating_points": study.tables["operating_points"].assign(n=128)}
+    said = findings(replace(study, tables=study.tables | few))
+    assert not any("largest tau" in line for line in said)
+    assert said[-1] == (
+        "The sweeps saw 128 images, too few to exclude a loss of 1.0 points of accuracy at a setting that changes the "
+        "model: where not one of them changes, 2.3 points are still possible (95 %). --sample 299 could exclude it."
+    )
 
 
 def test_a_picture_in_the_page_is_exact_where_the_script_reads_it():
@@ -198,7 +210,7 @@ def test_every_panel_says_what_the_model_predicts(labelled):
 def test_only_the_view_that_was_run_again_says_so():
     text = page.render(synthetic_study(), [])
     assert "Every model was run again with tau = 0.05 inside its forward pass." in text
-    untold = replace(synthetic_study(), settings=synthetic_study().settings | {"taus": []})
+    untold = replace(synthetic_study(), settings=synthetic_study().settings | {"sweeps": {}})
     without = page.render(untold, [])
     assert 'id="tau"' not in without
     assert "was run again with" not in without.partition("<script>")[0]
@@ -206,7 +218,7 @@ def test_only_the_view_that_was_run_again_says_so():
 
 def test_charts_that_find_no_room_are_linked_the_later_pages_first(tmp_path, monkeypatch):
     shown = []
-    for figure, count in (("indicators_by_epoch", 3), ("tau_sweep", 1)):
+    for figure, count in (("indicators_by_epoch", 3), ("sweep", 1)):
         for index in range(count):
             png = tmp_path / f"{figure}_{index}.png"
             Image.fromarray(np.random.default_rng(index).integers(0, 256, (60, 90, 3), dtype=np.uint8)).save(png)

@@ -122,7 +122,7 @@ def test_a_device_that_is_not_there_says_why():
 def test_lists_of_pictures_go_anywhere():
     pictures = [Image.effect_noise((48, 32), 90).convert("RGB") for _ in range(2)]
     study = interpret.run_study(
-        vit(), pictures, attributions="rollout", indicators="sparsity", taus=[0.1], limit=2, sample=2
+        vit(), pictures, attributions="rollout", indicators="sparsity", sweeps={"threshold": [0.1]}, limit=2, sample=2
     )
     assert len(study.image_ids) == 2
     table = interpret.tau_sweep(vit(), pictures, [0.1])

@@ -73,9 +73,11 @@ def test_the_paired_interval_is_that_of_a_published_example():
     assert_allclose(paired_interval(differences), [-0.508, -0.014], atol=0.001)
 
 
-def test_where_no_image_differs_the_paired_interval_keeps_a_width():
+def test_where_no_image_differs_the_paired_interval_is_the_exact_bound_of_the_share_that_would():
+    """The rule of three; a share of 1 - 0.05^(1 / n) leaves no image changed in 5 % of the samples."""
     low, high = paired_interval(np.zeros(128))
-    assert_allclose([low, high], [-2.8 / 130, 2.8 / 130], rtol=0.02)
+    assert_allclose([low, high], [-3 / 128, 3 / 128], rtol=0.02)
+    assert_allclose((1 - high) ** 128, 0.05)
 
 
 def test_bands_are_the_bootstrap_of_each_curve():

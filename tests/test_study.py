@@ -30,10 +30,9 @@ COLUMNS = {
     "survey": [
         "model", "layer", "head", "indicator", "kind", "variant", "mean", "std", "n_valid", "n", "unit",
     ],
-    "tau_sweep": ["model", "rule", "tau", "tau_n", "layer", "trained", *SWEPT],
-    "rho_sweep": ["model", "rho", "removed", "layer", *SWEPT],
+    "sweep": ["model", "intervention", "rule", "strength", "tau_n", "layer", "trained", *SWEPT, "removed"],
     "operating_points": [
-        "model", "rule", "layer", "n", "strength", "points", "labelled", "trained", "knee", "free", "change_low",
+        "model", "intervention", "rule", "layer", "n", "points", "labelled", "trained", "knee", "free", "change_low",
         "strongest",
     ],
     "retention": [
@@ -44,8 +43,9 @@ COLUMNS = {
     "tracked": ["model"],
 }  # fmt: skip
 KEYS = ["model", "image", "epoch", "attribution", "layer", "head", "indicator", "quantity", "kind", "variant"]
-KEYS += ["tau", "rho", "strength", "form"]
+KEYS += ["intervention", "rule", "strength", "rho", "form"]
 LIMIT = 3
+SWEEPS = {"threshold": (0.02,)}
 
 
 def trio() -> list[LoadedModel]:
@@ -62,7 +62,8 @@ def trio() -> list[LoadedModel]:
 def study_of(models: list[LoadedModel], data: str = "shapes", **options) -> Study:
     found = load_data(data)
     few = found if data == "photos" else found[:8]
-    chosen = {"attributions": list(ATTRIBUTIONS), "indicators": list(INDICATORS), "taus": (0.02, 0.03), "limit": LIMIT}
+    sweeps = SWEEPS | ({"sigma_retention": None} if any(model.spec.mechanism == "svda" for model in models) else {})
+    chosen = {"attributions": list(ATTRIBUTIONS), "indicators": list(INDICATORS), "sweeps": sweeps, "limit": LIMIT}
     return run_study(models, few, **chosen | options)
 
 
@@ -87,9 +88,10 @@ def test_every_table_has_its_columns_and_rows(study):
     rows = {name: len(table) for name, table in study.tables.items()}
     assert (rows["predictions"], rows["maps"], rows["history"]) == (3 * LIMIT, 3 * LIMIT * len(ATTRIBUTIONS), 2)
     quantities = 7 if study.settings["data"] == "shapes" else 5
-    assert rows["tau_sweep"] == 3 * len(study.settings["taus"]) * quantities
     rhos = INTERVENTIONS["sigma_retention"].grid([])
-    assert (rows["rho_sweep"], rows["operating_points"], rows["retention"]) == (len(rhos) * quantities, 4, 2)
+    assert study.settings["sweeps"] == {"threshold": [0.0, 0.02, 0.03], "sigma_retention": list(rhos)}
+    assert rows["sweep"] == (3 * 3 + len(rhos)) * quantities
+    assert (rows["operating_points"], rows["retention"]) == (4, 2)
     for table in ("predictions", "maps", "indicators"):
         assert set(study.tables[table]["image"]) == set(study.image_ids)
         assert list(study.tables[table]["model"].unique()) == list(TRIO)
@@ -117,7 +119,7 @@ def test_without_labels_nothing_is_said_of_being_right():
     table = study_of(trio()[:1], "photos", attributions=[], indicators=[]).tables
     assert table["predictions"]["correct"].isna().all()
     assert set(table["predictions"]["label"]) == {""}
-    assert "accuracy" not in set(table["tau_sweep"]["quantity"])
+    assert "accuracy" not in set(table["sweep"]["quantity"])
 
 
 def test_the_numbers_are_those_of_a_trace(shapes):
@@ -169,7 +171,7 @@ def test_two_runs_write_the_same_bytes(shapes, tmp_path):
 
 
 def test_another_seed_draws_other_images():
-    drawn = [study_of(trio()[:1], attributions=[], indicators=[], taus=(), seed=seed).image_ids for seed in (0, 0, 1)]
+    drawn = [study_of(trio()[:1], attributions=[], indicators=[], sweeps=(), seed=seed).image_ids for seed in (0, 0, 1)]
     assert drawn[0] == drawn[1] != drawn[2]
 
 
@@ -190,7 +192,7 @@ def test_a_map_without_evidence_is_told_apart():
         for block in dead.model.blocks:
             block.attn.qkv.weight.zero_()
             block.attn.qkv.bias.zero_()
-    status = study_of([dead], taus=()).tables["maps"].groupby("attribution")["status"].agg(set).to_dict()
+    status = study_of([dead], sweeps=()).tables["maps"].groupby("attribution")["status"].agg(set).to_dict()
     assert status == {
         name: {"constant" if not entry.class_specific else "dead gradient"} for name, entry in ATTRIBUTIONS.items()
     }
@@ -209,15 +211,15 @@ def test_a_map_that_is_not_defined_is_nan_with_the_reason():
 
 def test_models_of_one_name_are_told_apart():
     models = [dataclasses.replace(model, name="model") for model in trio()[:2]]
-    found = study_of(models, attributions=["rollout"], indicators=["sparsity"], taus=())
+    found = study_of(models, attributions=["rollout"], indicators=["sparsity"], sweeps=())
     assert [model["name"] for model in found.models] == ["model (1)", "model (2)"]
-    for table in ("predictions", "maps", "indicators", "tau_sweep"):
+    for table in ("predictions", "maps", "indicators"):
         assert set(found.tables[table]["model"]) == {"model (1)", "model (2)"}
 
 
 def test_models_of_other_classes_explain_their_own_prediction():
     first, other = trio()[0], tiny(dtype=torch.float32)
-    table = study_of([first, other], attributions=[], indicators=[], taus=()).tables["predictions"]
+    table = study_of([first, other], attributions=[], indicators=[], sweeps=()).tables["predictions"]
     own = table.query("model == 'tiny'")
     assert list(own["target"]) == list(own["predicted"])
     assert own["target"].str.match(r"class \d").all()
@@ -234,7 +236,7 @@ def test_models_of_different_aspect_ratio_are_refused():
 
 def test_models_of_one_aspect_ratio_share_the_larger_picture():
     large = tiny(img_size=(64, 96), dtype=torch.float32)
-    found = study_of([tiny(dtype=torch.float32), large], "photos", attributions=["rollout"], indicators=[], taus=())
+    found = study_of([tiny(dtype=torch.float32), large], "photos", attributions=["rollout"], indicators=[], sweeps=())
     assert found.images.shape[1:3] == (64, 96)
     assert [found.map(index, "rollout").shape[1:] for index in (0, 1)] == [(4, 6), (8, 12)]
 

@@ -100,7 +100,7 @@ def test_a_report_by_two_processes_holds_the_tables_of_one(tmp_path):
         "--sample",
         "5",
     ]
-    asked += ["--tau", "0.02", "--attributions", "rollout", "--indicators", "sparsity", "effective_rank"]
+    asked += ["--sweep", "threshold=0.02", "--attributions", "rollout", "--indicators", "sparsity", "effective_rank"]
     alone = [sys.executable, *asked, "--out", str(tmp_path / "one")]
     subprocess.run(alone, cwd=ROOT.parent, check=True, capture_output=True)
     run_two(*asked, "--out", tmp_path / "two", cwd=ROOT.parent)

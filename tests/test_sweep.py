@@ -16,16 +16,45 @@ from interpret.interventions.sigma_retention import accounting, sigma_retention
 from interpret.interventions.threshold import default_taus, threshold
 from interpret.models.tracing import trace
 from interpret.study import outcomes
-from interpret.study.operating_points import whole_model
+from interpret.study.curves import whole_model
 from interpret.study.store import Store
-from interpret.study.sweep import rho_sweep, tau_sweep
+from interpret.study.sweep import rho_sweep, sweep, tau_sweep
 from tests.models import gallery, tiny
 
 ROOMY = {"batch_size": 2}
 
 
 def quantity(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    return table[table["quantity"] == name].set_index("tau" if "tau" in table else "rho")
+    return table[table["quantity"] == name].set_index("strength")
+
+
+def test_only_at_its_own_tau_is_a_model_the_same_function_by_construction():
+    """There, and nowhere else, no change is no loss; a tau set in place counts, an intervention around it too."""
+    hard, data = tiny("hard_threshold"), gallery(5, [0, 1, 2, 3, 4])
+
+    def exact(model, taus=(0.0, 0.03, 0.05)):
+        change = quantity(tau_sweep(model, data, taus, by_layer=True), "accuracy_change")
+        return set(change.index[(change["low"] == 0) & (change["high"] == 0)])
+
+    assert (exact(hard), exact(tiny()), exact(tiny("learned_threshold"))) == ({0.03}, set(), set())
+    with threshold(hard, 0.05):
+        assert exact(hard) == {0.05}
+    with threshold(hard, 0.05, "soft"):
+        assert exact(hard) == set()
+    for block in hard.model.blocks:
+        block.attn.mechanism.tau = 0.05
+    assert exact(hard) == {0.05}
+
+
+def test_what_removes_nothing_leaves_the_function():
+    data = gallery(4, [0, 1, 2, 3])
+    for model, intervention, strengths, expected in (
+        (tiny("svda"), "sigma_retention", [0.5, 1.0], {1.0}),
+        (tiny("svda"), "sigma_perturbation", [0.0, 0.1], {0.0}),
+        (tiny(), "head_pruning", [0.0, 0.5], {0.0}),
+    ):
+        change = quantity(sweep(model, data, intervention, strengths, indicators=[]), "accuracy_change")
+        assert set(change.index[change["low"] == 0]) == expected
 
 
 @pytest.mark.parametrize("mechanism", ["hard_threshold", "soft_threshold"])
@@ -50,7 +79,7 @@ def test_at_the_trained_tau_the_sweep_shows_the_model_as_trained(mechanism):
 
 
 def test_a_higher_tau_keeps_less():
-    table = whole_model(tau_sweep(tiny(), gallery(3), (0.0, 0.01, 0.04, 0.2, 0.9)))
+    table = whole_model(tau_sweep(tiny(), gallery(3), (0.0, 0.01, 0.04, 0.2, 0.9)), "threshold")
     assert_allclose(table["active_tokens"].iloc[0], 25)
     assert_allclose(table["retained_mass"].iloc[0], 1)
     assert (np.diff(table["active_tokens"]) < 0).all()
@@ -78,7 +107,7 @@ def test_a_sweep_of_rho_is_the_retention_of_each():
     for rho in (0.5, 1.0):
         with sigma_retention(loaded, rho):
             seen = trace(loaded, loaded.pixels([example.image for example in data]))
-        mine = table[(table["rho"] == rho) & (table["quantity"] == "spectral_entropy")].set_index("kind")
+        mine = table[(table["strength"] == rho) & (table["quantity"] == "spectral_entropy")].set_index("kind")
         by_hand = measure(seen, ["spectral_entropy"]).groupby("kind")["value"].mean()
         assert set(mine.index) == set(by_hand.index) >= {"sigma", "attention"}
         assert_allclose(mine["mean"], by_hand[mine.index])
@@ -152,7 +181,7 @@ def test_what_was_seen_is_not_seen_again(tmp_path, passes):
     assert passes == 3 * [2] + 3 * [2] + 3 * [1]
     again = tau_sweep(loaded, data, (0.0, 0.1, 0.3), store=Store(path), batch_size=2)
     assert passes[9:] == [2, 2, 1]
-    assert_frame_equal(again[again["tau"] < 0.3].reset_index(drop=True), first)
+    assert_frame_equal(again[again["strength"] < 0.3].reset_index(drop=True), first)
 
 
 def test_an_interrupted_sweep_goes_on_after_its_last_batch(tmp_path, passes, monkeypatch):

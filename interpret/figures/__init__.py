@@ -1,6 +1,6 @@
 """WHAT is shown. A figure is one file: a pure function of a `Study`, which draws one page or several.
 
-`tau_sweep.py` draws `tau_sweep.png`; several pages are called after their file and what differs between them:
+`head_atlas.py` draws `head_atlas.png`; several pages are called after their file and what differs between them:
 `overlay_grid_rollout.png`.
 """
 

@@ -1,5 +1,6 @@
 """What several figures share: how models are called, coloured and listed, and how a grid of panels is laid out."""
 
+import math
 from collections.abc import Callable, Container, Iterable, Sequence
 
 import numpy as np
@@ -118,31 +119,21 @@ def curve(table: pd.DataFrame, quantity: str) -> pd.DataFrame:
     return table.loc[table["quantity"] == quantity]
 
 
-def draw_curve(table: pd.DataFrame, strength: str, ax: Axes, index: int, color: plots.Color, **options: str) -> None:
-    """A sweep's means against its strength as a line, their intervals as a band."""
-    rows = table.sort_values(strength)
-    plots.line(rows[strength], rows["mean"], ax, index, color, **options)
-    plots.band(rows[strength], rows["low"], rows["high"], ax, color)
-
-
-def draw_free(study: Study, strength: str, ax: Axes) -> list[Line2D]:
-    """A star on each model's accuracy at the free setting of its sweep; the legend's entry where there is one."""
-    marks = whole(study.tables["operating_points"])
-    marks = marks.loc[(marks["strength"] == strength) & marks["free"].notna()]
-    accuracy = whole(curve(study.tables[f"{strength}_sweep"], "accuracy"))
-    for model, color in zip(study.models, plots.colors(len(study.models)), strict=True):
-        for free in of_model(marks, model)["free"]:
-            height = of_model(accuracy, model).set_index(strength)["mean"][free]
-            ax.scatter(free, height, marker="*", s=70, color=[color], zorder=4)
-    label = f"free {strength}: a loss of {marks['points'].max():.1f} points is excluded"
-    return [Line2D([], [], color="0.3", marker="*", markersize=8, linestyle="", label=label)] if len(marks) else []
+def draw_curve(
+    table: pd.DataFrame, ax: Axes, index: int, color: plots.Color, *, band: bool, linestyle: str = "-"
+) -> None:
+    """A sweep's means against its strength as a line, their intervals as a band; a line without one is thinner."""
+    rows = table.sort_values("strength")
+    plots.line(rows["strength"], rows["mean"], ax, index, color, linestyle=linestyle, linewidth=1.3 if band else 0.7)
+    if band:
+        plots.band(rows["strength"], rows["low"], rows["high"], ax, color)
 
 
 def spectrum_panels(study: Study, indicator: str, subject: str) -> Figure:
     """A panel for each kind of spectrum that `indicator` was measured on."""
     found = kinds(study, indicator)
-    rows = -(-len(found) // BESIDE)
-    columns = -(-len(found) // rows)
+    rows = math.ceil(len(found) / BESIDE)
+    columns = math.ceil(len(found) / rows)
     figure, axes = panels(rows, columns, min(WIDTH, 3.4 * columns + 0.4), 2.1 * rows + 0.6)
     drawn = list(zip(axes.flat, found, strict=False))
     for ax in axes.flat[len(found) :]:

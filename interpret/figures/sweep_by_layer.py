@@ -1,64 +1,73 @@
 """Which layers bear an intervention: each layer changed alone."""
 
+import math
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from interpret.figures import FIGURES, Pages, _layout
 from interpret.figures.drawing import plots
+from interpret.interventions import INTERVENTIONS, Intervention
+from interpret.study.curves import of_intervention
+from interpret.study.quantities import POINTS, title
 from interpret.study.study import Study
 
-SHOWN = {
-    "accuracy_change": "accuracy change (points)",
-    "agreement": "same prediction (%)",
-}
+SHOWN = {"accuracy_change": ".1f", "agreement": ".2f"}
+"""The first that the study knows of all models is drawn, its numbers so."""
 COLUMNS = 2
 """Panels beside each other: a number needs room in its cell."""
-STRENGTHS = {"tau": "threshold tau", "rho": "rho, share of energy kept"}
 
 
-def _measured(study: Study) -> list[str]:
-    """The strengths that were swept layer by layer."""
-    return [name for name in STRENGTHS if (study.tables[f"{name}_sweep"].get("layer", pd.Series()) != "all").any()]
+def _alone(study: Study) -> pd.DataFrame:
+    """The settings that change one layer."""
+    table = study.tables["sweep"]
+    return table.loc[table["layer"] != "all"] if len(table) else table
 
 
 @FIGURES.register(
     title="Sweeps by layer",
     caption="One layer at a time at each setting, the others as they were loaded: what changes in percentage points of "
-    "accuracy, or, without labels, the percentage of predictions that stay. One scale for all models.",
-    applies=lambda study: bool(_measured(study)),
+    "accuracy, or, without labels, the share of predictions that stay. One scale for all models.",
+    applies=lambda study: len(_alone(study)) > 0,
 )
 def sweep_by_layer(study: Study) -> Pages:
-    """A page for each intervention; a panel for each model, layers by settings."""
-    return {strength: _page(study, strength) for strength in _measured(study)}
+    """A page for each intervention; a panel for each model and rule, layers by settings."""
+    alone = _alone(study)
+    return {name: _page(study, alone, INTERVENTIONS[name]) for name in alone["intervention"].unique()}
 
 
-def _page(study: Study, strength: str) -> plots.Figure:
-    table = study.tables[f"{strength}_sweep"]
-    models = [model for model in study.models if model["name"] in set(table["model"])]
-    told = set.intersection(*(set(_layout.of_model(table, model)["quantity"]) for model in models))
-    quantity = next(name for name in SHOWN if name in told)
-    grids = [_grid(_layout.of_model(table, model), quantity, strength) for model in models]
+def _page(study: Study, alone: pd.DataFrame, entry: Intervention) -> plots.Figure:
+    table = of_intervention(alone, entry.name)
+    curves = list(table.groupby(["model", "rule"], sort=False))
+    quantity = next(name for name in SHOWN if all(bool(rows["quantity"].eq(name).any()) for _, rows in curves))
+    grids = [_grid(_layout.curve(rows, quantity), quantity) for _, rows in curves]
     scale = plots.shared_scale([grid.to_numpy() for grid in grids])
-    rows, columns = -(-len(models) // COLUMNS), min(len(models), COLUMNS)
+    rows, columns = math.ceil(len(grids) / COLUMNS), min(len(grids), COLUMNS)
     height = 1.3 + 0.24 * max(map(len, grids))
     figure, axes = _layout.panels(rows, columns, _layout.WIDTH, rows * height + 0.3)
-    for ax in axes.flat[len(models) :]:
+    for ax in axes.flat[len(grids) :]:
         ax.set_axis_off()
-    for ax, model, grid in zip(axes.flat, models, grids, strict=False):
-        _panel(grid, ax, scale)
-        ax.set(title=_layout.title(model, columns), xlabel=STRENGTHS[strength])
-    plots.color_bar(list(axes.flat), scale, SHOWN[quantity])
-    figure.suptitle(f"One layer at a time, {int(table['n'].max())} images")
+    for ax, (_, curve), grid in zip(axes.flat, curves, grids, strict=False):
+        _panel(grid, ax, scale, SHOWN[quantity])
+        ax.set(title=_heading(study, table, curve.iloc[0], columns), xlabel=entry.axis)
+    plots.color_bar(list(axes.flat), scale, title(quantity))
+    figure.suptitle(f"{entry.label[0].upper()}{entry.label[1:]}, one layer at a time, {int(table['n'].max())} images")
     return figure
 
 
-def _grid(table: pd.DataFrame, quantity: str, strength: str) -> pd.DataFrame:
-    alone = _layout.curve(table, quantity)
-    alone = alone.loc[alone["layer"] != "all"]
-    return 100 * alone.assign(layer=alone["layer"].astype(int)).pivot_table("mean", "layer", strength)
+def _heading(study: Study, table: pd.DataFrame, setting: pd.Series, columns: int) -> str:
+    """The model, and the rule of the intervention where it has several."""
+    model = next(model for model in study.models if model["name"] == setting["model"])
+    rules = set(_layout.of_model(table, model)["rule"])
+    return _layout.title(model | {"rule": setting["rule"]} if len(rules) > 1 else model, columns)
 
 
-def _panel(grid: pd.DataFrame, ax: Axes, scale: plots.Scale) -> None:
-    plots.head_grid(grid.to_numpy(), ax, scale, ".1f")
+def _grid(table: pd.DataFrame, quantity: str) -> pd.DataFrame:
+    factor = POINTS if quantity == "accuracy_change" else 1
+    return factor * table.assign(layer=table["layer"].astype(int)).pivot_table("mean", "layer", "strength")
+
+
+def _panel(grid: pd.DataFrame, ax: Axes, scale: plots.Scale, digits: str) -> None:
+    plots.head_grid(grid.to_numpy(), ax, scale, digits)
     ax.set_xticks(np.arange(len(grid.columns)) + 0.5, labels=[f"{value:g}" for value in grid.columns], rotation=60)

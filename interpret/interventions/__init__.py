@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -49,7 +49,11 @@ class Intervention:
         rules: the ways it is done to a model, one curve each, such as ("hard",).
         own: strengths that the model has by itself, now or in its training.
         trained: the strength that the model was trained with, None where it was with none.
+        unchanged: whether a model is the same function at a strength as without it, by construction: then, and only
+            then, a difference is exactly zero. At the neutral strength, unless said otherwise.
         facts: more that a table says of a strength, such as {"tau_n": 1.97}; the layer is None where all are changed.
+        fact_labels: what these are called, such as {"tau_n": "tau N"}.
+        shown: quantities of a sweep, or facts, that its figure draws beside the accuracy.
         draws: seeds, from 0, over which the outcome of an image is averaged.
         prepare: further arguments of `function`, found on images, and their labels where known, apart from those that
             are looked at afterwards; JSON-able.
@@ -68,7 +72,10 @@ class Intervention:
     rules: Callable[[LoadedModel], tuple[str, ...]] = _no_rule
     own: Callable[[LoadedModel], set[float]] = _no_strength
     trained: Callable[[LoadedModel], float | None] = _untrained
+    unchanged: Callable[[LoadedModel, float], bool] | None = None
     facts: Callable[[LoadedModel, float, int | None], dict[str, float]] = _no_facts
+    fact_labels: Mapping[str, str] = field(default_factory=dict)
+    shown: tuple[str, ...] = ("agreement",)
     draws: int = 1
     prepare: Callable[[LoadedModel, Images, Sequence[int] | None], dict[str, Any]] = _nothing
 
@@ -76,6 +83,11 @@ class Intervention:
     def sign(self) -> float:
         """1 where a larger strength changes more, as of tau from 0; -1 where a smaller one does, as of rho from 1."""
         return 1.0 if self.neutral == 0 else -1.0
+
+    @property
+    def axis(self) -> str:
+        """The strength as an axis is called: its name and unit."""
+        return f"{self.strength} ({self.unit})" if self.unit else self.strength
 
     @property
     def trainable(self) -> bool:
@@ -86,6 +98,10 @@ class Intervention:
     def prepared(self) -> bool:
         """Whether it must look at images first."""
         return self.prepare is not _nothing
+
+    def leaves(self, model: LoadedModel, strength: float) -> bool:
+        """Whether `model` is at this strength the function that it is without, by construction."""
+        return strength == self.neutral if self.unchanged is None else self.unchanged(model, strength)
 
     def scope(
         self,

@@ -13,7 +13,7 @@ from interpret.models.loaded_model import LoadedModel
 
 
 @INTERVENTIONS.register(
-    label="noise on sigma, mean of 8 draws",
+    label="noise on sigma",
     strength="eta",
     unit="share of sigma",
     neutral=0.0,

@@ -37,6 +37,12 @@ def _taus(models: Sequence[LoadedModel], multiples: Sequence[float]) -> tuple[fl
     return tuple(sorted({0.0}.union(spread, *map(own_taus, models))))
 
 
+def _is_own(model: LoadedModel, tau: float) -> bool:
+    """Whether every layer selects by its own rule at this one tau already."""
+    selections = [block.attn.mechanism for block in model.model.blocks]
+    return all((each.rule, each.tau) == (own_rule(model), tau) for each in selections)
+
+
 @INTERVENTIONS.register(
     label="threshold inside the forward pass",
     strength="tau",
@@ -49,7 +55,10 @@ def _taus(models: Sequence[LoadedModel], multiples: Sequence[float]) -> tuple[fl
     rules=lambda model: (own_rule(model),),
     own=own_taus,
     trained=lambda model: model.trained_tau,
+    unchanged=_is_own,
     facts=lambda model, tau, layer: {"tau_n": tau * model.grid.tokens},
+    fact_labels={"tau_n": "tau N"},
+    shown=("active_tokens", "retained_mass"),
 )
 @contextmanager
 def threshold(

@@ -112,11 +112,12 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
 
 def _add_study(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--tau",
-        type=thresholds,
-        default=(),
-        metavar="T[,T...]",
-        help="thresholds of the sweep, in [0, 1); after --mechanism with a threshold the first is the models' own",
+        "--sweep",
+        type=strengths,
+        nargs="+",
+        metavar="NAME[=S,S...]",
+        help=f"interventions that are swept, and their strengths: {', '.join(entries('interventions'))}; without it "
+        "threshold and, for models with a sigma, sigma_retention",
     )
     for room in ("attributions", "indicators"):
         names = entries(room)
@@ -150,6 +151,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--mechanism", choices=entries("mechanisms"), metavar="NAME", help=", ".join(entries("mechanisms"))
     )
+    group.add_argument("--tau", type=threshold, metavar="T", help="the models' own threshold, in [0, 1)")
     group.add_argument("--backbone", metavar="NAME", help="timm's name")
     group.add_argument("--heads", type=positive, metavar="N")
     group.add_argument("--classes", type=names_of, metavar="NAME,NAME...", help="in the order of the logits")
@@ -158,15 +160,26 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--std", type=float, nargs=3, metavar="S", help="of the input's channels")
 
 
-def thresholds(text: str) -> tuple[float, ...]:
-    """Numbers in [0, 1), separated by commas."""
+def threshold(text: str) -> float:
+    """A number in [0, 1)."""
     try:
-        taus = tuple(float(part) for part in text.split(","))
+        tau = float(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as 0,0.005,0.01") from error
-    if not all(0 <= tau < 1 for tau in taus):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number; several are a sweep: --sweep threshold=0,0.01"
+        ) from error
+    if not 0 <= tau < 1:
         raise argparse.ArgumentTypeError(f"{text} is not within [0, 1), the range of a threshold on probabilities")
-    return taus
+    return tau
+
+
+def strengths(text: str) -> tuple[str, tuple[float, ...] | None]:
+    """The name of an intervention and the strengths that follow it, None where there are none."""
+    name, named, values = text.partition("=")
+    try:
+        return name, tuple(float(value) for value in values.split(",")) if named else None
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{values!r} is not a list of numbers; expected {name}=0,0.1,0.2") from error
 
 
 def names_of(text: str) -> tuple[str, ...]:

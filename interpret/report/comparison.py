@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from interpret.report.manifest import Manifest
-from interpret.study.study import RENAMED
+from interpret.study.earlier import renewed_settings, renewed_tables
 
 IDENTITY = ("model", "image", "attribution", "indicator", "quantity", "kind", "variant", "layer", "head", "epoch")
-IDENTITY += ("strength", "form", "rule", "tau", "rho")
+IDENTITY += ("intervention", "strength", "form", "rule", "rho")
 """Columns that say which row it is; every other column is a value."""
 
 
@@ -23,7 +23,7 @@ def compare(old: Path, new: Path) -> str:
     """
     before, after = Manifest.read(old), Manifest.read(new)
     sections = {
-        "Settings and versions": _differences(_flat(before.settings), _flat(after.settings)),
+        "Settings and versions": _differences(*(_flat(renewed_settings(each.settings)) for each in (before, after))),
         "Models": _models(before, after),
         "Images": _membership(before.images, after.images),
         "Tables": _tables(before, after),
@@ -90,17 +90,15 @@ def _tables(before: Manifest, after: Manifest) -> Iterator[str]:
     for title in sorted({*old, *new}):
         if title not in new or title not in old:
             yield f"- {title} is {'gone' if title in old else 'new'}"
-        elif before.files[old[title]] != after.files[new[title]]:
-            yield from (f"- {title}: {line}" for line in _table(before.table(old[title]), after.table(new[title])))
+        elif not old[title].equals(new[title]):
+            yield from (f"- {title}: {line}" for line in _table(old[title], new[title]))
 
 
-def _csv(pack: Manifest) -> dict[str, str]:
-    """Title -> file of the tables of numbers; the short ones, Markdown and LaTeX, are made of them.
-
-    Tables of earlier versions come under the titles of today.
-    """
-    stems = {PurePosixPath(name).stem: name for name in pack.under("tables") if name.endswith(".csv")}
-    return {RENAMED.get(stem, stem): name for stem, name in stems.items()}
+def _csv(pack: Manifest) -> dict[str, pd.DataFrame]:
+    """The tables of numbers, in the words of today; the short ones, Markdown and LaTeX, are made of them."""
+    files = [name for name in pack.under("tables") if name.endswith(".csv")]
+    tables = renewed_tables({PurePosixPath(name).stem: pack.table(name) for name in files})
+    return {title: table.fillna("") for title, table in tables.items()}
 
 
 def _table(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[str]:

@@ -10,7 +10,7 @@ from PIL import Image
 from interpret.figures.drawing import plots
 from interpret.report import embedding
 from interpret.report.views import IMAGES, View, views
-from interpret.study.operating_points import whole_model
+from interpret.study.curves import whole_model
 from interpret.study.study import Study
 
 STILL = 160
@@ -38,13 +38,13 @@ def explorer(study: Study) -> dict[str, Any] | None:
 
 def _first_step(study: Study, view: View) -> int:
     """The first trained tau of the sweep, where the first view has steps of tau."""
-    taus = study.settings["taus"]
+    taus = study.taus
     trained = [model["tau"] for model in study.models if model["tau"] in taus]
     return taus.index(trained[0]) if trained and view.kind == "rerun" else 0
 
 
 def _labels(study: Study) -> list[str]:
-    return [f"tau = {tau:g}" for tau in study.settings["taus"]]
+    return [f"tau = {tau:g}" for tau in study.taus]
 
 
 def _bar(cmap: str) -> str:
@@ -112,9 +112,9 @@ def high_end(view: View) -> str:
 
 def notes(study: Study, model: dict[str, Any]) -> list[str]:
     """For each tau of the sweep what the model does there, in the words of its table."""
-    sweep = whole_model(study.tables["tau_sweep"])
-    mine = {row["tau"]: row for row in sweep[sweep["model"] == model["name"]].to_dict("records")}
-    return [_note(mine[tau]) if tau in mine else "" for tau in study.settings["taus"]]
+    table = whole_model(study.tables["sweep"], "threshold")
+    mine = {row["strength"]: row for row in table.to_dict("records") if row["model"] == model["name"]}
+    return [_note(mine[tau]) if tau in mine else "" for tau in study.taus]
 
 
 def _note(row: dict[Any, Any]) -> str:

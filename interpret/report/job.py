@@ -1,7 +1,6 @@
 """What the command does: load, look, write."""
 
 import argparse
-import inspect
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,8 +10,6 @@ from pathlib import Path
 
 from interpret.data import Dataset, load_data, open_images
 from interpret.foundation.errors import InterpretError
-from interpret.interventions.threshold import own_taus
-from interpret.mechanisms import MECHANISMS
 from interpret.models.device import usable
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.loading import load
@@ -61,7 +58,7 @@ def look(arguments: argparse.Namespace) -> Study:
         choose_data(arguments, models),
         attributions=arguments.attributions,
         indicators=arguments.indicators,
-        taus=taus(arguments, models),
+        **({"sweeps": dict(arguments.sweep)} if arguments.sweep else {}),
         limit=arguments.limit,
         sample=arguments.sample,
         by_layer=arguments.by_layer,
@@ -89,7 +86,7 @@ def _load(path: Path, arguments: argparse.Namespace) -> LoadedModel:
     return load(
         path,
         mechanism=arguments.mechanism,
-        tau=split_taus(arguments)[0],
+        tau=arguments.tau,
         backbone=arguments.backbone,
         heads=arguments.heads,
         classes=arguments.classes,
@@ -110,17 +107,3 @@ def choose_data(arguments: argparse.Namespace, models: Sequence[LoadedModel]) ->
         return load_data(f"imagefolder:{paths[0]}") if paths[0].is_dir() and len(paths) == 1 else open_images(paths)
     learned = models[0].record.get("recipe", {}).get("data")
     return load_data(arguments.data or ("shapes" if learned == "shapes" else "photos"))
-
-
-def split_taus(arguments: argparse.Namespace) -> tuple[float | None, tuple[float, ...]]:
-    """The threshold of the models, if one is asked for, and those of the sweep."""
-    mechanism = arguments.mechanism and MECHANISMS[arguments.mechanism].function
-    if mechanism and arguments.tau and "tau" in inspect.signature(mechanism).parameters:
-        return arguments.tau[0], arguments.tau[1:]
-    return None, arguments.tau
-
-
-def taus(arguments: argparse.Namespace, models: Sequence[LoadedModel]) -> list[float] | None:
-    """The sweep that is asked for, with the models' own thresholds; None asks for the usual one."""
-    asked = split_taus(arguments)[1]
-    return [*asked, *set().union(*map(own_taus, models))] if asked else None

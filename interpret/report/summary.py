@@ -54,8 +54,8 @@ def _score(predictions: pd.DataFrame) -> str:
 
 def tables(study: Study) -> list[Table]:
     """The short tables of the page, without those that would be empty."""
-    swept = (sweeps.thresholds, sweeps.retained, sweeps.turning, sweeps.verified)
-    made = [each(study) for each in (_predictions, _attributions, _indicators, *swept, _training)]
+    single = [each(study) for each in (_predictions, _attributions, _indicators)]
+    made = [*single, *sweeps.swept(study), sweeps.turning(study), sweeps.verified(study), _training(study)]
     return [table for table in made if table.rows]
 
 

@@ -4,19 +4,12 @@ from typing import Any
 
 import pandas as pd
 
+from interpret.interventions import INTERVENTIONS, Intervention
 from interpret.report.table import Table, number
-from interpret.study.operating_points import whole_model
+from interpret.study.curves import whole_model
+from interpret.study.quantities import POINTS, title
 from interpret.study.study import Study
 
-SWEPT = {
-    "accuracy": "accuracy (share)",
-    "accuracy_change": "change of accuracy (points)",
-    "confidence": "confidence (probability)",
-    "agreement": "same prediction as loaded (share)",
-    "active_tokens": "active tokens (per query)",
-    "retained_mass": "retained mass (share)",
-    "dead_rows": "dead rows",
-}
 SAVED = {
     "parameters_saved": "parameters saved",
     "parameters_saved_padded": "parameters saved, padded",
@@ -25,52 +18,41 @@ SAVED = {
 }
 
 
-def thresholds(study: Study) -> Table:
-    """Each tau of each model."""
-    note = (
-        "Every model run again with the threshold inside its forward pass. N counts all tokens, prefix tokens "
-        "included. Changes are against the model as it was loaded, on the same images, with a 95 % interval."
-    )
-    return _swept(study, "tau_sweep", "Threshold sweep", note, {"rule": "rule", "tau": "tau", "tau_n": "tau N"})
+def swept(study: Study) -> list[Table]:
+    """A table for each intervention: every model at every strength."""
+    table = study.tables["sweep"]
+    return [_swept(study, INTERVENTIONS[name]) for name in (table["intervention"].unique() if len(table) else ())]
 
 
-def retained(study: Study) -> Table:
-    """Each rho of each SVDA model."""
-    note = (
-        "SVDA models run again with only the score directions that hold the share rho of every head's spectral energy. "
-        "Changes are against the model as it was loaded, on the same images, with a 95 % interval."
-    )
-    named = {"rho": "rho", "removed": "directions removed (share)"}
-    return _swept(study, "rho_sweep", "Spectral energy retention", note, named)
-
-
-def _swept(study: Study, name: str, title: str, note: str, named: dict[str, str]) -> Table:
-    sweep = study.tables[name]
-    table = whole_model(sweep) if len(sweep) else sweep
-    measured = [column for column in SWEPT if column in table]
+def _swept(study: Study, entry: Intervention) -> Table:
+    table = whole_model(study.tables["sweep"], entry.name)
+    facts = {fact: label for fact, label in entry.fact_labels.items() if fact in table}
+    told = study.tables["sweep"]["quantity"].unique()
+    measured = {name: title(name) for name in told if name in table}
     rows = [
         [
-            row["model"],
-            *(_named(row, column) for column in named),
-            *(_cell(row, column) for column in measured),
-            str(row["n"]),
+            *(row["model"], _rule(row), *(f"{row[column]:.3g}" for column in ("strength", *facts))),
+            *(*(_cell(row, column) for column in measured), str(row["n"])),
         ]
         for row in table.to_dict("records")
     ]
-    columns = ["model", *named.values(), *(SWEPT[column] for column in measured), "images"]
-    return Table(title, note, columns, rows, f"{name}.csv")
+    note = (
+        f"{entry.label[0].upper()}{entry.label[1:]}: the model run again at each {entry.axis}. Changes are against the "
+        "model as it was loaded, on the same images, with a 95 % interval; where no image changed it is the bound on "
+        "what so few could show, and zero only where the model is the same function."
+    )
+    columns = ["model", "rule", entry.strength, *facts.values(), *measured.values(), "images"]
+    return Table(f"Sweep of {entry.strength}", note, columns, rows, "sweep.csv")
 
 
-def _named(row: dict[Any, Any], column: str) -> str:
-    if column == "rule":
-        return f"{row['rule']}{' (its own)' if row['trained'] else ''}"
-    return f"{row[column]:.3g}"
+def _rule(row: dict[Any, Any]) -> str:
+    return f"{row['rule'] or '-'}{' (its own)' if row['trained'] else ''}"
 
 
 def _cell(row: dict[Any, Any], column: str) -> str:
     if column != "accuracy_change" or pd.isna(row[column]):
         return number(row[column])
-    return _points(*(100 * row[f"{column}{end}"] for end in ("", " low", " high")))
+    return _points(*(POINTS * row[f"{column}{end}"] for end in ("", " low", " high")))
 
 
 def _points(mean: float, low: float, high: float) -> str:
@@ -83,7 +65,7 @@ def turning(study: Study) -> Table:
     points = number(table["points"].max()) if len(table) else ""
     rows = [
         [
-            *(str(row[column]) for column in ("model", "strength", "layer")),
+            *(row["model"], INTERVENTIONS[row["intervention"]].strength, row["rule"] or "-", str(row["layer"])),
             _place(row["trained"]),
             *(_place(value) if row["labelled"] else "unknown" for value in _found(row)),
             *(number(row["strongest"]), str(row["n"])),
@@ -94,9 +76,19 @@ def turning(study: Study) -> Table:
         "Knee: where accuracy bends most; none where no setting beyond the most accurate one loses accuracy beyond its "
         "interval, or where it falls at once. Free: the "
         f"strongest setting tried whose 95 % interval excludes a loss of more than {points} points against "
-        "the model as it was loaded; few images exclude little."
+        "the model as it was loaded; few images exclude little, about 300 / n points where none of n changes."
     )
-    columns = ["model", "setting", "layer", "trained", "knee", "free", "lowest change at free (points)", "strongest"]
+    columns = [
+        "model",
+        "setting",
+        "rule",
+        "layer",
+        "trained",
+        "knee",
+        "free",
+        "lowest change at free (points)",
+        "strongest",
+    ]
     return Table("Where the sweeps turn", note, [*columns, "images"], rows, "operating_points.csv")
 
 

@@ -59,8 +59,10 @@ def views(study: Study) -> list[View]:
 
 
 def _rerun(study: Study) -> Iterator[View]:
+    if not study.taus:
+        return
     steps = [study.tau_map(index)[:, :IMAGES] for index in range(len(study.models))]
-    if study.settings["taus"] and not all(np.isnan(each).all() for each in steps):
+    if not all(np.isnan(each).all() for each in steps):
         yield View(
             "rerun",
             "rerun",
@@ -87,7 +89,7 @@ def _head(study: Study) -> Iterator[View]:
         scale,
         steps,
         [_empty(each) for each in steps],
-        [np.searchsorted(study.settings["taus"], each).astype(np.uint8) for each in steps],
+        [np.searchsorted(study.taus, each).astype(np.uint8) for each in steps],
     )
 
 

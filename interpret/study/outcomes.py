@@ -40,15 +40,17 @@ class Setting:
     """One strength of an intervention.
 
     Attributes:
-        said: the columns that name it in a table.
+        columns: what names it in a table.
         scope: enters the intervention.
         layer: the one that is changed, whose attention alone is then measured; None is all.
+        unchanged: whether the model is then the same function as it was loaded, by construction.
         about: what else its outcome depends on, JSON-able.
     """
 
-    said: Mapping[str, Any]
+    columns: Mapping[str, Any]
     scope: Callable[[], AbstractContextManager]
     layer: int | None = None
+    unchanged: bool = False
     about: tuple[Any, ...] = ()
 
 
@@ -144,7 +146,7 @@ class _Look:
         if self.store is None:
             found = self._run(setting)
         else:
-            about = self._about | {"setting": [dict(setting.said), setting.layer, *setting.about]}
+            about = self._about | {"setting": [dict(setting.columns), setting.layer, *setting.about]}
             found = self.store.remember(about, lambda: self._run(setting))
         named = {tuple(key): values for key, values in zip(found.pop("keys"), found.pop("measured"), strict=True)}
         return found | named

@@ -14,7 +14,7 @@ from interpret.foundation.registry import as_names
 from interpret.foundation.versions import versions
 from interpret.indicators import Options
 from interpret.interventions import INTERVENTIONS
-from interpret.interventions.threshold import default_taus, own_taus
+from interpret.interventions.threshold import own_taus
 from interpret.models import history
 from interpret.models.loaded_model import LoadedModel, as_models, common_size, named_apart
 from interpret.study.observe import Observation, observe
@@ -22,8 +22,11 @@ from interpret.study.operating_points import operating_points
 from interpret.study.store import Store
 from interpret.study.study import Study
 from interpret.study.survey import survey
-from interpret.study.sweep import rho_sweep, tau_maps, tau_sweep
+from interpret.study.sweep import sweep, tau_maps
 from interpret.study.verification import verify_retention
+
+SWEPT = ("threshold", "sigma_retention")
+"""What is swept where nothing is named: the interventions on what a model can be trained with."""
 
 
 def run_study(
@@ -32,7 +35,7 @@ def run_study(
     *,
     attributions: str | Sequence[str],
     indicators: str | Sequence[str],
-    taus: Sequence[float] | None = None,
+    sweeps: str | Sequence[str] | Mapping[str, Sequence[float] | None] = SWEPT,
     limit: int = 8,
     sample: int = 128,
     by_layer: bool = False,
@@ -49,11 +52,14 @@ def run_study(
     Args:
         limit: images that are shown, drawn by `seed` from a labelled set, the first ones of another.
         sample: images that the survey and the sweeps look at, drawn alike.
+        sweeps: interventions, each swept over the models that it acts on; a mapping names the strengths too, to which
+            the neutral one and those that the models have are added, None being the intervention's own grid.
         by_layer: sweep each layer alone too.
         store: keeps what the sweeps saw and finds it again.
 
     Raises:
-        InterpretError: no model, no image, or models whose inputs have different aspect ratios.
+        InterpretError: no model, no image, models whose inputs have different aspect ratios, or an intervention that
+            acts on none of the models.
     """
     models, data = named_apart(as_models(models)), as_dataset(data)
     attributions, indicators = as_names(attributions), as_names(indicators)
@@ -62,13 +68,15 @@ def run_study(
     order = np.random.default_rng(seed).permutation(len(data)) if data.classes else np.arange(len(data))
     drawn = [data[int(position)] for position in order[:limit]]
     sampled = data.subset([int(position) for position in order[:sample]])
-    taus = default_taus(models) if taus is None else tuple(sorted({0.0, *taus}))
+    strengths = _strengths(models, sweeps)
+    taus = strengths.get("threshold", ())
     baseline = {"would_be_sparsity": [{"tau": tau} for tau in sorted(set().union(*map(own_taus, models)))] or [{}]}
     seen: list[Observation] = []
     for model in tqdm(models, "look", disable=None):
         shared = seen[0].targets if seen and model.same_classes(models[0]) else None
         seen.append(observe(model, drawn, data.classes, shared, attributions, indicators, batch_size, baseline))
-    asked = {"data": data.name, "attributions": list(attributions), "indicators": list(indicators), "taus": list(taus)}
+    asked = {"data": data.name, "attributions": list(attributions), "indicators": list(indicators)}
+    asked |= {"sweeps": {name: list(values) for name, values in strengths.items()}}
     asked |= {"seed": seed, "sample": len(sampled), "by_layer": by_layer}
     return Study(
         models=tuple(model.describe() for model in models),
@@ -78,7 +86,7 @@ def run_study(
             "maps": _stacked(models, [one.status for one in seen]),
             "indicators": _stacked(models, [one.indicators for one in seen]),
             "survey": _survey(models, sampled, indicators, baseline, batch_size),
-            **_swept(models, sampled, taus, {"by_layer": by_layer, "batch_size": batch_size, "store": store}),
+            **_swept(models, sampled, strengths, {"by_layer": by_layer, "batch_size": batch_size, "store": store}),
             "tracked": _stacked(models, [history.indicators(model.history) for model in models]),
             "history": _stacked(models, [history.curves(model.history) for model in models]),
         },
@@ -101,24 +109,49 @@ def _arrays(
         arrays |= {f"map/{index}/{name}": maps for name, maps in one.maps.items()}
         arrays[f"heatmap/{index}"] = one.heatmaps
         pixels = model.pixels([example.image for example in drawn])
-        arrays[f"tau_map/{index}"] = tau_maps(model, pixels, taus, batch_size).numpy(force=True)
+        if taus:
+            arrays[f"tau_map/{index}"] = tau_maps(model, pixels, taus, batch_size).numpy(force=True)
     return arrays
 
 
+def _strengths(
+    models: Sequence[LoadedModel], sweeps: str | Sequence[str] | Mapping[str, Sequence[float] | None]
+) -> dict[str, tuple[float, ...]]:
+    """The strengths of each intervention that is swept; of the usual ones those that act on no model are left out."""
+    named = sweeps if isinstance(sweeps, Mapping) else dict.fromkeys(as_names(sweeps))
+    chosen = {}
+    for name, values in named.items():
+        entry = INTERVENTIONS[name]
+        acted_on = [model for model in models if entry.applies(model)]
+        if acted_on and values is None:
+            chosen[name] = tuple(entry.grid(acted_on))
+        elif acted_on:
+            chosen[name] = tuple(sorted({entry.neutral, *map(float, values)}.union(*map(entry.own, acted_on))))
+        elif sweeps is not SWEPT:
+            names = ", ".join(model.name for model in models)
+            raise InterpretError(f"{name} acts on none of the models ({names}); leave it out, or add one it acts on")
+    return chosen
+
+
 def _swept(
-    models: Sequence[LoadedModel], data: Dataset, taus: Sequence[float], chosen: Mapping[str, Any]
+    models: Sequence[LoadedModel],
+    data: Dataset,
+    strengths: Mapping[str, Sequence[float]],
+    chosen: Mapping[str, Any],
 ) -> dict[str, pd.DataFrame]:
-    """The sweeps and where they turn; what acts on sigma is of the models that have one."""
-    with_sigma = [model for model in models if model.spec.mechanism == "svda"]
-    by_tau = [tau_sweep(model, data, taus, **chosen) for model in tqdm(models, "tau", disable=None)]
-    rhos = INTERVENTIONS["sigma_retention"].grid(models)
-    by_rho = [rho_sweep(model, data, rhos, **chosen) for model in tqdm(with_sigma, "rho", disable=None)]
-    verified = [verify_retention(model, data, batch_size=chosen["batch_size"]) for model in with_sigma]
+    """The sweeps, where they turn, and what a retention costs."""
+    runs = [
+        (model, name, values)
+        for name, values in strengths.items()
+        for model in models
+        if INTERVENTIONS[name].applies(model)
+    ]
+    swept = [sweep(model, data, name, values, **chosen) for model, name, values in tqdm(runs, "sweep", disable=None)]
+    retained = [model for model, name, _ in runs if name == "sigma_retention"]
     return {
-        "tau_sweep": _joined(by_tau),
-        "rho_sweep": _joined(by_rho),
-        "operating_points": _joined([operating_points(table) for table in (*by_tau, *by_rho)]),
-        "retention": _joined(verified),
+        "sweep": _joined(swept),
+        "operating_points": _joined([operating_points(table) for table in swept]),
+        "retention": _joined([verify_retention(model, data, batch_size=chosen["batch_size"]) for model in retained]),
     }
 
 

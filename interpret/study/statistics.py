@@ -1,5 +1,6 @@
 """How sure a number is: moments that batches and processes add up, intervals over seeds and images, a paired test."""
 
+import math
 import warnings
 from functools import reduce
 
@@ -52,16 +53,32 @@ def wilson_interval(share: float, count: int) -> tuple[float, float]:
 
 
 def paired_interval(differences: Float[np.ndarray, "image"]) -> tuple[float, float]:
-    """95 % interval of the mean of differences -1, 0 and 1: of two shares of the same images (Bonett & Price 2012).
+    """95 % interval of the mean of differences -1, 0 and 1: of two shares of the same images.
 
-    Wald's interval after one image is added to each of the two ways of differing, so that it has a width where no image
-    differs: about 2.8 / n, while a bootstrap would have none.
+    Bonett & Price 2012 where images differ: Wald's interval after one image is added to each of the two ways of
+    differing. Where none differs, the exact bound of `unseen_share` on the share that would, either way: about 3 / n,
+    where a bootstrap would have no width.
     """
+    if not differences.any():
+        return -unseen_share(len(differences)), unseen_share(len(differences))
     count = len(differences) + 2
     up, down = ((differences == sign).sum() + 1 for sign in (1, -1))
     mean = (up - down) / count
     reach = norm.ppf(0.975) * (((up + down) / count - mean**2) / count) ** 0.5
     return float(max(mean - reach, -1.0)), float(min(mean + reach, 1.0))
+
+
+def unseen_share(count: int) -> float:
+    """The largest share of images with a property that none of `count` shows, with 95 % confidence (exact binomial).
+
+    1 - 0.05^(1 / n), about 3 / n: what a sample that shows no change cannot exclude.
+    """
+    return float(binomtest(0, count, alternative="less").proportion_ci(0.95).high)
+
+
+def images_to_exclude(share: float) -> int:
+    """The fewest images of which none may show a property that a `share` of all has: `unseen_share` turned round."""
+    return math.ceil(math.log(0.05) / math.log1p(-share))
 
 
 def bootstrap_bands(

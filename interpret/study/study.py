@@ -10,9 +10,7 @@ import pandas as pd
 from jaxtyping import Bool, Float, UInt8
 
 from interpret.foundation.errors import InterpretError
-
-RENAMED = {"landmarks": "operating_points"}
-"""What tables were called by earlier versions, and are called now."""
+from interpret.study.earlier import renewed_settings, renewed_tables
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,12 +19,12 @@ class Study:
 
     Attributes:
         models: what is known of each model, JSON-able.
-        settings: what was asked: data, seed, taus, device, versions ...
-        tables: "predictions", "maps" and "indicators" of the images shown; "survey", "tau_sweep", "rho_sweep",
-            "operating_points" and "retention" of a larger sample; "history" and "tracked" of the training; each tidy.
+        settings: what was asked: data, seed, sweeps (strengths by intervention), device, versions ...
+        tables: "predictions", "maps" and "indicators" of the images shown; "survey", "sweep", "operating_points" and
+            "retention" of a larger sample; "history" and "tracked" of the training; each tidy.
         images: what the models saw, one size for all.
-        maps: attribution -> raw signed maps per model; heatmaps: post-threshold attention of the classifier's token;
-            tau_maps: the same for the last layer, heads fused, at each of settings["taus"].
+        image_ids: what each is called, in order.
+        arrays: what `map`, `heatmap` and `tau_map` give out, under names such as "map/0/rollout".
         masks: exact object masks where the data set has them.
     """
 
@@ -44,6 +42,11 @@ class Study:
             f"Study({names}, {len(self.image_ids)} images of {self.settings['data']}, tables: {', '.join(self.tables)})"
         )
 
+    @property
+    def taus(self) -> list[float]:
+        """The thresholds that were swept."""
+        return self.settings["sweeps"].get("threshold", [])
+
     def map(self, model: int, attribution: str) -> Float[np.ndarray, "image row col"]:
         """Raw maps of one attribution; NaN where it is undefined."""
         return self.arrays[f"map/{model}/{attribution}"]
@@ -53,7 +56,7 @@ class Study:
         return self.arrays[f"heatmap/{model}"]
 
     def tau_map(self, model: int) -> Float[np.ndarray, "tau image row col"]:
-        """Last layer's attention of the classifier's token, heads fused, at each tau."""
+        """Last layer's attention of the classifier's token, heads fused, at each of `taus`."""
         return self.arrays[f"tau_map/{model}"]
 
     def save(self, folder: str | Path) -> None:
@@ -87,11 +90,10 @@ class Study:
             arrays = dict(file)
         return cls(
             models=tuple(text["models"]),
-            settings=text["settings"],
-            tables={
-                RENAMED.get(name, name): _read_table(folder / f"{name}.csv", types)
-                for name, types in text["dtypes"].items()
-            },
+            settings=renewed_settings(text["settings"]),
+            tables=renewed_tables(
+                {name: _read_table(folder / f"{name}.csv", types) for name, types in text["dtypes"].items()}
+            ),
             images=arrays.pop("images"),
             image_ids=tuple(text["image_ids"]),
             masks=arrays.pop("masks", None),

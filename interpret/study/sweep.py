@@ -21,7 +21,7 @@ from interpret.interventions import INTERVENTIONS, Intervention
 from interpret.interventions.threshold import own_rule, threshold
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.tracing import trace
-from interpret.study.operating_points import tidy
+from interpret.study.curves import tidy
 from interpret.study.outcomes import Setting, outcomes_of
 from interpret.study.store import Store
 
@@ -58,10 +58,10 @@ def sweep(
             aside for it, 64 images at most, which are then not scored.
 
     Returns:
-        Tidy table of the columns model, rule (the way it is done, where there are several), the strength under its own
-        name ("tau", "rho" ...), the entry's facts (tau_n: tau times N, multiples of uniform attention; removed: share
-        of score directions gone), layer ("all" or its number), trained (whether it is the model's own strength), then
-        those of `operating_points.tidy`. Indicators are means over images, heads and the layers that are changed.
+        Tidy table of the columns model, intervention, rule (the way it is done, "" where there is one), strength (a
+        tau, a rho ...), the entry's facts (tau_n: tau times N, multiples of uniform attention; removed: share of score
+        directions gone), layer ("all" or its number), trained (whether the model was trained with this strength), then
+        those of `curves.tidy`. Indicators are means over images, heads and the layers that are changed.
 
     Raises:
         InterpretError: the intervention does not act on this model, or a strength is outside its range.
@@ -70,23 +70,28 @@ def sweep(
         >>> import interpret
         >>> vit = interpret.load("checkpoints/shapes-softmax.pt")
         >>> table = interpret.sweep(vit, interpret.load_data("shapes")[:4], "threshold", [0, 0.01], indicators=[])
-        >>> table[["tau", "quantity", "mean"]].head(2)
-           tau  quantity  mean
-        0  0.0  accuracy   1.0
-        1  0.01 accuracy   1.0
+        >>> table[["strength", "quantity", "mean"]].head(2)
+           strength  quantity  mean
+        0      0.00  accuracy   1.0
+        1      0.01  accuracy   1.0
     """
     entry, data = INTERVENTIONS[intervention], as_dataset(data)
     if not entry.applies(model):
         raise InterpretError(f"{intervention} does not act on {model.name}, whose attention is {model.spec.rule}")
-    strengths = entry.grid([model]) if strengths is None else strengths
+    strengths = entry.grid([model]) if strengths is None else [float(strength) for strength in strengths]
     found, data = _prepared(entry, model, data, calibration)
     settings = [
-        Setting(_named(entry, model, rule, strength, layer), scope, layer, (intervention, seed, *found.values()))
+        Setting(
+            columns=_columns(entry, model, rule, strength, layer),
+            scope=partial(entry.scope, model, strength, rule=rule, layer=layer, seed=seed, found=found),
+            layer=layer,
+            unchanged=entry.leaves(model, strength),
+            about=(seed, *found.values()),
+        )
         for layer in ([None, *range(model.depth)] if by_layer else [None])
         for rule in entry.rules(model)
         for strength in strengths
         for seed in range(entry.draws)
-        for scope in [partial(entry.scope, model, strength, rule=rule, layer=layer, seed=seed, found=found)]
     ]
     chosen = {"options": options, "batch_size": batch_size, "store": store}
     outcomes = outcomes_of(model, data, settings, as_names(indicators), **chosen)
@@ -119,14 +124,17 @@ def _prepared(
     return entry.prepare(model, images, model.labels(examples, data.classes)), data
 
 
-def _named(entry: Intervention, model: LoadedModel, rule: str, strength: float, layer: int | None) -> dict[str, Any]:
-    """The columns that name a setting."""
-    ways = {"rule": rule} if rule else {}
+def _columns(entry: Intervention, model: LoadedModel, rule: str, strength: float, layer: int | None) -> dict[str, Any]:
+    """What names a setting in the table."""
     own = entry.trained(model)
-    trained = layer is None and own is not None and math.isclose(strength, own)
-    facts = {entry.strength: strength, **entry.facts(model, strength, layer)}
-    place = {"layer": "all" if layer is None else str(layer)}
-    return ways | facts | place | ({"trained": trained} if entry.trainable else {})
+    return {
+        "intervention": entry.name,
+        "rule": rule,
+        "strength": strength,
+        **entry.facts(model, strength, layer),
+        "layer": "all" if layer is None else str(layer),
+        "trained": layer is None and own is not None and math.isclose(strength, own),
+    }
 
 
 def tau_maps(

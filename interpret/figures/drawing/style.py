@@ -27,6 +27,8 @@ BLEND = 0.5
 """Share of the map's colour in an overlay; the rest is the grey picture."""
 
 MARKERS = "osD^vPX*"
+LINES = ("-", ":", "--", "-.")
+"""Styles of lines that belong to one model, in order."""
 
 
 def marker_of(index: int) -> str:
