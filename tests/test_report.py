@@ -163,7 +163,9 @@ def test_a_pack_is_replaced_only_when_asked(tmp_path):
 
 def test_a_folder_that_is_no_pack_is_never_replaced(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(InterpretError, match=r"is not a figure pack \(it has no manifest.json\)"):
+    with pytest.raises(
+        InterpretError, match=r"is not a figure pack and is never replaced \(.*manifest.json: no such file"
+    ):
         write_pack(quick_study(), tmp_path, overwrite=True)
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
@@ -252,9 +254,9 @@ def refused(capsys, *arguments):
 
 def test_usage_errors_are_one_line(capsys, tmp_path):
     assert "the following arguments are required: CKPT" in refused(capsys)
-    assert "invalid choice: 'rolout'" in refused(capsys, "a.pt", "--attributions", "rolout")
-    assert "1.5 is not within [0, 1)" in refused(capsys, "a.pt", "--tau", "0,1.5")
-    assert "'a' is not a list of numbers" in refused(capsys, "a.pt", "--tau", "a")
+    assert "not allowed with checkpoints" in refused(capsys, "a.pt", "--compare", "a", "b")
+    assert "tau 1.5 is outside [0, 1)" in refused(capsys, "a.pt", "--tau", "0,1.5")
+    assert "'a' is not a number" in refused(capsys, "a.pt", "--tau", "a")
     assert "0 is not a positive number" in refused(capsys, "a.pt", "--limit", "0")
     assert "not allowed with argument" in refused(capsys, "a.pt", "--images", "x", "--data", "photos")
 
@@ -273,12 +275,12 @@ def test_bad_inputs_are_refused_in_one_line(capsys, tiny, tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_refused_in_one_line(capsys, tiny, tmp_path):
     (tmp_path / "file").touch()
-    assert "File exists" in refused(capsys, tiny / "softmax.pt", "--out", tmp_path / "file" / "pack")
+    assert "file is a file, so" in refused(capsys, tiny / "softmax.pt", "--out", tmp_path / "file" / "pack")
 
 
 def test_an_existing_folder_is_refused_before_any_work(capsys, tmp_path):
-    (tmp_path / "file").touch()
-    assert "already exists" in refused(capsys, CHECKOUT / "checkpoints/shapes-softmax.pt", "--out", tmp_path)
+    pack = CHECKOUT / "tests/references/pack-0.1.0"
+    assert "already exists" in refused(capsys, CHECKOUT / "checkpoints/shapes-softmax.pt", "--out", pack)
 
 
 def test_the_command_writes_the_same_tables_and_maps_twice(capsys, tiny, tmp_path):

@@ -158,7 +158,7 @@ def refused(capsys, *arguments):
 def test_what_is_no_manifest_is_refused_in_one_line(folders, capsys, tmp_path):
     good = pack(folders[0])
     assert "nowhere.json: no such file" in refused(capsys, "--compare", good, tmp_path / "nowhere.json")
-    assert "old is no file" in refused(capsys, "--compare", folders[0], good)
+    assert "old is a folder; expected the manifest.json" in refused(capsys, "--compare", folders[0], good)
     for text, expected in (
         ("{", "is not JSON"),
         ("[]", "is no manifest"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from interpret.foundation.files import printable
 from interpret.report.manifest import Manifest
 from interpret.study.study import RENAMED
 
@@ -19,7 +20,7 @@ def compare(old: Path, new: Path) -> str:
     """What differs between the packs of two manifests, as Markdown.
 
     Raises:
-        InterpretError: as `Manifest.read` and `Manifest.table`.
+        InterpretError: as `Manifest.read` and `Manifest.file`.
     """
     before, after = Manifest.read(old), Manifest.read(new)
     sections = {
@@ -29,7 +30,7 @@ def compare(old: Path, new: Path) -> str:
         "Tables": _tables(before, after),
         "Figures": _figures(before.under("figures"), after.under("figures")),
     }
-    lines = ["# What changed between two packs", "", f"- old: {old}", f"- new: {new}"]
+    lines = ["# What changed between two packs", "", f"- old: {printable(str(old))}", f"- new: {printable(str(new))}"]
     for title, found in sections.items():
         lines += ["", f"## {title}", "", *(list(found) or ["No change."])]
     return "\n".join(lines) + "\n"
@@ -91,7 +92,7 @@ def _tables(before: Manifest, after: Manifest) -> Iterator[str]:
         if title not in new or title not in old:
             yield f"- {title} is {'gone' if title in old else 'new'}"
         elif before.files[old[title]] != after.files[new[title]]:
-            yield from (f"- {title}: {line}" for line in _table(before.table(old[title]), after.table(new[title])))
+            yield from (f"- {title}: {line}" for line in _table(_read(before, old[title]), _read(after, new[title])))
 
 
 def _csv(pack: Manifest) -> dict[str, str]:
@@ -101,6 +102,11 @@ def _csv(pack: Manifest) -> dict[str, str]:
     """
     stems = {PurePosixPath(name).stem: name for name in pack.under("tables") if name.endswith(".csv")}
     return {RENAMED.get(stem, stem): name for stem, name in stems.items()}
+
+
+def _read(pack: Manifest, name: str) -> pd.DataFrame:
+    """A table, all of it text."""
+    return pd.read_csv(pack.file(name), keep_default_na=False, dtype=str)
 
 
 def _table(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[str]:

@@ -8,14 +8,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from interpret.data import Dataset, load_data, open_images
 from interpret.foundation.errors import InterpretError
+from interpret.foundation.files import printable
 from interpret.interventions.threshold import own_taus
 from interpret.mechanisms import MECHANISMS
 from interpret.models.device import usable
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.loading import load
+from interpret.report.checkpoints import OVERRIDES, size_of
 from interpret.report.early import given_once, place
 from interpret.report.pack import write_pack
 from interpret.study.run import run_study
@@ -76,28 +79,28 @@ def load_all(arguments: argparse.Namespace) -> list[LoadedModel]:
     """The checkpoints in the order given, under names that tell them apart."""
     paths = arguments.checkpoints
     given_once(paths)
-    models = [_load(path, arguments) for path in paths]
+    models = [_load(path, own, arguments) for path, own in zip(paths, arguments.overrides, strict=True)]
     count = Counter(model.name for model in models)
     return [
-        model if count[model.name] == 1 else replace(model, name=f"{model.name} ({path.parent.name}/{path.name})")
+        model if count[model.name] == 1 else replace(model, name=f"{model.name} ({_below(path)})")
         for model, path in zip(models, paths, strict=True)
     ]
 
 
-def _load(path: Path, arguments: argparse.Namespace) -> LoadedModel:
-    sizes = arguments.img_size
-    return load(
-        path,
-        mechanism=arguments.mechanism,
-        tau=split_taus(arguments)[0],
-        backbone=arguments.backbone,
-        heads=arguments.heads,
-        classes=arguments.classes,
-        img_size=(sizes[0], sizes[-1]) if sizes else None,
-        mean=tuple(arguments.mean) if arguments.mean else None,
-        std=tuple(arguments.std) if arguments.std else None,
-        device=arguments.device,
-    )
+def _below(path: Path) -> str:
+    return printable(f"{path.parent.name}/{path.name}")
+
+
+def _load(path: Path, own: dict[str, Any], arguments: argparse.Namespace) -> LoadedModel:
+    """The model of a file; what is said of it alone wins over what is said of all.
+
+    The threshold of all goes to a file that is given another mechanism only where that has one.
+    """
+    known = {name: getattr(arguments, name) for name in OVERRIDES if name != "tau"}
+    known["img_size"] = arguments.img_size and size_of(arguments.img_size)
+    if _takes_tau(own.get("mechanism", arguments.mechanism)):
+        known["tau"] = split_taus(arguments)[0]
+    return load(path, **(known | own), device=arguments.device)
 
 
 def choose_data(arguments: argparse.Namespace, models: Sequence[LoadedModel]) -> Dataset:
@@ -114,10 +117,13 @@ def choose_data(arguments: argparse.Namespace, models: Sequence[LoadedModel]) ->
 
 def split_taus(arguments: argparse.Namespace) -> tuple[float | None, tuple[float, ...]]:
     """The threshold of the models, if one is asked for, and those of the sweep."""
-    mechanism = arguments.mechanism and MECHANISMS[arguments.mechanism].function
-    if mechanism and arguments.tau and "tau" in inspect.signature(mechanism).parameters:
+    if arguments.tau and _takes_tau(arguments.mechanism):
         return arguments.tau[0], arguments.tau[1:]
     return None, arguments.tau
+
+
+def _takes_tau(mechanism: str | None) -> bool:
+    return bool(mechanism) and "tau" in inspect.signature(MECHANISMS[mechanism].function).parameters
 
 
 def taus(arguments: argparse.Namespace, models: Sequence[LoadedModel]) -> list[float] | None:

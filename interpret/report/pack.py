@@ -16,8 +16,8 @@ from interpret.figures.drawing import plots
 from interpret.foundation import tables
 from interpret.foundation.files import sha256
 from interpret.report import page, summary
-from interpret.report.early import MANIFEST, check_free
-from interpret.report.manifest import FORMAT
+from interpret.report.early import check_free
+from interpret.report.manifest import FORMAT, MANIFEST
 from interpret.study.study import Study
 
 
