@@ -58,14 +58,65 @@ SLIPS = {
     "no manifest": (["--compare", "README.md", PACK], "README.md is not JSON; expected the manifest.json of a pack"),
     "a threshold of two": ([GOOD, "--tau", "2"], r"tau 2.0 is outside \[0, 1\)"),
     "no threshold": ([GOOD, "--tau", "0,a"], "'a' is not a number such as 0.01"),
+    "a negative seed": ([GOOD, "--seed", "-1"], "--seed: -1 is not a whole number, 0 or more"),
 }
 
 
-@pytest.mark.parametrize(("arguments", "message"), SLIPS.values(), ids=SLIPS)
-def test_a_slip_is_told_early_and_in_one_line(arguments, message):
-    command = [sys.executable, "-X", "importtime", "-m", "interpret.report", *arguments]
-    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+NEW = ["--out", "nowhere/new.pt"]
+SHAPES = ["--data", "shapes", *NEW]
+TRAINING_SLIPS = {
+    "nothing to learn from": (NEW, "neither --data nor --preset is given; name what to train on"),
+    "a model that is there": (["--data", "shapes", "--out", GOOD], r"shapes-softmax.pt exists; go on .* \(--resume\)"),
+    "a folder as the file": (["--data", "shapes", "--out", "docs"], "--out docs is a folder; name a file in it, such"),
+    "no folder at all": (["--data", "shapes", "--out", "."], r"--out \. is a folder; name a file in it"),
+    "a folder in a file": (
+        ["--data", "shapes", "--out", "README.md/a.pt"],
+        "README.md/a.pt: its folder cannot be made",
+    ),
+    "a name that the card has": (["--data", "shapes", "--out", "x/a.md"], "--out x/a.md: what lies beside the check"),
+    "nothing to go on with": ([*SHAPES, "--resume"], "--resume: neither nowhere/new.pt nor new.resume is there"),
+    "a misspelt data set": (["--data", "shape", *NEW], "unknown data set 'shape'; did you mean 'shapes'"),
+    "a root that is not there": (["--data", "cifar10:no", *NEW], "data set 'cifar10': no does not exist; give the"),
+    "images nowhere": (["--data", "imagefolder", *NEW], "'imagefolder' needs an existing folder, found none; write"),
+    "images of a preset nowhere": (["--preset", "svda-imagenet100", *NEW], "'imagefolder' needs an existing folder"),
+    "a misspelt preset": (["--preset", "shapes-tin", *NEW], "unknown preset 'shapes-tin'; did you mean 'shapes-tiny'"),
+    "a misspelt mechanism": ([*SHAPES, "--mechanism", "svd"], "unknown mechanism 'svd'; did you mean 'svda'"),
+    "a misspelt indicator": ([*SHAPES, "--track", "sparsty"], "unknown indicator 'sparsty'; did you mean 'sparsity'"),
+    "misspelt weights": (
+        [*SHAPES, "--init", "checkpoints/shapes-softmx.pt"],
+        r"no such file; did you mean checkpoints/shapes-softmax.pt\?",
+    ),
+    "a threshold of two": ([*SHAPES, "--tau", "2"], r"--tau: tau 2.0 is outside \[0, 1\)"),
+    "a first threshold of two": ([*SHAPES, "--tau-init", "2"], r"--tau-init: tau 2.0 is outside \[0, 1\)"),
+    "a sigma that is none": ([*SHAPES, "--sigma-init", "two"], "sigma_init 'two' is not one of one, sqrt_d, parity"),
+    "five heads of twelve": (
+        [*SHAPES, "--embed-dim", "12", "--num-heads", "5"],
+        "a width of 12 cannot be cut into 5 heads; give 4, say",
+    ),
+    "five heads of a preset": (
+        ["--preset", "shapes-tiny", "--num-heads", "5", *NEW],
+        "a width of 96 cannot be cut into 5 heads; give 4, say",
+    ),
+    "no heads": ([*SHAPES, "--num-heads", "0"], "--num-heads: 0 is not a positive number"),
+    "patches larger than the image": (
+        [*SHAPES, "--img-size", "8", "--patch-size", "16"],
+        "patches of 16 pixels are larger than an image of 8",
+    ),
+    "a rate that is no number": ([*SHAPES, "--lr", "nan"], "--lr: nan is not a number, 0 or more"),
+    "a probability of two": ([*SHAPES, "--hflip", "2"], "--hflip: 2 is not a number, from 0 to 1"),
+    "a negative shift": ([*SHAPES, "--shift", "-1"], "--shift: -1 is not a whole number, 0 or more"),
+    "a negative seed": ([*SHAPES, "--seed", "-1"], "--seed: -1 is not a whole number, 0 or more"),
+    "nothing but warm-up": ([*SHAPES, "--warmup-epochs", "10"], "--warmup-epochs 10.0 leaves none of 10 epochs"),
+}
+COMMANDS = [("report", *slip) for slip in SLIPS.values()] + [("train", *slip) for slip in TRAINING_SLIPS.values()]
+
+
+@pytest.mark.parametrize(("command", "arguments", "message"), COMMANDS, ids=[*SLIPS, *TRAINING_SLIPS])
+def test_a_slip_is_told_early_and_in_one_line(command, arguments, message):
+    line = [sys.executable, "-X", "importtime", "-m", f"interpret.{command}", *arguments]
+    done = subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     told = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
     assert (done.returncode, done.stdout, len(told)) == (2, "", 1)
     assert re.search(message, told[0])
     assert set(re.findall(r"\| +(\w+)$", done.stderr, flags=re.MULTILINE)).isdisjoint(HEAVY)
+    assert not (CHECKOUT / "nowhere").exists()

@@ -72,6 +72,24 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def whole(text: str) -> int:
+    """A whole number, 0 or more."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number, 0 or more")
+    return int(text)
+
+
+def amount(text: str, most: float = sys.float_info.max) -> float:
+    """A number from 0 to `most`."""
+    try:
+        if 0 <= float(text) <= most:
+            return float(text)
+    except ValueError:
+        pass
+    upto = f"from 0 to {most:g}" if most < sys.float_info.max else "0 or more"
+    raise argparse.ArgumentTypeError(f"{text} is not a number, {upto}")
+
+
 def threshold(text: str) -> float:
     """A threshold on attention probabilities."""
     try:

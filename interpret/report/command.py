@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from interpret.foundation.command_line import OneLineParser, entries, positive, run, threshold
+from interpret.foundation.command_line import OneLineParser, entries, positive, run, threshold, whole
 from interpret.foundation.files import printable
 from interpret.report import early
 from interpret.report.checkpoints import OVERRIDES, names_of, separate
@@ -109,7 +109,7 @@ def _add_study(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--batch-size", type=positive, default=8, metavar="N", help="images a pass (%(default)s)")
     group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 ... (%(default)s)")
-    group.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    group.add_argument("--seed", type=whole, default=0, help="(%(default)s)")
 
 
 def _add_output(group: argparse._ArgumentGroup) -> None:
