@@ -1,6 +1,10 @@
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -143,6 +147,15 @@ def test_the_command_prints_the_comparison_and_ends_well(folders, capsys):
     out, err = capsys.readouterr()
     assert out == compare(old, new)
     assert err == ""
+
+
+def test_a_terminal_of_another_encoding_gets_the_comparison_too(folders, tmp_path):
+    line = [sys.executable, "-m", "interpret.report", "--compare", pack(tmp_path / "\u00fcber"), pack(folders[1])]
+    ascii_only = os.environ | {"PYTHONIOENCODING": "ascii"}
+    told = subprocess.run(
+        line, cwd=Path(__file__).parents[1], env=ascii_only, capture_output=True, text=True, check=True
+    )
+    assert rf"- old: {tmp_path}/\xfcber/manifest.json" in told.stdout
 
 
 def refused(capsys, *arguments):

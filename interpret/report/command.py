@@ -58,7 +58,7 @@ def _answer(arguments: argparse.Namespace) -> str:
 def parser() -> argparse.ArgumentParser:
     """The arguments, under timm's names."""
     result = OneLineParser(prog=PROGRAM, description="Look at Vision Transformers and write a figure pack.")
-    own = f"FILE:KEY=VALUE,... for one file alone ({', '.join(name.replace('_', '-') for name in OVERRIDES)})"
+    own = f"FILE:KEY=VALUE,... says of that file alone its {', '.join(OVERRIDES).replace('_', '-')}"
     result.add_argument("checkpoints", nargs="*", metavar="CKPT", help=f"checkpoint files, one or several; {own}")
     _add_data(result.add_argument_group("what is looked at"))
     _add_study(result.add_argument_group("how"))
