@@ -36,7 +36,7 @@ def file(tmp_path) -> Path:
 
 def refused(message: str, path: Path, **overrides) -> None:
     """Loading fails with one line that starts with the path and goes on as `message`."""
-    with pytest.raises(CheckpointError) as caught:
+    with pytest.raises(InterpretError) as caught:
         load(path, **overrides)
     text = str(caught.value)
     assert text.startswith(str(path)), text
@@ -267,6 +267,8 @@ def test_a_damaged_file_is_said_in_one_line(suffix, damage, raw, tmp_path):
 def test_what_is_not_there_is_said_in_one_line(tmp_path):
     refused("no such file; expected a checkpoint (.pt, .pth, .ckpt, .bin, .safetensors)", tmp_path / "nothing.pt")
     refused("no such file; expected a checkpoint", tmp_path / "nothing.safetensors")
+    (tmp_path / "model.pt").touch()
+    refused("no such file; did you mean", tmp_path / "modle.pt")
     refused("a folder without model.safetensors or pytorch_model.bin; name the weight file itself", tmp_path)
 
 
@@ -330,6 +332,20 @@ REFUSALS = {
         "no position embedding, so the input size is unknown; pass backbone= (--backbone)",
     ),
     "classes": (lambda raw: raw, {"classes": ["a", "b"]}, "2 class names given, the head has 5 classes"),
+    "five heads": (lambda raw: raw, {"heads": 5}, "a width of 24 cannot be cut into 5 heads; give 4, say"),
+    "five heads of a backbone": (
+        lambda raw: raw, {"heads": 5, "backbone": "vit_tiny_patch16_224"},
+        "a width of 24 cannot be cut into 5 heads; give 4, say",
+    ),
+    "less than no heads": (lambda raw: raw, {"heads": -3}, "-3 heads; expected at least one"),
+    "one mean for three channels": (
+        lambda raw: raw, {"mean": 0.5},
+        "mean has 1 numbers and the input 3 channels; give one for each",
+    ),
+    "two deviations for three channels": (
+        lambda raw: raw, {"std": [0.5, 0.5]},
+        "std has 2 numbers and the input 3 channels; give one for each",
+    ),
 }  # fmt: skip
 
 
@@ -338,6 +354,12 @@ def test_what_does_not_fit_is_said_in_one_line(name, raw, file):
     change, overrides, message = REFUSALS[name]
     torch.save(change(raw), file)
     refused(message, file, **OVERRIDES | overrides)
+
+
+def test_a_model_of_one_channel_takes_one_mean(raw, file):
+    torch.save(raw | {ANCHOR: raw[ANCHOR][:, :1].clone()}, file)
+    found = load(file, **OVERRIDES, mean=0.5, std=[0.25])
+    assert (found.channels, found.spec.mean, found.spec.std) == (1, (0.5,), (0.25,))
 
 
 @pytest.mark.parametrize(

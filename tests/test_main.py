@@ -42,11 +42,17 @@ def test_help_names_the_commands():
     assert "{report,train}" in done.stdout
 
 
-@pytest.mark.parametrize("arguments", [["nope"], []])
-def test_an_unknown_command_is_one_line(arguments):
-    done = run("-m", "interpret", *arguments)
+def test_a_command_that_is_not_named_is_one_line():
+    done = run("-m", "interpret")
     assert (done.returncode, done.stdout) == (2, "")
     assert re.fullmatch(r"python -m interpret: error: .*\(see --help\)\n", done.stderr)
+
+
+@pytest.mark.parametrize(("command", "hint"), [("nope", ""), ("reprot", "did you mean 'report'? ")])
+def test_an_unknown_command_is_one_plain_line(command, hint):
+    done = run("-m", "interpret", command, "--help")
+    told = f"python -m interpret: error: unknown command {command!r}; {hint}available: report, train\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", told)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,5 +1,7 @@
 import hashlib
+import inspect
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -19,8 +21,10 @@ from interpret.foundation.errors import InterpretError
 from interpret.foundation.files import sha256
 from interpret.models import checkpoint
 from interpret.models.loaded_model import LoadedModel
+from interpret.models.loading import load
 from interpret.models.model_spec import ModelSpec
 from interpret.report import verdicts, write_pack
+from interpret.report.checkpoints import OVERRIDES
 from interpret.report.command import main, parser
 from interpret.study.study import Study
 from tests.synthetic import ATTRIBUTIONS, IMAGES, NAMES, TAUS, synthetic_study
@@ -162,7 +166,9 @@ def test_a_pack_is_replaced_only_when_asked(tmp_path):
 
 def test_a_folder_that_is_no_pack_is_never_replaced(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(InterpretError, match=r"is not a figure pack \(it has no manifest.json\)"):
+    with pytest.raises(
+        InterpretError, match=r"is not a figure pack and is never replaced \(.*manifest.json: no such file"
+    ):
         write_pack(quick_study(), tmp_path, overwrite=True)
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
@@ -251,9 +257,9 @@ def refused(capsys, *arguments):
 
 def test_usage_errors_are_one_line(capsys, tmp_path):
     assert "the following arguments are required: CKPT" in refused(capsys)
-    assert "invalid choice: 'rolout'" in refused(capsys, "a.pt", "--attributions", "rolout")
-    assert "1.5 is not within [0, 1)" in refused(capsys, "a.pt", "--tau", "1.5")
-    assert "several are a sweep: --sweep threshold=0,0.01" in refused(capsys, "a.pt", "--tau", "0,0.01")
+    assert "not allowed with checkpoints" in refused(capsys, "a.pt", "--compare", "a", "b")
+    assert "tau 1.5 is outside [0, 1)" in refused(capsys, "a.pt", "--tau", "1.5")
+    assert "'0,0.01' is not a number such as 0.01" in refused(capsys, "a.pt", "--tau", "0,0.01")
     assert "'a' is not a list of numbers" in refused(capsys, "a.pt", "--sweep", "threshold=a")
     assert "0 is not a positive number" in refused(capsys, "a.pt", "--limit", "0")
     assert "not allowed with argument" in refused(capsys, "a.pt", "--images", "x", "--data", "photos")
@@ -273,12 +279,12 @@ def test_bad_inputs_are_refused_in_one_line(capsys, tiny, tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_refused_in_one_line(capsys, tiny, tmp_path):
     (tmp_path / "file").touch()
-    assert "File exists" in refused(capsys, tiny / "softmax.pt", "--out", tmp_path / "file" / "pack")
+    assert "file is a file, so" in refused(capsys, tiny / "softmax.pt", "--out", tmp_path / "file" / "pack")
 
 
 def test_an_existing_folder_is_refused_before_any_work(capsys, tmp_path):
-    (tmp_path / "file").touch()
-    assert "already exists" in refused(capsys, CHECKOUT / "checkpoints/shapes-softmax.pt", "--out", tmp_path)
+    pack = CHECKOUT / "tests/references/pack-0.1.0"
+    assert "already exists" in refused(capsys, CHECKOUT / "checkpoints/shapes-softmax.pt", "--out", pack)
 
 
 def test_the_command_writes_the_same_tables_and_maps_twice(capsys, tiny, tmp_path):
@@ -322,6 +328,74 @@ def test_the_command_writes_the_same_tables_and_maps_twice(capsys, tiny, tmp_pat
 )
 def test_a_sweep_is_a_name_and_perhaps_its_strengths(arguments, expected):
     assert parser().parse_args(["a.pt", "--sweep", arguments]).sweep == [expected]
+
+
+SHORT = ["--limit", "1", "--sample", "2", "--attributions", "rollout", "--indicators", "active_tokens", "-q"]
+
+
+def test_what_is_said_of_one_file_wins_over_what_is_said_of_all(capsys, tiny, tmp_path):
+    soft = "hard_threshold.pt:mechanism=soft_threshold,tau=0.07,classes=a,b,c,img-size=32,48,mean=0.1,0.2,0.3"
+    plain = tmp_path / "softmax.pt:mechanism=softmax"
+    shutil.copy(tiny / "softmax.pt", plain)
+    named = [tiny / "softmax.pt:mechanism=softmax", tiny / soft, plain]
+    given = ["--mechanism", "hard_threshold", "--tau", "0.02", "--mean", "0.5", "0.5", "0.6", "--data", "photos"]
+    arguments = [*named, *given, *SHORT, "--out", tmp_path / "pack"]
+    assert main([str(argument) for argument in arguments]) == 0
+    specs = [model["spec"] for model in json.loads((tmp_path / "pack/manifest.json").read_text())["models"]]
+    rules = [(spec["mechanism"], spec["options"], spec["mean"]) for spec in specs]
+    assert rules == [
+        ("softmax", {}, [0.5, 0.5, 0.6]),
+        ("soft_threshold", {"tau": 0.07}, [0.1, 0.2, 0.3]),
+        ("hard_threshold", {"tau": 0.02}, [0.5, 0.5, 0.6]),
+    ]
+    assert [spec["classes"] for spec in specs[1:]] == [["a", "b", "c"], ["class-0", "class-1", "class-2"]]
+
+
+def test_the_overrides_of_a_file_are_the_options_of_the_command():
+    known = vars(parser().parse_args(["a.pt"]))
+    assert set(OVERRIDES) <= set(known)
+    assert set(OVERRIDES) <= set(inspect.signature(load).parameters)
+    told = (
+        "FILE:KEY=VALUE,... says of that file alone its mechanism, tau, backbone, heads, classes, img-size, mean, std"
+    )
+    assert told in " ".join(parser().format_help().split())
+
+
+def test_names_that_are_no_text_are_written_so_that_they_can_be_read(capsys, tiny, tmp_path):
+    """Bytes that are no UTF-8 and control characters, in the name of everything there is."""
+    odd = tmp_path / os.fsdecode(b"w\xfc\x1b[31m\nrm")
+    for label in (b"c\xe4t", b"dog"):
+        (odd / os.fsdecode(label)).mkdir(parents=True)
+        Image.effect_noise((50, 40), 80).convert("RGB").save(odd / os.fsdecode(label) / os.fsdecode(b"\xff\t.png"))
+    models = [odd / os.fsdecode(b"m\xf6del.pt"), odd / "dog" / os.fsdecode(b"m\xf6del.pt")]
+    torch.save(checkpoint.read(tiny / "softmax.pt")["state_dict"], models[0])
+    trained = {"record": {"recipe": {"data": "shapes", "init": str(models[0])}}, "name": models[1].stem}
+    checkpoint.save(models[1], replace(load(tiny / "softmax.pt"), **trained))
+    own = [f"{path}:heads=2,img-size=32,48" for path in models]
+    classes = os.fsdecode(b"c\xe4t,dog,r\xe4t")
+    out = odd / os.fsdecode(b"\xfcber")
+    assert (
+        main([*own, "--images", str(odd), "--classes", classes, "--sweep", "threshold=0.02", *SHORT, "--out", str(out)])
+        == 0
+    )
+    written = r"w\udcfc\x1b[31m\nrm"
+    assert capsys.readouterr().out == f"{tmp_path}/{written}/\\udcfcber/report.html\n"
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert [model["name"] for model in manifest["models"]] == [
+        rf"m\udcf6del ({written}/m\udcf6del.pt)",
+        r"m\udcf6del (dog/m\udcf6del.pt)",
+    ]
+    assert manifest["models"][1]["record"]["recipe"]["init"] == str(models[0])
+    assert manifest["settings"]["data"] == written
+    assert set(manifest["images"]) <= {rf"{written}/{label}/\udcff\t.png" for label in (r"c\udce4t", "dog")}
+    assert manifest["models"][0]["classes"] == [r"c\udce4t", "dog", r"r\udce4t"]
+    assert r"m\udcf6del" in (out / "report.html").read_text()
+    assert "\x1b" not in (out / "report.html").read_text()
+    again = [str(out / "manifest.json"), str(out / "manifest.json")]
+    assert main(["--compare", *again]) == 0
+    assert f"- old: {tmp_path}/{written}" in capsys.readouterr().out
+    assert main([str(tmp_path / "no\x1b.pt")]) == 2
+    assert rf"{tmp_path}/no\x1b.pt: no such file" in capsys.readouterr().err
 
 
 def test_models_of_one_name_are_told_apart(capsys, tiny, tmp_path):

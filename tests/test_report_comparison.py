@@ -1,6 +1,10 @@
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -147,6 +151,15 @@ def test_the_command_prints_the_comparison_and_ends_well(folders, capsys):
     assert err == ""
 
 
+def test_a_terminal_of_another_encoding_gets_the_comparison_too(folders, tmp_path):
+    line = [sys.executable, "-m", "interpret.report", "--compare", pack(tmp_path / "\u00fcber"), pack(folders[1])]
+    ascii_only = os.environ | {"PYTHONIOENCODING": "ascii"}
+    told = subprocess.run(
+        line, cwd=Path(__file__).parents[1], env=ascii_only, capture_output=True, text=True, check=True
+    )
+    assert rf"- old: {tmp_path}/\xfcber/manifest.json" in told.stdout
+
+
 def refused(capsys, *arguments):
     try:
         code = main([str(argument) for argument in arguments])
@@ -160,7 +173,7 @@ def refused(capsys, *arguments):
 def test_what_is_no_manifest_is_refused_in_one_line(folders, capsys, tmp_path):
     good = pack(folders[0])
     assert "nowhere.json: no such file" in refused(capsys, "--compare", good, tmp_path / "nowhere.json")
-    assert "old is no file" in refused(capsys, "--compare", folders[0], good)
+    assert "old is a folder; expected the manifest.json" in refused(capsys, "--compare", folders[0], good)
     for text, expected in (
         ("{", "is not JSON"),
         ("[]", "is no manifest"),

@@ -106,7 +106,8 @@ def test_every_tiny_preset_runs_an_epoch(name, roots, tmp_path):
 
 def test_all_arms_under_two_seeds_and_their_comparison(tmp_path, monkeypatch, capsys, caplog):
     small = [*SMALL, "--epochs=1", "--out", str(tmp_path)]
-    assert command.main(["--preset", "shapes-tiny", "--seeds", "0,1", *small]) == 0
+    begin = ["--preset", "shapes-tiny", "--seeds", "0,1", "--resume", *small]
+    assert command.main(begin) == 0  # of several seeds what is there is gone on with, and be it nothing
     assert capsys.readouterr().out == f"{tmp_path / 'comparison.md'}\n"
     arms = PRESETS["shapes-tiny"].arms
     assert {path.name for path in tmp_path.glob("*.pt")} == {f"{arm}-seed{seed}.pt" for arm in arms for seed in (0, 1)}
@@ -125,8 +126,8 @@ def test_all_arms_under_two_seeds_and_their_comparison(tmp_path, monkeypatch, ca
     assert "python -m interpret.train --preset shapes-tiny --seeds 0,1" in page
     assert (tmp_path / "curves.png").stat().st_size > 10_000
     monkeypatch.setattr(loop, "train", lambda *given, **options: pytest.fail("finished arms are not trained again"))
-    assert command.main(["--preset", "shapes-tiny", "--seeds", "0,1", "--resume", *small]) == 0
-    assert command.main(["--preset", "shapes-tiny", "--seeds", "0,1", "--resume", *small, "--lr=0.5"]) == 2
+    assert command.main(begin) == 0
+    assert command.main([*begin, "--lr=0.5"]) == 2
     assert "softmax-seed0.pt: already finished, kept" in caplog.text
     assert "softmax-seed0.pt is of a run with lr=0.001, not 0.5" in capsys.readouterr().err
 
@@ -292,11 +293,19 @@ def test_an_interruption_is_told_in_one_line(tmp_path, capsys, monkeypatch):
     def interrupt(*given, **options):
         raise KeyboardInterrupt
 
+    given = ["--data", "shapes", *SMALL, "--epochs=1", "--out", str(tmp_path / "a.pt")]
     monkeypatch.setattr(train_run.Run, "epoch", interrupt)
-    assert command.main(["--data", "shapes", *SMALL, "--epochs=1", "--out", str(tmp_path / "a.pt")]) == 130
-    err = capsys.readouterr().err
-    assert "interrupted; the epochs done are kept, the same command with --resume goes on" in err
-    assert "Traceback" not in err
+    assert command.main(given) == 130
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told == "python -m interpret.train: interrupted; no epoch was done, so nothing is kept"
+    assert command.main([*given, "--resume"]) == 2
+    assert "a.pt nor a.resume is there, so there is nothing to go on with" in capsys.readouterr().err
+    monkeypatch.setattr(Progress, "advance", lambda progress, run: progress.history.append({}))
+    monkeypatch.setattr(loop, "_epoch", interrupt)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    assert command.main(given) == 130
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.endswith("interrupted; the epochs done are kept, the same command with --resume goes on")
 
 
 def test_another_recipe_is_not_resumed(tmp_path, capsys, monkeypatch):
@@ -379,6 +388,8 @@ def test_sigma_learns_at_its_own_size():
     [
         ([], "neither --data nor --preset is given"),
         (["--preset", "tiny"], "unknown preset 'tiny'; available: vit-baseline"),
+        (["--data", "shapes", "--num-heads", "5"], "vit_tiny_patch16_224: a width of 192 cannot be cut into 5 heads"),
+        (["--data", "shapes", "--img-size", "8"], "patches of (16, 16) pixels are larger than an image of (8, 8)"),
         (["--data", "shapes", "--seeds", "0,1"], "--seeds trains the arms of a preset"),
         (["--preset", "shapes-tiny", "--seeds", "0", "--tau", "0.1"], "leave out --tau"),
         (["--preset", "shapes-tiny", "--seeds", "0,0"], "--seeds names a seed twice"),
@@ -391,6 +402,13 @@ def test_what_the_user_gets_wrong_is_said_in_one_line(arguments, message, tmp_pa
     captured = capsys.readouterr()
     assert message in captured.err
     assert (captured.out, captured.err.count("\n")) == ("", 1)
+
+
+def test_no_arm_of_several_seeds_is_replaced_and_that_is_told_before_the_first_is_trained(tmp_path, capsys):
+    (tmp_path / "svda-seed1.pt").touch()
+    assert command.main(["--preset", "shapes-tiny", "--seeds", "0,1", "--out", str(tmp_path)]) == 2
+    assert "svda-seed1.pt exists; go on with that run (--resume)" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["svda-seed1.pt"]
 
 
 def test_help_names_every_preset_and_its_arms():

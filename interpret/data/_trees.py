@@ -11,6 +11,7 @@ from interpret.data._examples import Dataset, Example
 from interpret.data._opening import open_image
 from interpret.data._splits import SPLITS, members
 from interpret.foundation.errors import ImageError
+from interpret.foundation.files import printable
 
 SUFFIXES = {".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
@@ -37,9 +38,9 @@ def read_tree(name: str, paths: Sequence[str], split: str, opener: Callable[[str
     classes, labels = _labels([path.removeprefix(part) for path in images])
 
     def read(position: int) -> Example:
-        return Example(opener(images[position]), labels[position], None, f"{name}/{images[position]}")
+        return Example(opener(images[position]), labels[position], None, printable(f"{name}/{images[position]}"))
 
-    whole = Dataset(name, classes, len(images), read)
+    whole = Dataset(printable(name), tuple(map(printable, classes)), len(images), read)
     shared = part == "train/" and not any(path.startswith("validation/") for path in paths)
     return whole.subset(members(labels, split)) if shared else whole
 
@@ -62,7 +63,7 @@ def open_images(paths: Sequence[str | Path]) -> Dataset:
 
     def read(position: int) -> Example:
         file = files[position]
-        return Example(open_image(file), None, None, file.absolute().relative_to(above).as_posix())
+        return Example(open_image(file), None, None, printable(file.absolute().relative_to(above).as_posix()))
 
     return Dataset("images", (), len(files), read)
 

@@ -6,7 +6,7 @@ from interpret.data import DATASETS
 from interpret.data._examples import Dataset
 from interpret.data._opening import open_image
 from interpret.data._trees import files_below, read_tree
-from interpret.foundation.errors import ImageError
+from interpret.foundation.data_spec import image_folder
 
 
 @DATASETS.register(label="image folder", terms="those of the images", reference="the user's own images")
@@ -16,7 +16,5 @@ def imagefolder(root: Path | None, split: str) -> Dataset:
     Args:
         root: the folder.
     """
-    if root is None or not root.expanduser().is_dir():
-        raise ImageError(f"data set 'imagefolder' needs an existing folder, found {root}; write imagefolder:PATH")
-    folder = root.expanduser()
+    folder = image_folder(root)
     return read_tree(folder.name, files_below(folder), split, lambda path: open_image(folder / path))

@@ -1,9 +1,16 @@
-"""What the commands share: arguments that are refused in one line."""
+"""What the commands share: how they are run, and arguments that are refused in one line."""
 
 import argparse
-import pkgutil
-from pathlib import Path
+import io
+import logging
+import sys
+from collections.abc import Callable, Iterable
 from typing import NoReturn
+
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.files import printable
+from interpret.foundation.options import check_tau
+from interpret.foundation.registry import check_name, entry_files
 
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended."""
@@ -14,7 +21,48 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exit with code 2."""
-        self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
+        self.exit(2, f"{self.prog}: error: {printable(message)} (see --help)\n")
+
+
+def run(
+    program: str, work: Callable[[], object], interrupted: Callable[[], str] = lambda: "", verbosity: int = 0
+) -> int:
+    """Do the work of a command; what it answers is all that stdout gets, progress and what went wrong go to stderr.
+
+    Args:
+        interrupted: what Ctrl-C leaves behind.
+        verbosity: of the log, 0 for what everybody wants to know.
+
+    Returns:
+        0, 2 after one line on stderr that says what the user can mend, or 130 where the user interrupts.
+    """
+    _log(verbosity)
+    try:
+        answer = work()
+    except InterpretError as error:
+        return refuse(program, str(error))
+    except OSError as error:
+        return refuse(program, f"{error.filename or 'file'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\n{program}: interrupted; {interrupted()}\n")
+        return INTERRUPTED
+    if answer:
+        sys.stdout.write(f"{answer}\n")
+    return 0
+
+
+def _log(verbosity: int) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal of another encoding still shows every name
+        sys.stdout.reconfigure(errors="backslashreplace")
+    logging.basicConfig(format="%(message)s")
+    logging.captureWarnings(True)
+    logging.getLogger("interpret").setLevel(logging.INFO - 10 * verbosity)
+
+
+def refuse(program: str, reason: str) -> int:
+    """Say in one line on stderr why nothing is done; the exit code of a command that refuses."""
+    sys.stderr.write(f"{program}: error: {printable(' '.join(reason.split()))}\n")
+    return 2
 
 
 def positive(text: str) -> int:
@@ -24,8 +72,45 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def whole(text: str) -> int:
+    """A whole number, 0 or more."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number, 0 or more")
+    return int(text)
+
+
+def amount(text: str, most: float = sys.float_info.max) -> float:
+    """A number from 0 to `most`."""
+    try:
+        if 0 <= float(text) <= most:
+            return float(text)
+    except ValueError:
+        pass
+    upto = f"from 0 to {most:g}" if most < sys.float_info.max else "0 or more"
+    raise argparse.ArgumentTypeError(f"{text} is not a number, {upto}")
+
+
+def threshold(text: str) -> float:
+    """A threshold on attention probabilities."""
+    try:
+        return check_tau(float(text))
+    except InterpretError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number such as 0.01") from error
+
+
 def entries(room: str) -> list[str]:
-    """Names registered in a folder, read from its files: importing the registry would import PyTorch."""
-    folder = Path(__file__).parents[1] / room
-    modules = pkgutil.iter_modules([str(folder)])
-    return [module.name for module in modules if not (module.ispkg or module.name.startswith("_"))]
+    """Names registered in a room, read from its files: importing the registry would import PyTorch."""
+    return entry_files(f"interpret.{room}")
+
+
+def check_entries(kind: str, room: str, names: Iterable[str]) -> None:
+    """Refuse names that the registry of a room does not carry.
+
+    Raises:
+        UnknownNameError: the first of them, with the nearest that is there.
+    """
+    known = entries(room)
+    for name in names:
+        check_name(kind, name, known)

@@ -1,11 +1,35 @@
-"""Files on disk: written whole or not at all, told apart by their hash."""
+"""Files on disk: found, called by a name that can be printed, written whole or not at all, told apart by their hash."""
 
+import difflib
 import hashlib
 import os
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
 from interpret.foundation.errors import InterpretError
+
+
+def check_exists(path: Path, error: type[InterpretError], expected: str) -> None:
+    """Refuse a path that is not there, with the name beside it that is nearest.
+
+    Args:
+        error: what is raised.
+        expected: what should be there, for the case that nothing is near.
+    """
+    if path.exists():
+        return
+    beside = sorted(other.name for other in path.parent.iterdir()) if path.parent.is_dir() else []
+    nearest = difflib.get_close_matches(path.name, beside, n=1)
+    hint = f"did you mean {path.parent / nearest[0]}?" if nearest else f"expected {expected}"
+    raise error(f"{path}: no such file; {hint}")
+
+
+def printable(text: str) -> str:
+    """A name as a table, a page and a terminal can hold it: control characters and undecodable bytes are escaped."""
+    return "".join(
+        char.encode("unicode_escape").decode() if unicodedata.category(char) in {"Cc", "Cs"} else char for char in text
+    )
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:

@@ -2,8 +2,9 @@
 
 import difflib
 import importlib
+import importlib.util
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from html import escape
 from typing import Any, Generic, TypeVar
 
@@ -15,6 +16,30 @@ Entry = TypeVar("Entry")
 def as_names(names: str | Iterable[str]) -> list[str]:
     """One name or several, as a list."""
     return [names] if isinstance(names, str) else list(names)
+
+
+def entry_files(package: str) -> list[str]:
+    """Names of the entries that the files of a folder are; neither they nor the folder itself are imported."""
+    found = importlib.util.find_spec(package)
+    modules = pkgutil.iter_modules(found and found.submodule_search_locations)
+    return [module.name for module in modules if not (module.ispkg or module.name.startswith("_"))]
+
+
+def check_name(kind: str, name: str, known: Collection[str]) -> str:
+    """Return `name`, one of `known`.
+
+    Args:
+        kind: what such a name is called in messages.
+
+    Raises:
+        UnknownNameError: it is none of them; says the nearest.
+    """
+    if name in known:
+        return name
+    contained = sorted((other for other in known if other in name), key=len, reverse=True)
+    nearest = contained or difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+    raise UnknownNameError(f"unknown {kind} {name!r}; {hint}available: {', '.join(known)}")
 
 
 class Registry(Mapping[str, Entry], Generic[Entry]):
@@ -55,8 +80,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return add
 
     def __getitem__(self, name: str) -> Entry:
-        if name not in self:
-            raise UnknownNameError(self._unknown(name))
+        check_name(self.kind, name, self)
         if name not in self._entries:
             importlib.import_module(f"{self._package}.{name}")
         return self._entries[name]
@@ -92,12 +116,4 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return len(list(iter(self)))
 
     def _files(self) -> list[str]:
-        folder = importlib.import_module(self._package)
-        modules = pkgutil.iter_modules(folder.__path__)
-        return [module.name for module in modules if not (module.ispkg or module.name.startswith("_"))]
-
-    def _unknown(self, name: str) -> str:
-        contained = sorted((known for known in self if known in name), key=len, reverse=True)
-        nearest = contained or difflib.get_close_matches(name, list(self), n=1)
-        hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-        return f"unknown {self.kind} {name!r}; {hint}available: {', '.join(self)}"
+        return entry_files(self._package)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from interpret.foundation.errors import InterpretError
+from interpret.foundation.options import check_tau
 from interpret.interventions import INTERVENTIONS
 from interpret.interventions._edits import check_index, edited, mask_of, with_threshold
 from interpret.mechanisms import MECHANISMS, _thresholding
@@ -85,7 +86,7 @@ def threshold(
     """
     if rule not in _thresholding.RULES:
         raise InterpretError(f"rule {rule!r} is not one of {', '.join(_thresholding.RULES)}")
-    _thresholding.check_tau(tau)
+    check_tau(tau)
     depth = len(model.model.blocks)
     chosen = range(depth) if layers is None else [check_index(layer, depth, "layer", model) for layer in layers]
     masks = {layer: mask_of(model, layer, heads) for layer in chosen}

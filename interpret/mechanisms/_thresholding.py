@@ -2,17 +2,9 @@
 
 import torch
 
-from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import LayerAttention
 
 EPSILON = 1e-6
-
-
-def check_tau(tau: float) -> float:
-    """Return `tau`, a probability below one."""
-    if not 0 <= tau < 1:
-        raise InterpretError(f"tau {tau} is outside [0, 1); tau is a threshold on attention probabilities")
-    return tau
 
 
 def hard(probs: LayerAttention, tau: float | torch.Tensor) -> LayerAttention:

@@ -1,5 +1,6 @@
 """SelectiveViT as its paper and its authors' code define it."""
 
+from interpret.foundation.options import check_tau
 from interpret.foundation.tensors import LayerAttention
 from interpret.mechanisms import MECHANISMS, Mechanism, _thresholding
 
@@ -21,7 +22,7 @@ class HardThreshold(Mechanism):
 
     def __init__(self, num_heads: int, head_dim: int, tau: float = 0.005) -> None:
         super().__init__(num_heads, head_dim)
-        self.tau = _thresholding.check_tau(tau)
+        self.tau = check_tau(tau)
 
     def select(self, probs: LayerAttention) -> LayerAttention:
         return _thresholding.hard(probs, self.tau)

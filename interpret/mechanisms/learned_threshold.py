@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from interpret.foundation.options import check_tau
 from interpret.foundation.tensors import LayerAttention
 from interpret.mechanisms import MECHANISMS, Mechanism, _thresholding
 
@@ -29,7 +30,7 @@ class LearnedThreshold(Mechanism):
 
     def __init__(self, num_heads: int, head_dim: int, tau_init: float = 0.005) -> None:
         super().__init__(num_heads, head_dim)
-        share = min(max(_thresholding.check_tau(tau_init), 1e-12) / CEILING, 1 - 1e-9)
+        share = min(max(check_tau(tau_init), 1e-12) / CEILING, 1 - 1e-9)
         self.tau_logit = nn.Parameter(torch.full((num_heads,), math.log(share / (1 - share))))
 
     @property

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from interpret.foundation.errors import InterpretError
+from interpret.foundation.options import initial_sigma
 from interpret.foundation.tensors import LayerAttention
 from interpret.mechanisms import MECHANISMS, Mechanism
 
@@ -28,11 +28,3 @@ class SVDA(Mechanism):
 
     def project(self, q: LayerAttention, k: LayerAttention) -> tuple[LayerAttention, LayerAttention]:
         return F.normalize(q, dim=-1) * self.sigma[:, None, :].to(q.dtype), F.normalize(k, dim=-1)
-
-
-def initial_sigma(sigma_init: str | float, head_dim: int) -> float:
-    """The number that `sigma_init` stands for at head width `head_dim`."""
-    named = {"one": 1.0, "sqrt_d": head_dim**0.5, "parity": float(head_dim)}
-    if isinstance(sigma_init, str) and sigma_init not in named:
-        raise InterpretError(f"sigma_init {sigma_init!r} is not one of {', '.join(named)} or a number")
-    return named[sigma_init] if isinstance(sigma_init, str) else float(sigma_init)

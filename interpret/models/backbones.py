@@ -3,10 +3,12 @@
 from typing import Any
 
 import timm
+import torch
 from timm.data import ImageNetInfo, infer_imagenet_subset
 from timm.models.vision_transformer import VisionTransformer
 
 from interpret.foundation.errors import UnsupportedModelError
+from interpret.models.sizes import check_sizes
 
 
 def input_statistics(backbone: str) -> dict[str, tuple[float, ...]]:
@@ -20,16 +22,29 @@ def create_vit(backbone: str, **architecture: Any) -> VisionTransformer:
 
     Raises:
         UnsupportedModelError: timm does not know the name, or what it builds is not a plain `VisionTransformer`.
+        InterpretError: sizes that do not fit together.
     """
+    check_sizes(backbone, architecture)
     if not timm.is_model(backbone):
         raise UnsupportedModelError(f"timm has no backbone {backbone!r}; see timm.list_models('*vit*')")
     try:
         vit = timm.create_model(backbone, pretrained=False, **architecture)
     except (TypeError, AssertionError, ValueError) as error:
+        check_sizes(backbone, _own_sizes(backbone) | architecture)
         raise UnsupportedModelError(f"backbone {backbone!r} cannot be built with {architecture}: {error}") from error
     if not isinstance(vit, VisionTransformer):
         raise UnsupportedModelError(f"backbone {backbone!r} is a {type(vit).__name__}, not a plain VisionTransformer")
+    check_sizes(backbone, {"img_size": vit.patch_embed.img_size, "patch_size": vit.patch_embed.patch_size})
     return vit
+
+
+def _own_sizes(backbone: str) -> dict[str, Any]:
+    """The backbone's width and heads; nothing is allocated."""
+    with torch.device("meta"):
+        vit = timm.create_model(backbone)
+    if not isinstance(vit, VisionTransformer):
+        return {}
+    return {"embed_dim": vit.embed_dim, "num_heads": vit.blocks[0].attn.num_heads}
 
 
 def configured(vit: VisionTransformer) -> dict[str, Any]:

@@ -21,7 +21,6 @@ from interpret.models.loaded_model import LoadedModel
 from interpret.models.preserving import untouched
 
 FORMAT = "interpret-vit/1"
-FOLDER_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
 def save(path: str | os.PathLike[str], loaded: LoadedModel, dtype: torch.dtype | None = None) -> None:
@@ -73,17 +72,13 @@ def read(file: Path) -> dict[str, Any]:
     """The content of a weight file; code in it is never run.
 
     Raises:
-        CheckpointError: missing, damaged, holding pickled code, or not a dictionary.
+        CheckpointError: damaged, holding pickled code, or not a dictionary.
     """
     try:
         if file.suffix == ".safetensors":
             return dict(safetensors.torch.load_file(file))
         with warnings.catch_warnings(action="ignore"):
             payload = torch.load(file, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise CheckpointError(
-            f"{file}: no such file; expected a checkpoint (.pt, .pth, .ckpt, .bin, .safetensors)"
-        ) from None
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{file}: {_why_refused(str(error))}") from None
     except (RuntimeError, EOFError, ValueError, OSError, LookupError, safetensors.SafetensorError):
@@ -103,12 +98,3 @@ def _why_refused(reason: str) -> str:
         f"holds pickled code ({code.group(1)}), which is never run; save its state_dict() with torch.save or as "
         "safetensors, and load that"
     )
-
-
-def weight_file(path: Path) -> Path:
-    if not path.is_dir():
-        return path
-    for name in FOLDER_FILES:
-        if (path / name).is_file():
-            return path / name
-    raise CheckpointError(f"{path}: a folder without {' or '.join(FOLDER_FILES)}; name the weight file itself")

@@ -11,15 +11,17 @@ from typing import Any
 from torch import Tensor, nn
 
 from interpret.foundation.errors import CheckpointError, InterpretError
-from interpret.foundation.files import sha256
+from interpret.foundation.files import printable, sha256
 from interpret.mechanisms import MECHANISMS
 from interpret.models import live
 from interpret.models import state_dict as state_dicts
 from interpret.models.backbones import input_statistics
-from interpret.models.checkpoint import FORMAT, read, weight_file
+from interpret.models.checkpoint import FORMAT, read
 from interpret.models.device import usable
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.model_spec import ModelSpec
+from interpret.models.sizes import check_sizes
+from interpret.models.weights import weight_file
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +35,8 @@ def load(
     heads: int | None = None,
     classes: Sequence[str] | None = None,
     img_size: int | tuple[int, int] | None = None,
-    mean: tuple[float, ...] | None = None,
-    std: tuple[float, ...] | None = None,
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
     name: str | None = None,
     device: str = "cpu",
     **unknown: Any,
@@ -56,7 +58,8 @@ def load(
         heads: number of heads, where the width is not one of timm's.
         classes: names in the order of the logits.
         img_size: (height, width), where the patch grid is not square, or one number for both.
-        mean, std: of the input; for a foreign file timm's of `backbone`, or (0.5, 0.5, 0.5) where none is named.
+        mean, std: of the input, one for each of its channels; for a foreign file timm's of `backbone`, or (0.5, 0.5,
+            0.5) where none is named.
         name: what tables and figures call it.
         device: where it runs; "auto" is a GPU where there is one.
 
@@ -75,20 +78,21 @@ def load(
             "std, name, device: the number of classes and the rest of the architecture come from the weights"
         )
     where = usable(device)
-    given = {"classes": tuple(classes or ()), "mean": mean, "std": std}
+    given = {"classes": tuple(classes or ()), "mean": _numbers(mean), "std": _numbers(std)}
     given = {field: value for field, value in given.items() if value}
     if isinstance(source, nn.Module):
         loaded = _from_module(source, mechanism, tau, given)
     else:
         size = (img_size, img_size) if isinstance(img_size, int) else img_size
         loaded = _from_file(_path(source), mechanism, tau, given, backbone, heads, size)
-    return dataclasses.replace(loaded, name=name or loaded.name).to(where)
+    return dataclasses.replace(loaded, name=printable(name or loaded.name)).to(where)
 
 
 def _from_module(module: nn.Module, mechanism: str | None, tau: float | None, given: dict[str, Any]) -> LoadedModel:
     asked = _with_mechanism(ModelSpec(""), mechanism, tau, type(module).__name__)
     loaded = live.from_module(module, asked.mechanism, asked.options, given)
     _check_classes(loaded.spec, loaded.model, loaded.name)
+    _check_channels(given, loaded.channels, loaded.name)
     return loaded
 
 
@@ -114,9 +118,10 @@ def _from_file(
     spec = _with_mechanism(dataclasses.replace(spec, **given), mechanism, tau, file)
     model = _fill(spec, tensors, file)
     _check_classes(spec, model, file)
+    _check_channels(given, model.patch_embed.proj.in_channels, file)
     logger.log(
         logging.WARNING if notes else logging.INFO, "%s: matched %d of %d tensors; %s; %s",
-        file.name, len(tensors), len(tensors), spec.rule, "; ".join(notes) or "nothing assumed",
+        printable(file.name), len(tensors), len(tensors), spec.rule, "; ".join(notes) or "nothing assumed",
     )  # fmt: skip
     return LoadedModel(
         model=model.eval(),
@@ -128,6 +133,10 @@ def _from_file(
         recorded=recorded,
         assumed=notes,
     )
+
+
+def _numbers(given: float | Sequence[float] | None) -> tuple[float, ...]:
+    return () if given is None else (given,) if isinstance(given, int | float) else tuple(given)
 
 
 def _assumed(spec: ModelSpec, mechanism: str | None, given: dict[str, Any]) -> Iterator[str]:
@@ -165,6 +174,8 @@ def _foreign(
 ) -> tuple[ModelSpec, dict[str, Tensor], tuple[str, ...]]:
     tensors, notes = state_dicts.unwrap(payload)
     found = state_dicts.recognise(tensors, str(file))
+    if heads:
+        check_sizes(str(file), {"embed_dim": int(found.tensors[state_dicts.ANCHOR].shape[0]), "num_heads": heads})
     mechanism = state_dicts.mechanism_of(found.tensors) or "softmax"
     statistics = input_statistics(backbone) if backbone else {}
     if backbone:
@@ -220,3 +231,11 @@ def _check_classes(spec: ModelSpec, model: Any, file: object) -> None:
         raise CheckpointError(
             f"{file}: {len(spec.classes)} class names given, the head has {model.num_classes} classes"
         )
+
+
+def _check_channels(given: Mapping[str, Any], channels: int, file: object) -> None:
+    for name in ("mean", "std"):
+        if len(given.get(name, range(channels))) != channels:
+            raise CheckpointError(
+                f"{file}: {name} has {len(given[name])} numbers and the input {channels} channels; give one for each"
+            )

@@ -1,15 +1,15 @@
 """The command line: checkpoints in, the path of a report out. What it needs to explain itself imports nothing heavy."""
 
 import argparse
-import logging
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from interpret.foundation.command_line import INTERRUPTED, OneLineParser, entries, positive
-from interpret.foundation.errors import InterpretError
+from interpret.foundation.command_line import OneLineParser, entries, positive, run, threshold, whole
+from interpret.foundation.files import printable
 from interpret.report import early
+from interpret.report.checkpoints import OVERRIDES, names_of, separate
 
 PROGRAM = "python -m interpret.report"
 
@@ -25,20 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else argv
     arguments = parse(argv)
-    arguments.command = shlex.join([*PROGRAM.split(), *argv])
-    _log(arguments.verbose - arguments.quiet)
-    try:
-        answer = _answer(arguments)
-    except InterpretError as error:
-        return _refuse(" ".join(str(error).split()))
-    except OSError as error:
-        return _refuse(f"{error.filename or 'file'}: {error.strerror or error}")
-    except KeyboardInterrupt:
-        sys.stderr.write(f"\n{PROGRAM}: interrupted; nothing was written\n")
-        return INTERRUPTED
-    if answer:
-        sys.stdout.write(f"{answer}\n")
-    return 0
+    arguments.command = printable(shlex.join([*PROGRAM.split(), *argv]))
+    verbosity = arguments.verbose - arguments.quiet
+    return run(PROGRAM, lambda: _answer(arguments), lambda: "nothing was written", verbosity)
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -52,7 +41,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return arguments
 
 
-def _answer(arguments: argparse.Namespace) -> Path | str | None:
+def _answer(arguments: argparse.Namespace) -> str:
+    named = [separate(text) for text in arguments.checkpoints]
+    arguments.checkpoints, arguments.overrides = [path for path, _ in named], [own for _, own in named]
     early.check(arguments)
     if arguments.compare:
         from interpret.report.comparison import compare
@@ -60,24 +51,15 @@ def _answer(arguments: argparse.Namespace) -> Path | str | None:
         return compare(*arguments.compare).rstrip()
     from interpret.report.job import report
 
-    return report(arguments)
-
-
-def _refuse(reason: str) -> int:
-    sys.stderr.write(f"{PROGRAM}: error: {reason}\n")
-    return 2
-
-
-def _log(verbosity: int) -> None:
-    logging.basicConfig(format="%(message)s")
-    logging.captureWarnings(True)
-    logging.getLogger("interpret").setLevel(logging.INFO - 10 * verbosity)
+    page = report(arguments)
+    return printable(str(page)) if page else ""
 
 
 def parser() -> argparse.ArgumentParser:
     """The arguments, under timm's names."""
     result = OneLineParser(prog=PROGRAM, description="Look at Vision Transformers and write a figure pack.")
-    result.add_argument("checkpoints", nargs="*", type=Path, metavar="CKPT", help="checkpoint files, one or several")
+    own = f"FILE:KEY=VALUE,... says of that file alone its {', '.join(OVERRIDES).replace('_', '-')}"
+    result.add_argument("checkpoints", nargs="*", metavar="CKPT", help=f"checkpoint files, one or several; {own}")
     _add_data(result.add_argument_group("what is looked at"))
     _add_study(result.add_argument_group("how"))
     _add_output(result.add_argument_group("output"))
@@ -121,14 +103,14 @@ def _add_study(group: argparse._ArgumentGroup) -> None:
     )
     for room in ("attributions", "indicators"):
         names = entries(room)
-        group.add_argument(f"--{room}", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
+        group.add_argument(f"--{room}", nargs="+", default=names, metavar="NAME", help=", ".join(names))
     group.add_argument("--by-layer", action="store_true", help="sweep each layer alone too")
     group.add_argument(
         "--store", type=Path, metavar="FILE", help="keep what the sweeps saw here, and go on after an interruption"
     )
     group.add_argument("--batch-size", type=positive, default=8, metavar="N", help="images a pass (%(default)s)")
     group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 ... (%(default)s)")
-    group.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    group.add_argument("--seed", type=whole, default=0, help="(%(default)s)")
 
 
 def _add_output(group: argparse._ArgumentGroup) -> None:
@@ -148,29 +130,14 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_model(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--mechanism", choices=entries("mechanisms"), metavar="NAME", help=", ".join(entries("mechanisms"))
-    )
+    group.add_argument("--mechanism", metavar="NAME", help=", ".join(entries("mechanisms")))
     group.add_argument("--tau", type=threshold, metavar="T", help="the models' own threshold, in [0, 1)")
     group.add_argument("--backbone", metavar="NAME", help="timm's name")
     group.add_argument("--heads", type=positive, metavar="N")
     group.add_argument("--classes", type=names_of, metavar="NAME,NAME...", help="in the order of the logits")
     group.add_argument("--img-size", type=positive, nargs="+", metavar="N", help="height and width, or one for both")
-    group.add_argument("--mean", type=float, nargs=3, metavar="M", help="of the input's channels")
-    group.add_argument("--std", type=float, nargs=3, metavar="S", help="of the input's channels")
-
-
-def threshold(text: str) -> float:
-    """A number in [0, 1)."""
-    try:
-        tau = float(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a number; several are a sweep: --sweep threshold=0,0.01"
-        ) from error
-    if not 0 <= tau < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not within [0, 1), the range of a threshold on probabilities")
-    return tau
+    group.add_argument("--mean", type=float, nargs="+", metavar="M", help="one for each channel of the input")
+    group.add_argument("--std", type=float, nargs="+", metavar="S", help="one for each channel of the input")
 
 
 def strengths(text: str) -> tuple[str, tuple[float, ...] | None]:
@@ -180,8 +147,3 @@ def strengths(text: str) -> tuple[str, tuple[float, ...] | None]:
         return name, tuple(float(value) for value in values.split(",")) if named else None
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{values!r} is not a list of numbers; expected {name}=0,0.1,0.2") from error
-
-
-def names_of(text: str) -> tuple[str, ...]:
-    """Names separated by commas."""
-    return tuple(name.strip() for name in text.split(","))

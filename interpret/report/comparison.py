@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from interpret.foundation.files import printable
 from interpret.report.manifest import Manifest
 from interpret.study.earlier import renewed_settings, renewed_tables
 
@@ -19,7 +20,7 @@ def compare(old: Path, new: Path) -> str:
     """What differs between the packs of two manifests, as Markdown.
 
     Raises:
-        InterpretError: as `Manifest.read` and `Manifest.table`.
+        InterpretError: as `Manifest.read` and `Manifest.file`.
     """
     before, after = Manifest.read(old), Manifest.read(new)
     sections = {
@@ -29,7 +30,7 @@ def compare(old: Path, new: Path) -> str:
         "Tables": _tables(before, after),
         "Figures": _figures(before.under("figures"), after.under("figures")),
     }
-    lines = ["# What changed between two packs", "", f"- old: {old}", f"- new: {new}"]
+    lines = ["# What changed between two packs", "", f"- old: {printable(str(old))}", f"- new: {printable(str(new))}"]
     for title, found in sections.items():
         lines += ["", f"## {title}", "", *(list(found) or ["No change."])]
     return "\n".join(lines) + "\n"
@@ -95,9 +96,10 @@ def _tables(before: Manifest, after: Manifest) -> Iterator[str]:
 
 
 def _csv(pack: Manifest) -> dict[str, pd.DataFrame]:
-    """The tables of numbers, in the words of today; the short ones, Markdown and LaTeX, are made of them."""
+    """The tables of numbers, all text, in the words of today; Markdown and LaTeX are made of them."""
     files = [name for name in pack.under("tables") if name.endswith(".csv")]
-    tables = renewed_tables({PurePosixPath(name).stem: pack.table(name) for name in files})
+    text = {name: pd.read_csv(pack.file(name), keep_default_na=False, dtype=str) for name in files}
+    tables = renewed_tables({PurePosixPath(name).stem: table for name, table in text.items()})
     return {title: table.fillna("") for title, table in tables.items()}
 
 

@@ -7,12 +7,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from interpret.data import Dataset, load_data, open_images
 from interpret.foundation.errors import InterpretError
+from interpret.foundation.files import printable
+from interpret.mechanisms import MECHANISMS
 from interpret.models.device import usable
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.loading import load
+from interpret.report.checkpoints import OVERRIDES, size_of
 from interpret.report.early import given_once, place
 from interpret.report.pack import write_pack
 from interpret.study.run import run_study
@@ -73,28 +77,29 @@ def load_all(arguments: argparse.Namespace) -> list[LoadedModel]:
     """The checkpoints in the order given, under names that tell them apart."""
     paths = arguments.checkpoints
     given_once(paths)
-    models = [_load(path, arguments) for path in paths]
+    models = [_load(path, own, arguments) for path, own in zip(paths, arguments.overrides, strict=True)]
     count = Counter(model.name for model in models)
     return [
-        model if count[model.name] == 1 else replace(model, name=f"{model.name} ({path.parent.name}/{path.name})")
+        model if count[model.name] == 1 else replace(model, name=f"{model.name} ({_below(path)})")
         for model, path in zip(models, paths, strict=True)
     ]
 
 
-def _load(path: Path, arguments: argparse.Namespace) -> LoadedModel:
-    sizes = arguments.img_size
-    return load(
-        path,
-        mechanism=arguments.mechanism,
-        tau=arguments.tau,
-        backbone=arguments.backbone,
-        heads=arguments.heads,
-        classes=arguments.classes,
-        img_size=(sizes[0], sizes[-1]) if sizes else None,
-        mean=tuple(arguments.mean) if arguments.mean else None,
-        std=tuple(arguments.std) if arguments.std else None,
-        device=arguments.device,
-    )
+def _below(path: Path) -> str:
+    return printable(f"{path.parent.name}/{path.name}")
+
+
+def _load(path: Path, own: dict[str, Any], arguments: argparse.Namespace) -> LoadedModel:
+    """The model of a file; what is said of it alone wins over what is said of all.
+
+    The threshold of all is not given to a file whose mechanism is named and has none.
+    """
+    known = {name: getattr(arguments, name) for name in OVERRIDES}
+    known["img_size"] = arguments.img_size and size_of(arguments.img_size)
+    mechanism = own.get("mechanism", arguments.mechanism)
+    if mechanism and "tau" not in inspect.signature(MECHANISMS[mechanism].function).parameters:
+        known["tau"] = None
+    return load(path, **(known | own), device=arguments.device)
 
 
 def choose_data(arguments: argparse.Namespace, models: Sequence[LoadedModel]) -> Dataset:

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from interpret.foundation.errors import InterpretError
-from interpret.foundation.files import sha256
+from interpret.foundation.files import check_exists, sha256
 
+MANIFEST = "manifest.json"
 FORMAT = "interpret-pack/1"
 PARTS = {"settings": dict, "models": list, "images": list, "files": dict}
 
@@ -38,12 +37,14 @@ class Manifest:
         Raises:
             InterpretError: the file is missing or is no manifest of a pack.
         """
-        if not path.is_file():
-            raise InterpretError(f"{path} is no file; expected the manifest.json of a pack")
+        check_exists(path, InterpretError, f"the {MANIFEST} of a pack")
+        if path.is_dir():
+            found = f"give {path / MANIFEST}" if (path / MANIFEST).is_file() else f"it has no {MANIFEST}, so is no pack"
+            raise InterpretError(f"{path} is a folder; expected the {MANIFEST} of a pack: {found}")
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise InterpretError(f"{path} is not JSON; expected the manifest.json of a pack") from error
+            raise InterpretError(f"{path} is not JSON; expected the {MANIFEST} of a pack") from error
         known = isinstance(content, dict) and content.get("format") == FORMAT
         if not known or not all(isinstance(content.get(part), kind) for part, kind in PARTS.items()):
             raise InterpretError(f"{path} is no manifest of the format {FORMAT}; give one, or write the pack again")
@@ -53,13 +54,13 @@ class Manifest:
         """Name -> SHA-256 of the files in one folder of the pack."""
         return {name: digest for name, digest in self.files.items() if name.startswith(f"{folder}/")}
 
-    def table(self, name: str) -> pd.DataFrame:
-        """A table of the pack, all of it text.
+    def file(self, name: str) -> Path:
+        """A file of the pack.
 
         Raises:
-            InterpretError: the file is missing or was changed after the pack was written.
+            InterpretError: it is missing or was changed after the pack was written.
         """
         path = self.folder / name
         if not path.is_file() or sha256(path) != self.files[name]:
             raise InterpretError(f"{path} is not the file that its manifest lists; write the pack again")
-        return pd.read_csv(path, keep_default_na=False, dtype=str)
+        return path

@@ -16,8 +16,8 @@ from interpret.figures.drawing import plots
 from interpret.foundation import tables
 from interpret.foundation.files import sha256
 from interpret.report import page, summary
-from interpret.report.early import MANIFEST, check_free
-from interpret.report.manifest import FORMAT
+from interpret.report.early import check_free
+from interpret.report.manifest import FORMAT, MANIFEST
 from interpret.study.study import Study
 
 
@@ -39,8 +39,8 @@ def write_pack(study: Study, out: str | os.PathLike[str], *, overwrite: bool = F
         study.save(folder / "study")
         _write_tables(study, folder / "tables")
         shown = _draw(study, folder / "figures")
-        (folder / "report.html").write_text(page.render(study, shown), encoding="utf-8")
-        (folder / MANIFEST).write_text(_json(manifest(study, folder)), encoding="utf-8")
+        _write(folder / "report.html", page.render(study, shown))
+        _write(folder / MANIFEST, _json(manifest(study, folder)))
     return out / "report.html"
 
 
@@ -102,6 +102,11 @@ def _draw(study: Study, folder: Path) -> list[page.Shown]:
             png = plots.save(figure, folder / name)[0]
             shown.append(page.Shown(name, entry.name, entry.title, entry.caption, png))
     return shown
+
+
+def _write(path: Path, text: str) -> None:
+    """What no UTF-8 can hold, a file name in the record of a checkpoint, is escaped as JSON does it."""
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _json(value: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from interpret.foundation.errors import InterpretError
 from interpret.foundation.registry import as_names
 from interpret.foundation.versions import versions
 from interpret.indicators import Options
-from interpret.interventions import INTERVENTIONS
+from interpret.interventions import INTERVENTIONS, Intervention
 from interpret.interventions.threshold import own_taus
 from interpret.models import history
 from interpret.models.loaded_model import LoadedModel, as_models, common_size, named_apart
@@ -127,10 +127,18 @@ def _strengths(
             chosen[name] = tuple(entry.grid(acted_on))
         elif acted_on:
             chosen[name] = tuple(sorted({entry.neutral, *map(float, values)}.union(*map(entry.own, acted_on))))
+            _try(entry, acted_on[0], chosen[name])
         elif sweeps is not SWEPT:
             names = ", ".join(model.name for model in models)
             raise InterpretError(f"{name} acts on none of the models ({names}); leave it out, or add one it acts on")
     return chosen
+
+
+def _try(entry: Intervention, model: LoadedModel, strengths: Sequence[float]) -> None:
+    """Refuse a strength outside the intervention's range before any image is looked at."""
+    for strength in () if entry.prepared else strengths:
+        with entry.scope(model, strength, rule=entry.rules(model)[0]):
+            pass
 
 
 def _swept(

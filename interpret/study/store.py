@@ -22,6 +22,8 @@ class Store:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        if not self.path.parent.is_dir():
+            raise InterpretError(f"{path}: {self.path.parent} is no folder; name a store of results in one that exists")
         try:
             self._execute("CREATE TABLE IF NOT EXISTS results (about TEXT PRIMARY KEY, result TEXT)")
         except sqlite3.Error as error:

@@ -3,6 +3,7 @@
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from interpret.foundation.files import printable
 from interpret.indicators import INDICATORS
 from interpret.models import history
 from interpret.models.loaded_model import LoadedModel
@@ -56,7 +57,7 @@ def _attention(model: LoadedModel) -> str:
 
 
 def _listed(values: dict[str, object]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in values.items() if value is not None)
+    return ", ".join(printable(f"{name} {value}") for name, value in values.items() if value is not None)
 
 
 def _indicators(model: LoadedModel) -> list[dict[str, str]]:

@@ -9,6 +9,7 @@ from timm.layers import resample_abs_pos_embed
 from torch import Tensor
 
 from interpret.foundation.errors import InterpretError
+from interpret.foundation.files import printable
 from interpret.mechanisms import MECHANISMS
 from interpret.models.backbones import input_statistics
 from interpret.models.loading import load
@@ -64,7 +65,7 @@ def initialise(vit: VisionTransformer, recipe: Recipe) -> None:
             f"--init {recipe.init} does not fit {recipe.backbone}: {len(wrong)} keys differ ({', '.join(wrong[:3])})"
         )
     fresh = f"; drawn afresh: {', '.join(missing)}" if missing else ""
-    logger.info("%d tensors from %s%s", len(tensors), recipe.init, fresh)
+    logger.info("%d tensors from %s%s", len(tensors), printable(recipe.init), fresh)
 
 
 def _pretrained(recipe: Recipe) -> Any:

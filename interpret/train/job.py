@@ -1,7 +1,7 @@
 """What the command does: one run into a file, or the arms of a preset under several seeds into a folder."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,12 +11,12 @@ import torch
 from interpret.data import load_data
 from interpret.figures import _arms
 from interpret.figures.drawing import plots
-from interpret.foundation.errors import InterpretError
-from interpret.foundation.files import write_atomically
+from interpret.foundation.files import printable, write_atomically
 from interpret.models import checkpoint, history, loading
 from interpret.models.loaded_model import LoadedModel
 from interpret.train.card import card
 from interpret.train.comparison import compare, to_markdown
+from interpret.train.early import check_free, state_file
 from interpret.train.loop import saved_dtype, some, train
 from interpret.train.recipe import Recipe
 from interpret.train.run import Run
@@ -54,19 +54,17 @@ def train_one(recipe: Recipe, out: Path, command: str, source: str = "", *, resu
         InterpretError: what `train` raises, and what cannot be written: the last epoch's .resume then stays. `out` or
             its .resume is there already, and `resume` is not set or the recipe was another.
     """
-    state, table = out.with_suffix(".resume"), out.with_suffix(".history.csv")
+    state, table = state_file(out), out.with_suffix(".history.csv")
     if out.exists() and resume:
         return _finished(out, recipe)
-    for there in (out, state):
-        if there.exists() and not resume:
-            raise InterpretError(f"{there} exists; go on with that run (--resume), choose another --out, or remove it")
+    check_free(out, resume=resume)
 
     def after_epoch(run: Run, progress: Progress) -> None:
         progress.save(run, state)
         write_atomically(table, partial(history.tidy(progress.history).to_csv, index=False))
 
     found = state if resume and state.exists() else None
-    trained = train(recipe, out.stem, command, resume=found, after_epoch=after_epoch)
+    trained = train(recipe, printable(out.stem), command, resume=found, after_epoch=after_epoch)
     trained = replace(trained, record=trained.record | {"source": source})
     checkpoint.save(out, trained, saved_dtype(recipe))
     write_atomically(out.with_suffix(".md"), lambda file: file.write_text(card(trained)))
@@ -74,24 +72,22 @@ def train_one(recipe: Recipe, out: Path, command: str, source: str = "", *, resu
     return trained
 
 
-def train_arms(
-    recipes: Sequence[Recipe], seeds: Sequence[int], folder: Path, command: str, source: str, *, resume: bool
-) -> Path:
+def train_arms(runs: Mapping[Path, Recipe], folder: Path, command: str, source: str, *, resume: bool) -> Path:
     """Train every arm under every seed and write the comparison; what is finished already is kept with `resume`.
 
     Args:
-        recipes: of the arms, the baseline first.
+        runs: checkpoint to be written -> its recipe; the baseline is the first.
         source: where the set-up is from.
 
     Returns:
         The comparison as a page, beside comparison.csv and the figure curves.
     """
-    logger.info("%d arms x %d seeds: %d models", len(recipes), len(seeds), len(recipes) * len(seeds))
-    arms = {
-        recipe.mechanism: [_arm(replace(recipe, seed=seed), folder, command, source, resume=resume) for seed in seeds]
-        for recipe in recipes
-    }
-    baseline = recipes[0]
+    arms: dict[str, list[LoadedModel]] = {}
+    for number, (out, recipe) in enumerate(runs.items(), start=1):
+        logger.info("%s, %d of %d models", printable(str(out)), number, len(runs))
+        train_one(recipe, out, command, source, resume=resume)
+        arms.setdefault(recipe.mechanism, []).append(loading.load(out, device=_device(recipe)))
+    baseline = next(iter(runs.values()))
     table = compare(arms, some(load_data(baseline.data, "test"), baseline.limit))
     write_atomically(folder / "comparison.csv", partial(table.to_csv, index=False))
     page = folder / "comparison.md"
@@ -103,17 +99,10 @@ def train_arms(
     return page
 
 
-def _arm(recipe: Recipe, folder: Path, command: str, source: str, *, resume: bool) -> LoadedModel:
-    out = folder / f"{recipe.mechanism}-seed{recipe.seed}.pt"
-    logger.info("%s", out)
-    train_one(recipe, out, command, source, resume=resume)
-    return loading.load(out, device=_device(recipe))
-
-
 def _finished(out: Path, recipe: Recipe) -> LoadedModel:
     found = loading.load(out, device=_device(recipe))
     check_same_recipe(found.record["recipe"], recipe, out)
-    logger.info("%s: already finished, kept", out)
+    logger.info("%s: already finished, kept", printable(str(out)))
     return found
 
 

@@ -6,7 +6,6 @@ from timm.scheduler import CosineLRScheduler
 from timm.utils import ModelEmaV3
 from torch.optim import Optimizer
 
-from interpret.foundation.errors import InterpretError
 from interpret.models.vit import VisionTransformer
 from interpret.train.recipe import Recipe
 
@@ -17,9 +16,6 @@ def adamw(vit: VisionTransformer, recipe: Recipe) -> Optimizer:
     Vectors, the position and prefix embeddings, and the parameters of the mechanism are not decayed: decay would pull
     sigma towards uniform attention and tau towards one half. AdamW's steps have the size of the learning rate, so that
     of sigma is multiplied by its initial value: sigma = d learns as d times a gain of one would, and does not stay put.
-
-    Raises:
-        InterpretError: a negative or undefined learning rate or weight decay.
     """
     groups = param_groups_weight_decay(vit, recipe.weight_decay, no_weight_decay_list=vit.no_weight_decay())
     mechanisms = [block.attn.mechanism for block in vit.blocks]
@@ -28,10 +24,7 @@ def adamw(vit: VisionTransformer, recipe: Recipe) -> Optimizer:
         group["params"] = [each for each in group["params"] if all(each is not other for other in own)]
     if own:
         groups.append({"params": own, "weight_decay": 0.0, "lr_scale": mechanisms[0].size})
-    try:
-        return create_optimizer_v2(groups, opt="adamw", lr=recipe.lr)
-    except ValueError as error:
-        raise InterpretError(f"AdamW refuses --lr {recipe.lr} --weight-decay {recipe.weight_decay}: {error}") from error
+    return create_optimizer_v2(groups, opt="adamw", lr=recipe.lr)
 
 
 def cosine(optimizer: Optimizer, recipe: Recipe, updates_per_epoch: int) -> CosineLRScheduler:
@@ -39,10 +32,8 @@ def cosine(optimizer: Optimizer, recipe: Recipe, updates_per_epoch: int) -> Cosi
 
     The cosine counts the updates of the warm-up too (timm's default), so the rate after a long warm-up is below `lr`.
     """
-    warmup = round(recipe.warmup_epochs * updates_per_epoch)
     updates = recipe.epochs * updates_per_epoch
-    if warmup >= updates:
-        raise InterpretError(f"--warmup-epochs {recipe.warmup_epochs} leaves none of {recipe.epochs} epochs; lower it")
+    warmup = min(round(recipe.warmup_epochs * updates_per_epoch), updates - 1)
     return CosineLRScheduler(optimizer, t_initial=updates, lr_min=recipe.eta_min, warmup_t=warmup, t_in_epochs=False)
 
 

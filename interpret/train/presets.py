@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from interpret.foundation.errors import UnknownNameError
+from interpret.foundation.registry import check_name
 from interpret.train.recipe import Recipe
 
 
@@ -33,9 +33,7 @@ def find_preset(name: str) -> Preset:
     Raises:
         UnknownNameError: there is none.
     """
-    if name not in PRESETS:
-        raise UnknownNameError(f"unknown preset {name!r}; available: {', '.join(PRESETS)}")
-    return PRESETS[name]
+    return PRESETS[check_name("preset", name, PRESETS)]
 
 
 SELECTIVE_VIT = Recipe(

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from interpret.foundation.files import printable
 from interpret.foundation.versions import versions
 from interpret.models.vit import VisionTransformer, patch_grid
 from interpret.train.recipe import Recipe
@@ -25,7 +26,7 @@ def describe(
     name, colon, _ = recipe.data.partition(":")
     data = f"{name}:ROOT" if colon else name
     return {
-        "command": command.replace(recipe.data, data),
+        "command": command.replace(printable(recipe.data), data),
         "recipe": dataclasses.asdict(recipe) | {"data": data},
         "images": images,
         "parameters": sum(parameter.numel() for parameter in vit.parameters()),

@@ -47,7 +47,7 @@ class Run:
         """Place the model, its optimiser and the data; cut them up where there are several processes.
 
         Raises:
-            InterpretError: a device that is not there, data without labels, a learning rate that AdamW refuses.
+            InterpretError: a device that is not there, data without labels.
         """
         accelerator = _accelerator(recipe)
         size = tuple(vit.patch_embed.img_size)
