@@ -36,7 +36,7 @@ def head_pruning(model: LoadedModel, pairs: Sequence[tuple[int, int]]) -> Iterat
     Raises:
         InterpretError: a layer or head that does not exist.
     """
-    depth = len(model.model.blocks)
+    depth = model.depth
     layers = {check_index(layer, depth, "layer", model) for layer, _ in pairs}
     masks = {layer: mask_of(model, layer, [head for other, head in pairs if other == layer]) for layer in layers}
     with edited(model, {layer: partial(Pruned, heads=mask) for layer, mask in masks.items()}):

@@ -77,7 +77,7 @@ def threshold(
     if rule not in _thresholding.RULES:
         raise InterpretError(f"rule {rule!r} is not one of {', '.join(_thresholding.RULES)}")
     _thresholding.check_tau(tau)
-    depth = len(model.model.blocks)
+    depth = model.depth
     chosen = range(depth) if layers is None else [check_index(layer, depth, "layer", model) for layer in layers]
     masks = {layer: mask_of(model, layer, heads) for layer in chosen}
     changes = {layer: partial(with_threshold, heads=mask, tau=tau, rule=rule) for layer, mask in masks.items()}

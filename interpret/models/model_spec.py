@@ -3,10 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import nn
-
 from interpret.models.backbones import create_vit
-from interpret.models.vit import make_attention_explicit
+from interpret.models.vit import VisionTransformer, make_attention_explicit
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class ModelSpec:
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[float, ...] = (0.5, 0.5, 0.5)
 
-    def build(self) -> nn.Module:
+    def build(self) -> VisionTransformer:
         """The untrained model."""
         return make_attention_explicit(create_vit(self.backbone, **self.architecture), self.mechanism, self.options)
 

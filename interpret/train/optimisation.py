@@ -1,5 +1,7 @@
 """AdamW and its learning rate, both timm's."""
 
+from typing import cast
+
 import torch
 from timm.optim import create_optimizer_v2, param_groups_weight_decay
 from timm.scheduler import CosineLRScheduler
@@ -7,7 +9,7 @@ from timm.utils import ModelEmaV3
 from torch.optim import Optimizer
 
 from interpret.foundation.errors import InterpretError
-from interpret.models.vit import VisionTransformer
+from interpret.models.vit import VisionTransformer, ViT
 from interpret.train.recipe import Recipe
 
 
@@ -22,7 +24,7 @@ def adamw(vit: VisionTransformer, recipe: Recipe) -> Optimizer:
         InterpretError: a negative or undefined learning rate or weight decay.
     """
     groups = param_groups_weight_decay(vit, recipe.weight_decay, no_weight_decay_list=vit.no_weight_decay())
-    mechanisms = [block.attn.mechanism for block in vit.blocks]
+    mechanisms = [block.attn.mechanism for block in cast(ViT, vit).blocks]
     own = [parameter for mechanism in mechanisms for parameter in mechanism.parameters()]
     for group in groups:
         group["params"] = [each for each in group["params"] if all(each is not other for other in own)]
