@@ -56,9 +56,10 @@ def _survey(
     keep = stages_needed([INDICATORS[name] for name in indicators])
     moments: dict[Key, HeadMoments] = {}
     for _, trace in passes(model, data, keep, batch_size):
-        for *key, values in evaluate(trace, indicators, options):
+        for indicator, kind, variant, values in evaluate(trace, indicators, options):
             layers, _, heads = values.shape
-            moments.setdefault(tuple(key), HeadMoments(layers, heads).to(values.device)).update(values)
+            key = (indicator, kind, variant)
+            moments.setdefault(key, HeadMoments(layers, heads).to(values.device)).update(values)
     return [row for key, found in moments.items() for row in _rows(key, found)]
 
 

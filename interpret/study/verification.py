@@ -82,7 +82,8 @@ def verify_retention(model: LoadedModel, data: Dataset, rho: float = 0.9, *, bat
 def _saved(model: LoadedModel, rho: float) -> dict[str, float]:
     table = accounting(model, rho)
     names = [f"{noun}_saved{padded}" for noun in ("parameters", "macs") for padded in ("", "_padded")]
-    return {"removed": float(table["removed"].mean())} | {name: float(table[f"{name}_share"].sum()) for name in names}
+    shares = {name: table[f"{name}_share"].to_numpy().sum() for name in names}
+    return {"removed": table["removed"].to_numpy().mean(), **shares}
 
 
 def _compare(model: LoadedModel, intervention: Intervention, images: Images) -> tuple[list, list, list]:
