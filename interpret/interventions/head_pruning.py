@@ -35,6 +35,14 @@ def head_pruning(model: LoadedModel, pairs: Sequence[tuple[int, int]]) -> Iterat
 
     Raises:
         InterpretError: a layer or head that does not exist.
+
+    Example:
+        >>> import interpret
+        >>> vit, photo = interpret.load("checkpoints/shapes-softmax.pt"), interpret.load_data("shapes")[0].image
+        >>> with interpret.head_pruning(vit, [(0, 1)]):
+        ...     seen = interpret.trace(vit, photo)
+        >>> [round(total.item()) for total in seen.weights[0, 0].sum(dim=(1, 2))]
+        [65, 0, 65]
     """
     depth = model.depth
     layers = {check_index(layer, depth, "layer", model) for layer, _ in pairs}

@@ -79,6 +79,13 @@ def sigma_retention(
 
     Raises:
         InterpretError: rho, power or a layer out of range, or the model has no sigma.
+
+    Example:
+        >>> import interpret
+        >>> vit = interpret.load("checkpoints/shapes-svda.pt")
+        >>> with interpret.sigma_retention(vit, 0.9):
+        ...     [int((block.attn.mechanism.sigma != 0).sum()) for block in vit.vit.blocks]
+        [87, 87, 86, 85]
     """
     found = _sigma_and_kept(model, rho, power)
     chosen = range(len(found)) if layers is None else [check_index(each, len(found), "layer", model) for each in layers]

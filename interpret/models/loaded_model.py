@@ -30,6 +30,14 @@ class LoadedModel:
         sha256: of the file it came from, "" for a model that came from memory.
         recorded: the specification in the file, before anything in it was overridden; None where there was none.
         assumed: what the loader took for granted, because the file does not say it.
+
+    Example:
+        >>> import interpret
+        >>> vit = interpret.load("checkpoints/shapes-softmax.pt")
+        >>> vit.depth, vit.heads, vit.grid
+        (4, 3, PatchGrid(rows=8, cols=8, prefix=1))
+        >>> tuple(vit(vit.pixels(interpret.load_data("shapes")[0].image)).shape)
+        (1, 10)
     """
 
     model: VisionTransformer

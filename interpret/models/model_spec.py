@@ -18,6 +18,11 @@ class ModelSpec:
         options: the mechanism's arguments, for example {"tau": 0.01}.
         classes: names of the classes, in the order of the logits.
         mean, std: of the input's three channels, on the scale 0 to 1.
+
+    Example:
+        >>> import interpret
+        >>> interpret.ModelSpec("vit_tiny_patch16_224", {"depth": 2}, "hard_threshold", {"tau": 0.01}).rule
+        'hard_threshold tau=0.01'
     """
 
     backbone: str
@@ -29,7 +34,11 @@ class ModelSpec:
     std: tuple[float, ...] = (0.5, 0.5, 0.5)
 
     def build(self) -> VisionTransformer:
-        """The untrained model."""
+        """The untrained model.
+
+        Raises:
+            InterpretError: timm or the mechanism does not take what stands here.
+        """
         return make_attention_explicit(create_vit(self.backbone, **self.architecture), self.mechanism, self.options)
 
     @property

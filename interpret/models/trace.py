@@ -48,6 +48,13 @@ class Trace:
         outputs: tokens leaving each block.
         gradient: d objective / d weights. It need not be 0 where a weight was cut to 0.
         state: of the model when it was looked at.
+
+    Example:
+        >>> import interpret
+        >>> vit = interpret.load("checkpoints/shapes-softmax.pt")
+        >>> seen = interpret.trace(vit, interpret.load_data("shapes")[0].image, keep=["weights"])
+        >>> tuple(seen.weights.shape), tuple(seen.logits.shape)
+        ((4, 1, 3, 65, 65), (1, 10))
     """
 
     model: LoadedModel
