@@ -190,8 +190,8 @@ def spread(table: pd.DataFrame, ax: Axes, index: int, color: Color, shift: float
         shift: sideways displacement of the dots, in layers, so that models do not hide one another.
     """
     ax.scatter(table["layer"] + shift, table["value"], s=7, color=color, alpha=0.45, linewidths=0)
-    mean = table.pivot_table(values="value", index="layer")
-    line(mean.index, mean["value"], ax, index, color)
+    mean = table.groupby("layer")["value"].mean()
+    line(mean.index, mean, ax, index, color)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.set_xlabel("layer")
     return ax
