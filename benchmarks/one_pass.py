@@ -21,9 +21,9 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
 import interpret
+from interpret.models.attention import Tap
 from interpret.models.loaded_model import LoadedModel, from_memory
 from interpret.models.model_spec import ModelSpec
-from interpret.models.vit import Tap
 
 MODELS = ("vit_tiny_patch16_224", "vit_base_patch16_224")
 BATCH = 8

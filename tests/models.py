@@ -11,10 +11,10 @@ from timm.layers import Attention as TimmAttention
 
 from interpret.data import Dataset, Example
 from interpret.mechanisms import MECHANISMS, Mechanism
+from interpret.models.attention import Attention
 from interpret.models.loaded_model import LoadedModel, from_memory
 from interpret.models.model_spec import ModelSpec
 from interpret.models.trace import STAGES, Trace
-from interpret.models.vit import Attention
 from tests.references import mechanisms as twins
 from tests.references import vit as twin_vit
 
@@ -97,7 +97,7 @@ def twin_stages(name: str, mechanism: Mechanism, q: Any, k: Any, v: Any) -> twin
         "learned_threshold": lambda: {"tau": mechanism.tau_per_head.detach().numpy()},
         "svda": lambda: {"sigma": mechanism.sigma.detach().numpy()},
     }
-    options = learned[name]() if name in learned else ({} if mechanism.tau is None else {"tau": mechanism.tau})
+    options = learned[name]() if name in learned else ({"tau": mechanism.tau} if hasattr(mechanism, "tau") else {})
     stages = getattr(twins, name)(q, k, v, **options)
     return with_epsilon(stages, v, options["tau"]) if name in ("soft_threshold", "learned_threshold") else stages
 

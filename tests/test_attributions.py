@@ -14,9 +14,9 @@ from interpret.attributions import ATTRIBUTIONS, NoEvidenceWarning, attribute
 from interpret.foundation.errors import InterpretError, NoEvidenceError
 from interpret.interventions.threshold import threshold
 from interpret.mechanisms import MECHANISMS
+from interpret.models.attention import Tap
 from interpret.models.trace import Trace
 from interpret.models.tracing import trace
-from interpret.models.vit import Tap
 from tests.models import KINDS, pictures, tiny
 from tests.references import attributions as twins
 from tests.references.golden import ATTRIBUTIONS as GOLDEN

@@ -44,6 +44,13 @@ def test_a_flat_folder_has_no_labels(tmp_path: Path) -> None:
     assert [example.label for example in data] == [None, None, None]
 
 
+def test_a_train_folder_without_labels_is_split_too(tmp_path: Path) -> None:
+    write_tree(tmp_path, {"train": 10})
+    train, validation = (load_data(f"imagefolder:{tmp_path}", split) for split in ("train", "validation"))
+    assert (len(train), len(validation), train.classes) == (9, 1, ())
+    assert {example.id for example in train}.isdisjoint({example.id for example in validation})
+
+
 def test_an_empty_or_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=f"{tmp_path.name}' has no test images"):
         load_data(f"imagefolder:{tmp_path}")

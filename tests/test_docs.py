@@ -1,11 +1,15 @@
-"""What the pages on adding something show runs, and agrees with what they say of it."""
+"""What pages and docstrings show runs, and agrees with what they say of it."""
 
+import doctest
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import FunctionType
 
 import pytest
+
+import interpret
 
 CHECKOUT = Path(__file__).parents[1]
 PAGES = CHECKOUT / "docs" / "adding"
@@ -73,6 +77,8 @@ test_the_profile_shows_the_means_of_the_table(study, drawn)
 """,
 }
 """What is run after the first block of a page; the page's blocks are `example`."""
+CALLED = [name for name in interpret.__all__ if isinstance(getattr(interpret, name), FunctionType | type)]
+"""Public functions and classes."""
 
 
 @pytest.mark.parametrize("path", sorted(PAGES.glob("*.md")), ids=lambda path: path.stem)
@@ -93,3 +99,13 @@ def test_the_start_runs():
     [code] = re.findall(r"```python\n(.*?)```", (CHECKOUT / "docs" / "index.md").read_text(), flags=re.DOTALL)
     done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", CALLED)
+def test_the_example_of_a_public_name_runs(name, tmp_path, monkeypatch, capsys):
+    (tmp_path / "checkpoints").symlink_to(CHECKOUT / "checkpoints")
+    monkeypatch.chdir(tmp_path)
+    [example] = doctest.DocTestFinder(recurse=False).find(getattr(interpret, name), name, globs={})
+    assert len(example.examples) > 1, "its docstring has no example"
+    done = doctest.DocTestRunner().run(example)
+    assert done.failed == 0, capsys.readouterr().out

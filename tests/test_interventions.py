@@ -11,7 +11,6 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from scipy.stats import kstest
-from torch import nn
 from torch.testing import assert_close
 
 import interpret
@@ -262,8 +261,11 @@ def one_token() -> tuple[LoadedModel, torch.Tensor]:
     layer = attention("svda", 1, 2, {})
     layer.qkv.weight.data = torch.eye(2).repeat(3, 1).double()
     layer.mechanism.sigma.data = torch.tensor([[2.0, 1.0]], dtype=torch.float64)
-    vit = nn.ModuleDict({"blocks": nn.ModuleList([nn.ModuleDict({"attn": layer})])})
-    return from_memory(vit, ModelSpec("none", mechanism="svda"), "one"), torch.tensor([[[3.0, 4.0]]]).double()
+    size = {"img_size": 8, "patch_size": 8, "embed_dim": 2, "depth": 1, "num_heads": 1}
+    spec = ModelSpec("vit_tiny_patch16_224", size, "svda")
+    vit = spec.build()
+    vit.blocks[0].attn = layer
+    return from_memory(vit, spec, "one"), torch.tensor([[[3.0, 4.0]]]).double()
 
 
 def score_of(loaded: LoadedModel, token: torch.Tensor) -> float:

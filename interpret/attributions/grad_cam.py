@@ -1,13 +1,13 @@
 """Grad-CAM by pytorch-grad-cam. The door to pytorch_grad_cam."""
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from pytorch_grad_cam import GradCAM
-from torch import Tensor
+from torch import Tensor, nn
 
 from interpret.attributions import ATTRIBUTIONS
 from interpret.foundation.tensors import PatchMap
@@ -41,7 +41,8 @@ def grad_cam(trace: Trace) -> PatchMap:
 
     One target an image is passed; given one for a batch, the library would explain the first image only.
     """
-    targets = [partial(_explained, trace.objective.of(slice(index, index + 1))) for index in range(len(trace.images))]
+    parts = (trace.objective.of(slice(index, index + 1)) for index in range(len(trace.images)))
+    targets = cast(list[nn.Module], [partial(_explained, part) for part in parts])  # the library calls them, no more
     with untouched(trace.model.model), torch.enable_grad():
         tail = trace.tail()
         with UnscaledGradCAM(tail, [tail.tap]) as cam:

@@ -1,6 +1,9 @@
 """Grad-CAM by Captum. The door to captum."""
 
+from typing import cast
+
 from captum.attr import LayerGradCam
+from torch import Tensor
 
 from interpret.attributions import ATTRIBUTIONS
 from interpret.foundation.tensors import PatchMap
@@ -27,4 +30,4 @@ def layer_grad_cam(trace: Trace) -> PatchMap:
         maps = LayerGradCam(lambda features: trace.objective(tail(features)), tail.tap).attribute(
             trace.features.detach().requires_grad_(), relu_attributions=False
         )
-    return maps.detach().squeeze(1)
+    return cast(Tensor, maps).detach().squeeze(1)

@@ -63,6 +63,12 @@ def load_data(spec: str, split: str = "test") -> Dataset:
         UnknownNameError: no data set of that name.
         InterpretError: no split of that name.
         ImageError: the data set is not at ROOT, or cannot be downloaded.
+
+    Example:
+        >>> import interpret
+        >>> data = interpret.load_data("shapes", "validation")
+        >>> data[0].image.size, data.classes[data[0].label], data[0].mask.shape
+        ((64, 64), 'arrow', (64, 64))
     """
     name, _, root = spec.partition(":")
     return DATASETS[name].function(Path(root) if root else None, check_split(split))

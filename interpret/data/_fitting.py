@@ -20,12 +20,14 @@ def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     Args:
         size: (height, width) of the model's input, pixels.
     """
-    return ImageOps.fit(image, size[::-1], Image.Resampling.BICUBIC)
+    height, width = size
+    return ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
 
 
 def fit_mask(mask: Bool[np.ndarray, "height width"], size: tuple[int, int]) -> Bool[np.ndarray, "rows cols"]:
     """The mask after the same crop as `fit`; each pixel takes the value of the nearest one."""
-    return np.asarray(ImageOps.fit(Image.fromarray(mask), size[::-1], Image.Resampling.NEAREST))
+    height, width = size
+    return np.asarray(ImageOps.fit(Image.fromarray(mask), (width, height), Image.Resampling.NEAREST))
 
 
 def preprocess(

@@ -42,7 +42,7 @@ def read_tree(name: str, paths: Sequence[str], split: str, opener: Callable[[str
 
     whole = Dataset(printable(name), tuple(map(printable, classes)), len(images), read)
     shared = part == "train/" and not any(path.startswith("validation/") for path in paths)
-    return whole.subset(members(labels, split)) if shared else whole
+    return whole.subset(members([label or 0 for label in labels], split)) if shared else whole
 
 
 def open_images(paths: Sequence[str | Path]) -> Dataset:

@@ -56,7 +56,7 @@ def draw(split: str, seed: int, index: int) -> Example:
     label = index % len(OUTLINES)
     ground = int(rng.choice(muted()))
     background = [ground, colour_near(rng, [ground], 8.0, 35.0)]
-    canvas = _mix(rng.choice(TEXTURES)(rng, SIZE), *palette()[background])
+    canvas = _mix(TEXTURES[rng.integers(len(TEXTURES))](rng, SIZE), *palette()[background])
     for clutter in (_strokes, _specks):
         background.append(colour_near(rng, background, 12.0, 60.0))
         canvas = _mix(clutter(rng), canvas, palette()[background[-1]])

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+import numpy as np
+
 from interpret.attributions import ATTRIBUTIONS
 from interpret.explorer.mosaic import Face, Mosaic, Panel, Row, jpeg, mosaic
 from interpret.explorer.strengths import OWN
@@ -107,7 +109,7 @@ def described(views: Sequence[Views], setting: Setting) -> str:
     return f"{', '.join(shown)}, image {setting.image}, {setting.attribution}, {place}"
 
 
-def _scale(loaded: Sequence[object], now: Sequence[object]) -> plots.Scale:
+def _scale(loaded: Sequence[np.ndarray | str], now: Sequence[np.ndarray | str]) -> plots.Scale:
     kept = plots.shared_scale(values for values in loaded if not isinstance(values, str))
     peak = plots.shared_scale(values for values in [*loaded, *now] if not isinstance(values, str)).peak
     return plots.Scale(kept.low, kept.high, kept.cmap, peak)

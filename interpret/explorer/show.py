@@ -43,7 +43,7 @@ def show(model: Any, images: Any, attributions: str | Sequence[str] = "rollout",
         >>> import interpret
         >>> vit = interpret.load("checkpoints/shapes-softmax.pt")
         >>> interpret.show(vit, interpret.load_data("photos")[0].image, ["rollout", "relevance"])
-        <Figure size 720x216 with 5 Axes>
+        <Figure size 720x240 with 5 Axes>
     """
     if not isinstance(model, LoadedModel):
         raise InterpretError(f"show takes what interpret.load gives, got a {type(model).__name__}; load it first")

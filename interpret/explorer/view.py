@@ -181,7 +181,7 @@ class Views:
 
 def selected_anew(seen: Trace) -> Trace:
     """The trace with its probabilities selected as the model now selects; what it computed, above all logits, stays."""
-    blocks = seen.model.model.blocks
+    blocks = seen.model.vit.blocks
     weights = [block.attn.mechanism.select(probs) for block, probs in zip(blocks, seen.need("probs"), strict=True)]
     return replace(seen, weights=torch.stack(weights))
 

@@ -182,12 +182,12 @@ class Explorer(ipywidgets.VBox):
         standing = [(name, control.value) for name, control in self.strengths.items()]
         setting = Setting(
             image=self.image.value,
-            attribution=self.attribution.value,
+            attribution=str(self.attribution.value),
             layer=self.layer.value,
             head=_unless(FUSED, self.head.value),
             target=_unless(PREDICTED, self.target.value),
             strengths=tuple((name, value) for name, value in standing if acts(self._entries[name], value)),
-            rule=self.rule.value,
+            rule=str(self.rule.value),
             display_only=self.display_only.value,
             query=(self.row.value, self.col.value),
         )
@@ -215,7 +215,7 @@ def _strength_slider(entry: Intervention, models: Sequence[LoadedModel]) -> ipyw
 
 def _extent(model: LoadedModel) -> tuple[int, int, int, int]:
     """Layers, heads, rows and cols."""
-    return len(model.model.blocks), model.model.blocks[0].attn.num_heads, model.grid.rows, model.grid.cols
+    return model.depth, model.heads, model.grid.rows, model.grid.cols
 
 
 def _numbered(names: Sequence[str]) -> list[tuple[str, int]]:

@@ -25,7 +25,7 @@ def draw(study: Study, indicator: str, kind: str, by_epoch: Axes, by_layer: Axes
         mine = _layout.of_model(table, model)
         if len(mine):
             _layout.draw_by_epoch(mine, "value", by_epoch, index, color)
-            last = mine[mine["epoch"] == mine["epoch"].max()]
+            last = mine.loc[mine["epoch"] == mine["epoch"].max()]
             plots.spread(last, by_layer, index, color, shift=0.12 * (index - (len(study.models) - 1) / 2))
     entry = INDICATORS[indicator]
     for ax in (by_epoch, by_layer):

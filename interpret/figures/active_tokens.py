@@ -1,5 +1,7 @@
 """How many tokens a query keeps, head by head."""
 
+import math
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -35,7 +37,7 @@ def _axes(study: Study) -> tuple[Figure, list[Axes]]:
     """As many panels a row as leave room for the numbers in the cells."""
     heads, layers = (max(model[axis] for model in study.models) for axis in ("heads", "layers"))
     columns = min(len(study.models), max(1, int(_layout.WIDTH / (0.3 * heads + 0.6))))
-    rows = -(-len(study.models) // columns)
+    rows = math.ceil(len(study.models) / columns)
     width = min(_layout.WIDTH, columns * (0.3 * heads + 1.6) + 0.8)
     figure, axes = _layout.panels(rows, columns, width, rows * (0.2 * layers + 0.9) + 0.3)
     return figure, list(axes.flat)

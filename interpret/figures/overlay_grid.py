@@ -78,13 +78,14 @@ def _panel(study: Study, index: int, attribution: str, image: int, scale: plots.
 def _predictions(study: Study, image: int) -> pd.DataFrame:
     table = study.tables["predictions"]
     names = [model["name"] for model in study.models]
-    return table[table["image"] == study.image_ids[image]].set_index("model").loc[names].reset_index()
+    return table.loc[table["image"] == study.image_ids[image]].set_index("model").loc[names].reset_index()
 
 
 def _status(study: Study, index: int, attribution: str, image: int) -> str:
     table = _layout.of_model(study.tables["maps"], study.models[index])
-    chosen = table[(table["attribution"] == attribution) & (table["image"] == study.image_ids[image])]
-    return str(chosen["status"].iloc[0]) if chosen["status"].iloc[0] == "ok" else f"{chosen['status'].iloc[0]} map"
+    chosen = table.loc[(table["attribution"] == attribution) & (table["image"] == study.image_ids[image])]
+    status = chosen["status"].iloc[0]
+    return "ok" if status == "ok" else f"{status} map"
 
 
 def _verdict(correct: object) -> str:

@@ -2,7 +2,16 @@
 
 
 class InterpretError(ValueError):
-    """An error that the user can mend; the command line prints it as one line and exits with code 2."""
+    """An error that the user can mend; the command line prints it as one line and exits with code 2.
+
+    Example:
+        >>> import interpret
+        >>> try:
+        ...     interpret.load("nothing.pt")
+        ... except interpret.InterpretError as error:
+        ...     str(error)
+        'nothing.pt: no such file; expected a checkpoint (.pt, .pth, .ckpt, .bin, .safetensors)'
+    """
 
 
 class CheckpointError(InterpretError):

@@ -16,7 +16,8 @@ def to_markdown(columns: Sequence[str], rows: Rows) -> str:
 def to_latex(columns: Sequence[str], rows: Rows, caption: str) -> str:
     """A table in the style of the LaTeX package booktabs, every sign that LaTeX would interpret escaped."""
     frame = pd.DataFrame([list(row) for row in rows], columns=list(columns))
-    escaped = frame.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis=1)
+    escaped = frame.style.hide(axis="index")
+    escaped.format(escape="latex").format_index(escape="latex", axis=1)
     return escaped.to_latex(hrules=True, caption=_escaped(caption), position="htbp", position_float="centering")
 
 

@@ -57,7 +57,22 @@ def measure(trace: Trace, names: str | Sequence[str], options: Options = Mapping
     definition, such as "delta=0.1". Values of different kinds or variants are not comparable; what is undefined is NaN.
 
     Args:
+        trace: what `trace` gives, with the stages kept that the indicators need.
+        names: registered names, one or several.
         options: other constants than an indicator's own, one set or several: {"spectral_sparsity": [{"delta": 0.01}]}.
+
+    Raises:
+        InterpretError: no name, or one that is not registered.
+        MissingTensorError: the trace was made without a stage that an indicator needs.
+
+    Example:
+        >>> import interpret
+        >>> vit = interpret.load("checkpoints/shapes-softmax.pt")
+        >>> seen = interpret.trace(vit, interpret.load_data("shapes")[0].image)
+        >>> interpret.measure(seen, "active_tokens")[["layer", "head", "value", "unit"]].head(2)
+           layer  head  value    unit
+        0      0     0   65.0  tokens
+        1      0     1   65.0  tokens
     """
     names = as_names(names)
     if not names:

@@ -5,13 +5,15 @@ from functools import partial
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import LayerAttention
 from interpret.indicators._once import once, swept
+from interpret.mechanisms import Mechanism
 from interpret.models.trace import Trace
+from interpret.models.vit import Block
 
 Spectrum = Float[Tensor, "layer batch head direction"]
 
@@ -83,13 +85,13 @@ def _roots_of_gram(matrix: LayerAttention) -> Float[Tensor, "batch head directio
 @once
 def scores(trace: Trace) -> Spectrum:
     """The first d singular values of the scores, which have no more: they are products of vectors of width d."""
-    return torch.linalg.svdvals(trace.need("scores"))[..., : trace.model.model.blocks[0].attn.head_dim]
+    return torch.linalg.svdvals(trace.need("scores"))[..., : trace.model.vit.blocks[0].attn.head_dim]
 
 
 @once
 def sigma(trace: Trace) -> Spectrum:
     """|sigma| of svda."""
-    return _of_weights(trace, lambda block, mechanism: mechanism.sigma.abs())
+    return _of_weights(trace, lambda block, mechanism: mechanism.get_parameter("sigma").abs())
 
 
 @once
@@ -122,18 +124,17 @@ KINDS: dict[str, Callable[[Trace], Spectrum]] = {
 }
 
 
-def _of_weights(trace: Trace, one: Callable[..., Float[Tensor, "head direction"]]) -> Spectrum:
+def _of_weights(trace: Trace, one: Callable[[Block, Mechanism], Float[Tensor, "head direction"]]) -> Spectrum:
     with torch.no_grad():
-        pairs = zip(trace.unchanged().model.blocks, trace.mechanisms, strict=True)
+        pairs = zip(trace.unchanged().vit.blocks, trace.mechanisms, strict=True)
         layers = torch.stack([one(block, mechanism) for block, mechanism in pairs])
     return layers[:, None].expand(-1, len(trace.images), -1, -1)
 
 
-def _qk_singular_values(block: nn.Module, mechanism: nn.Module) -> Float[Tensor, "head direction"]:
-    attn, norm1 = block.attn, block.norm1
-    gain = norm1.weight if getattr(norm1, "weight", None) is not None else torch.ones_like(attn.qkv.weight[0])
-    folded = (attn.qkv.weight * gain).double().unflatten(0, (3, attn.num_heads, attn.head_dim))
-    q, k = folded[0], folded[1]
+def _qk_singular_values(block: Block, mechanism: Mechanism) -> Float[Tensor, "head direction"]:
+    attn, gain = block.attn, getattr(block.norm1, "weight", None)
+    folded = attn.qkv.weight if gain is None else attn.qkv.weight * gain
+    q, k, _ = folded.double().unflatten(0, (3, attn.num_heads, attn.head_dim))
     sigma = getattr(mechanism, "sigma", None)
     if sigma is not None:
         q = q * sigma[..., None]

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from interpret.foundation.tensors import LayerAttention, PerHead, Tokens
 from interpret.indicators import INDICATORS, _rows
+from interpret.models.attention import Attention, installed
 from interpret.models.trace import Trace
-from interpret.models.vit import installed
 
 
 @INDICATORS.register(
@@ -33,7 +33,7 @@ def perturbation_robustness(trace: Trace, *, eta: float = 0.05, draws: int = 8, 
         draws: how often noise is drawn; layer and draw fix it, so that models of one shape meet the same noise.
     """
     layers = zip(
-        trace.unchanged().model.blocks, trace.mechanisms, trace.need("inputs"), trace.need("weights"), strict=True
+        trace.unchanged().vit.blocks, trace.mechanisms, trace.need("inputs"), trace.need("weights"), strict=True
     )
     moved = []
     with torch.no_grad():
@@ -51,7 +51,7 @@ def _noisy(x: Tokens, eta: float, draws: int, generator: torch.Generator) -> Ite
         yield x + size * torch.randn(x.shape[1:], generator=generator, dtype=torch.float64).to(x)
 
 
-def _weights(attention: nn.Module, x: Tokens) -> LayerAttention:
+def _weights(attention: Attention, x: Tokens) -> LayerAttention:
     q, k, _ = attention.project(x.to(attention.qkv.weight.dtype))
     return attention.attend(q, k)
 

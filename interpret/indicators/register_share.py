@@ -31,7 +31,7 @@ def register_share(trace: Trace, *, z: float = 5.0) -> PerHead:
     """
     patches = trace.need("outputs")[..., trace.grid.prefix :, :]
     share = _outliers(torch.linalg.vector_norm(patches, dim=-1).double(), z)
-    return share[..., None].expand(-1, -1, trace.model.model.blocks[0].attn.num_heads)
+    return share[..., None].expand(-1, -1, trace.model.heads)
 
 
 def _outliers(norms: Float[Tensor, "layer batch patch"], z: float) -> Float[Tensor, "layer batch"]:

@@ -14,13 +14,13 @@ from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import LayerAttention
 from interpret.mechanisms import Mechanism, _thresholding
+from interpret.models.attention import Attention, installed
 from interpret.models.loaded_model import LoadedModel
-from interpret.models.vit import Attention, installed
 
 Heads = Bool[Tensor, "head"]
 Sigma = Float[Tensor, "head direction"]
@@ -28,6 +28,8 @@ Sigma = Float[Tensor, "head direction"]
 
 class Edited(Mechanism):
     """A mechanism seen through an edit; what it learned is here too, the same tensors under the same names."""
+
+    heads: Heads
 
     def __init__(self, inner: Mechanism, heads: Heads) -> None:
         super().__init__(0, 0)
@@ -57,13 +59,14 @@ class Thresholded(Edited):
         super().__init__(inner, heads)
         self.rule = rule
         self.tau = tau if heads.all() else None
-        self._tau = tau
+        self._cut = tau, rule
 
     def around(self, inner: Mechanism) -> "Edited":
-        return type(self)(inner, self.heads, self._tau, self.rule)
+        return type(self)(inner, self.heads, *self._cut)
 
     def select(self, probs: LayerAttention) -> LayerAttention:
-        cut = _thresholding.RULES[self.rule](probs, self._tau)
+        tau, rule = self._cut
+        cut = _thresholding.RULES[rule](probs, tau)
         return cut if self.tau is not None else torch.where(self.heads[:, None, None], cut, self.inner.select(probs))
 
 
@@ -80,7 +83,7 @@ Change = Callable[[Mechanism], Mechanism]
 @contextmanager
 def edited(model: LoadedModel, changes: dict[int, Change]) -> Iterator[LoadedModel]:
     """Scope in which the mechanism of each named layer is what its change makes of it."""
-    attentions = {layer: model.model.blocks[layer].attn for layer in changes}
+    attentions = {layer: model.vit.blocks[layer].attn for layer in changes}
     mechanisms = {layer: change(attentions[layer].mechanism) for layer, change in changes.items()}
     with ExitStack() as scope:
         for layer, mechanism in mechanisms.items():
@@ -100,7 +103,7 @@ def with_sigma(mechanism: Mechanism, sigma: Sigma) -> Mechanism:
     if isinstance(mechanism, Edited):
         return mechanism.around(with_sigma(mechanism.inner, sigma))
     other = deepcopy(mechanism)
-    other.sigma.data.copy_(sigma)
+    other.get_parameter("sigma").data.copy_(sigma)
     return other
 
 
@@ -111,7 +114,7 @@ def edited_sigma(model: LoadedModel, sigmas: Mapping[int, Sigma]) -> AbstractCon
 
 def has_sigma(model: LoadedModel) -> bool:
     """Whether every layer has a learned sigma."""
-    return all(hasattr(block.attn.mechanism, "sigma") for block in model.model.blocks)
+    return all(hasattr(block.attn.mechanism, "sigma") for block in model.vit.blocks)
 
 
 def sigmas_of(model: LoadedModel) -> list[Sigma]:
@@ -125,7 +128,7 @@ def sigmas_of(model: LoadedModel) -> list[Sigma]:
             f"{model.name} has no learned sigma: expected mechanism svda, found {model.spec.mechanism}; load an SVDA "
             "checkpoint"
         )
-    return [block.attn.mechanism.sigma.detach() for block in model.model.blocks]
+    return [block.attn.mechanism.get_parameter("sigma").detach() for block in model.vit.blocks]
 
 
 def check_index(index: int, count: int, noun: str, model: LoadedModel) -> int:
@@ -137,7 +140,7 @@ def check_index(index: int, count: int, noun: str, model: LoadedModel) -> int:
 
 def mask_of(model: LoadedModel, layer: int, heads: Sequence[int] | None) -> Heads:
     """True for the named heads of a layer, for all where none is named; on the model's device."""
-    count = model.model.blocks[layer].attn.num_heads
+    count = model.vit.blocks[layer].attn.num_heads
     chosen = range(count) if heads is None else [check_index(head, count, "head", model) for head in heads]
     mask = torch.zeros(count, dtype=torch.bool)
     mask[list(chosen)] = True
@@ -150,8 +153,13 @@ def rows_of(attention: Attention) -> list[Float[Tensor, "qkv head direction ..."
     return [tensor.unflatten(0, (3, attention.num_heads, attention.head_dim)) for tensor in tensors]
 
 
-def edited_copy(model: LoadedModel, vit: nn.Module, changes: str, **fields: Any) -> LoadedModel:
-    """`model` with `vit` in its place; the record says what changed and no longer claims the test accuracy."""
+def own_copy(model: LoadedModel) -> LoadedModel:
+    """The same with a module of its own, to be written into."""
+    return dataclasses.replace(model, model=deepcopy(model.model))
+
+
+def noted(model: LoadedModel, changes: str, **fields: Any) -> LoadedModel:
+    """A copy that was written into: the record says what changed and no longer claims the test accuracy."""
     kept = {name: value for name, value in model.record.items() if name != "test_accuracy"}
     told = "; ".join([*([kept["edited"]] if "edited" in kept else []), changes])
-    return dataclasses.replace(model, model=vit, record=kept | {"edited": told}, sha256="", **fields)
+    return dataclasses.replace(model, record=kept | {"edited": told}, sha256="", **fields)

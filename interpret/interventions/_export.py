@@ -2,16 +2,15 @@
 
 import dataclasses
 import os
-from copy import deepcopy
 from pathlib import Path
 
 from interpret.foundation.errors import InterpretError
-from interpret.interventions._edits import Edited, Pruned, Thresholded, edited_copy, rows_of
+from interpret.interventions._edits import Edited, Pruned, Thresholded, noted, own_copy, rows_of
 from interpret.mechanisms import MECHANISMS, Mechanism
+from interpret.models.attention import Attention
 from interpret.models.checkpoint import save
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.model_spec import ModelSpec
-from interpret.models.vit import Attention
 
 MECHANISM_OF = {"hard": "hard_threshold", "soft": "soft_threshold"}
 
@@ -30,22 +29,22 @@ def export(model: LoadedModel, path: str | os.PathLike[str], changes: str) -> No
     """
     if Path(path).exists():
         raise InterpretError(f"{path} exists, and an edited model replaces no file; choose another path")
-    spec, vit = _spec(model), deepcopy(model.model)
-    for block in vit.blocks:
+    spec, copy = _spec(model), own_copy(model)
+    for block in copy.vit.blocks:
         _write_pruning(block.attn)
         block.attn.mechanism = _mechanism(block.attn, None if spec is model.spec else spec)
-    save(path, edited_copy(model, vit, changes, spec=spec, recorded=model.recorded or model.spec))
+    save(path, noted(copy, changes, spec=spec, recorded=model.recorded or model.spec))
 
 
 def _spec(model: LoadedModel) -> ModelSpec:
     """The specification with the threshold that an intervention has set, if any."""
-    layers = [_beneath(block.attn.mechanism, Pruned) for block in model.model.blocks]
+    layers = [_beneath(block.attn.mechanism, Pruned) for block in model.vit.blocks]
     rules = {(layer.rule, layer.tau) if isinstance(layer, Thresholded) else None for layer in layers}
     if rules == {None}:
         return model.spec
     plain = all(type(_beneath(layer, Edited)).project is Mechanism.project for layer in layers)
     rule, tau = rules.pop() or (None, None)
-    if rules or tau is None or not plain:
+    if rules or rule is None or tau is None or not plain:
         raise InterpretError(
             f"{model.name}: a file can say one threshold for all layers and heads of plain scores, found another; "
             "apply it with interpret.threshold after loading"

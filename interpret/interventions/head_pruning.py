@@ -35,8 +35,16 @@ def head_pruning(model: LoadedModel, pairs: Sequence[tuple[int, int]]) -> Iterat
 
     Raises:
         InterpretError: a layer or head that does not exist.
+
+    Example:
+        >>> import interpret
+        >>> vit, photo = interpret.load("checkpoints/shapes-softmax.pt"), interpret.load_data("shapes")[0].image
+        >>> with interpret.head_pruning(vit, [(0, 1)]):
+        ...     seen = interpret.trace(vit, photo)
+        >>> [round(total.item()) for total in seen.weights[0, 0].sum(dim=(1, 2))]
+        [65, 0, 65]
     """
-    depth = len(model.model.blocks)
+    depth = model.depth
     layers = {check_index(layer, depth, "layer", model) for layer, _ in pairs}
     masks = {layer: mask_of(model, layer, [head for other, head in pairs if other == layer]) for layer in layers}
     with edited(model, {layer: partial(Pruned, heads=mask) for layer, mask in masks.items()}):

@@ -33,10 +33,18 @@ def sigma_perturbation(
     a perturbation of sigma; this is the toolkit's.
 
     Args:
+        eta: a share of sigma.
         layers: the blocks whose sigma is moved, counted from 0; None is all. Their draws are the same either way.
 
     Raises:
         InterpretError: eta is negative or not finite, a layer is not there, or the model has no sigma.
+
+    Example:
+        >>> import interpret
+        >>> vit, photo = interpret.load("checkpoints/shapes-svda.pt"), interpret.load_data("shapes")[0].image
+        >>> with interpret.sigma_perturbation(vit, 0.1, seed=3):
+        ...     vit.class_name(vit(vit.pixels(photo)).argmax().item())
+        'arrow'
     """
     if not (eta >= 0 and math.isfinite(eta)):
         raise InterpretError(f"eta {eta} is not a finite number >= 0; eta is the relative size of the noise on sigma")

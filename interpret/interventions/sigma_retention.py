@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 
 import pandas as pd
 import torch
@@ -14,9 +13,10 @@ from interpret.foundation.errors import InterpretError, UnsupportedModelError
 from interpret.interventions import INTERVENTIONS
 from interpret.interventions._edits import (
     check_index,
-    edited_copy,
     edited_sigma,
     has_sigma,
+    noted,
+    own_copy,
     rows_of,
     sigmas_of,
     with_sigma,
@@ -82,6 +82,13 @@ def sigma_retention(
 
     Raises:
         InterpretError: rho, power or a layer out of range, or the model has no sigma.
+
+    Example:
+        >>> import interpret
+        >>> vit = interpret.load("checkpoints/shapes-svda.pt")
+        >>> with interpret.sigma_retention(vit, 0.9):
+        ...     [int((block.attn.mechanism.sigma != 0).sum()) for block in vit.vit.blocks]
+        [87, 87, 86, 85]
     """
     found = _sigma_and_kept(model, rho, power)
     chosen = range(len(found)) if layers is None else [check_index(each, len(found), "layer", model) for each in layers]
@@ -106,14 +113,14 @@ def reduced(model: LoadedModel, rho: float, power: float = 2.0) -> LoadedModel:
         InterpretError: rho or power out of range, or the model has no sigma.
         UnsupportedModelError: q and k pass a norm of the backbone's before SVDA's own; zero rows would not leave it.
     """
-    vit = deepcopy(model.model)
-    for block, (sigma, kept) in zip(vit.blocks, _sigma_and_kept(model, rho, power), strict=True):
+    copy = own_copy(model)
+    for block, (sigma, kept) in zip(copy.vit.blocks, _sigma_and_kept(model, rho, power), strict=True):
         if not isinstance(block.attn.q_norm, nn.Identity) or not isinstance(block.attn.k_norm, nn.Identity):
             raise UnsupportedModelError(f"{model.name} normalises q and k before SVDA does; use sigma_retention")
         for rows in rows_of(block.attn):
             rows[:2, ~kept] = 0
         block.attn.mechanism = with_sigma(block.attn.mechanism, sigma.masked_fill(~kept, 0))
-    return edited_copy(model, vit, f"directions outside rho={rho}, power={power:g} deleted from q, k and sigma")
+    return noted(copy, f"directions outside rho={rho}, power={power:g} deleted from q, k and sigma")
 
 
 def accounting(model: LoadedModel, rho: float, power: float = 2.0) -> pd.DataFrame:
@@ -154,7 +161,7 @@ def _sigma_and_kept(model: LoadedModel, rho: float, power: float) -> list[tuple[
 
 def _costs(model: LoadedModel) -> dict[str, tuple[int, int]]:
     """Of one direction of one head, and of the whole model."""
-    qkv, tokens = model.model.blocks[0].attn.qkv, model.grid.tokens
+    qkv, tokens = model.vit.blocks[0].attn.qkv, model.grid.tokens
     parameters = 2 * qkv.in_features + (0 if qkv.bias is None else 2) + 1
     macs = 2 * tokens * qkv.in_features + tokens**2
     whole = sum(parameter.numel() for parameter in model.model.parameters())
@@ -163,7 +170,7 @@ def _costs(model: LoadedModel) -> dict[str, tuple[int, int]]:
 
 def _macs(model: LoadedModel) -> int:
     """Of the whole model for one image, its attention computed by plain products."""
-    blank = torch.zeros(1, model.model.patch_embed.proj.in_channels, *model.img_size)
+    blank = torch.zeros(1, model.channels, *model.img_size)
     with FlopCounterMode(display=False) as counter:
         trace(model, blank, keep=("scores",))
     return counter.get_total_flops() // 2

@@ -40,7 +40,7 @@ def _taus(models: Sequence[LoadedModel], multiples: Sequence[float]) -> tuple[fl
 
 def _is_own(model: LoadedModel, tau: float) -> bool:
     """Whether every layer selects by its own rule at this one tau already."""
-    selections = [block.attn.mechanism for block in model.model.blocks]
+    selections = [block.attn.mechanism for block in model.vit.blocks]
     return all((each.rule, each.tau) == (own_rule(model), tau) for each in selections)
 
 
@@ -83,11 +83,19 @@ def threshold(
 
     Raises:
         InterpretError: a tau, rule, layer or head that does not exist.
+
+    Example:
+        >>> import interpret
+        >>> vit, photo = interpret.load("checkpoints/shapes-softmax.pt"), interpret.load_data("shapes")[0].image
+        >>> with interpret.threshold(vit, tau=0.02):
+        ...     seen = interpret.trace(vit, photo)
+        >>> f"{interpret.measure(seen, 'active_tokens')['value'].mean():.1f} of {vit.grid.tokens}"
+        '6.7 of 65'
     """
     if rule not in _thresholding.RULES:
         raise InterpretError(f"rule {rule!r} is not one of {', '.join(_thresholding.RULES)}")
     check_tau(tau)
-    depth = len(model.model.blocks)
+    depth = model.depth
     chosen = range(depth) if layers is None else [check_index(layer, depth, "layer", model) for layer in layers]
     masks = {layer: mask_of(model, layer, heads) for layer in chosen}
     changes = {layer: partial(with_threshold, heads=mask, tau=tau, rule=rule) for layer, mask in masks.items()}

@@ -1,6 +1,6 @@
 """What timm knows of an architecture: how it is built, how its input is normalised, what its classes are called."""
 
-from typing import Any
+from typing import Any, cast
 
 import timm
 import torch
@@ -9,6 +9,7 @@ from timm.models.vision_transformer import VisionTransformer
 
 from interpret.foundation.errors import UnsupportedModelError
 from interpret.models.sizes import check_sizes
+from interpret.models.vit import ViT
 
 
 def input_statistics(backbone: str) -> dict[str, tuple[float, ...]]:
@@ -44,7 +45,7 @@ def _own_sizes(backbone: str) -> dict[str, Any]:
         vit = timm.create_model(backbone)
     if not isinstance(vit, VisionTransformer):
         return {}
-    return {"embed_dim": vit.embed_dim, "num_heads": vit.blocks[0].attn.num_heads}
+    return {"embed_dim": vit.embed_dim, "num_heads": cast(ViT, vit).blocks[0].attn.num_heads}
 
 
 def configured(vit: VisionTransformer) -> dict[str, Any]:

@@ -24,9 +24,21 @@ FORMAT = "interpret-vit/1"
 
 
 def save(path: str | os.PathLike[str], loaded: LoadedModel, dtype: torch.dtype | None = None) -> None:
-    """Write weights and spec to one file, whole or not at all; `dtype` converts the weights, for example to fp16.
+    """Write weights and spec to one file, whole or not at all.
 
     The record keeps the mechanism of the training where the model has another now.
+
+    Args:
+        dtype: of the weights in the file, for example `torch.float16`; what a mechanism learns stays as it is.
+
+    Raises:
+        CheckpointError: a model from memory that is not what its specification builds.
+
+    Example:
+        >>> import interpret
+        >>> interpret.save("mine.pt", interpret.load("checkpoints/shapes-softmax.pt"))
+        >>> interpret.load("mine.pt")
+        LoadedModel('shapes-softmax', softmax, 4 layers, 3 heads, N=65)
     """
     _prove(loaded)
     weights = {key: tensor.cpu().contiguous() for key, tensor in converted(loaded.model, dtype).items()}

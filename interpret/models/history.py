@@ -1,7 +1,7 @@
 """What a checkpoint recorded while it learned, as tables."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -55,10 +55,10 @@ def tidy(history: History) -> pd.DataFrame:
 
 def pack_indicators(table: pd.DataFrame) -> dict[str, list[list[float]]]:
     """A table of `measure`, averaged over its images where defined, as an epoch's record keeps it."""
-    packed = {}
+    packed: dict[str, list[list[float]]] = {}
     for names, values in table.groupby(["indicator", "kind", "variant"], sort=False):
         means = values.pivot_table(values="value", index="layer", columns="head", aggfunc="mean", dropna=False)
-        packed[":".join(map(str, names)).rstrip(":")] = means.to_numpy().tolist()
+        packed[":".join(cast(tuple[str, ...], names)).rstrip(":")] = means.to_numpy().tolist()
     return packed
 
 

@@ -2,8 +2,9 @@
 
 import dataclasses
 from copy import deepcopy
-from typing import Any
+from typing import Any, cast
 
+from timm.layers import Attention as TimmAttention
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
@@ -46,6 +47,7 @@ def _name(module: VisionTransformer) -> str:
 
 def _spec(module: VisionTransformer) -> ModelSpec:
     """What the module is built of, as far as its tensors and its shape say it; `save` proves that it is all."""
-    heads, size = module.blocks[0].attn.num_heads, tuple(module.patch_embed.img_size)
-    backbone, arguments = state_dicts.architecture(module.state_dict(), "the module", heads, size)
+    attention = cast(TimmAttention, module.get_submodule("blocks.0.attn"))
+    size = tuple(module.patch_embed.img_size)
+    backbone, arguments = state_dicts.architecture(module.state_dict(), "the module", attention.num_heads, size)
     return ModelSpec(backbone, arguments | {"global_pool": module.global_pool})

@@ -4,20 +4,19 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import nn
 
 from interpret.data import Example
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import Images, Logits
 from interpret.mechanisms import MECHANISMS
-from interpret.models import vit as vits
 from interpret.models.device import usable
 from interpret.models.model_spec import ModelSpec
 from interpret.models.pixels import model_input
 from interpret.models.state import plain_attributes
+from interpret.models.vit import PatchGrid, VisionTransformer, ViT, patch_grid
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,9 +30,17 @@ class LoadedModel:
         sha256: of the file it came from, "" for a model that came from memory.
         recorded: the specification in the file, before anything in it was overridden; None where there was none.
         assumed: what the loader took for granted, because the file does not say it.
+
+    Example:
+        >>> import interpret
+        >>> vit = interpret.load("checkpoints/shapes-softmax.pt")
+        >>> vit.depth, vit.heads, vit.grid
+        (4, 3, PatchGrid(rows=8, cols=8, prefix=1))
+        >>> tuple(vit(vit.pixels(interpret.load_data("shapes")[0].image)).shape)
+        (1, 10)
     """
 
-    model: Any
+    model: VisionTransformer
     spec: ModelSpec
     name: str
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -47,14 +54,14 @@ class LoadedModel:
         return f"LoadedModel({self.name!r}, {self.spec.rule}, {shape})"
 
     @property
-    def grid(self) -> vits.PatchGrid:
+    def grid(self) -> PatchGrid:
         """Where its tokens lie."""
-        return vits.patch_grid(self.model)
+        return patch_grid(self.vit)
 
     @property
     def img_size(self) -> tuple[int, int]:
         """(height, width) of the input."""
-        return tuple(self.model.patch_embed.img_size)
+        return self.vit.patch_embed.img_size
 
     @property
     def device(self) -> torch.device:
@@ -93,27 +100,27 @@ class LoadedModel:
     @property
     def patch_size(self) -> tuple[int, int]:
         """(height, width) of a patch, pixels of the input."""
-        return tuple(self.model.patch_embed.patch_size)
+        return self.vit.patch_embed.patch_size
 
     @property
     def channels(self) -> int:
         """Of the input."""
-        return self.model.patch_embed.proj.in_channels
+        return self.vit.patch_embed.proj.in_channels
 
     @property
     def depth(self) -> int:
         """Number of layers."""
-        return len(self.model.blocks)
+        return len(self.vit.blocks)
 
     @property
     def heads(self) -> int:
         """Number of heads of a layer."""
-        return self.model.blocks[0].attn.num_heads
+        return self.vit.blocks[0].attn.num_heads
 
     @property
-    def vit(self) -> Any:
-        """The module that is looked at."""
-        return self.model
+    def vit(self) -> ViT:
+        """The same module, as what is looked at: the layers of a torch `Sequential` have no type of their own."""
+        return cast(ViT, self.model)
 
     def __call__(self, images: Images) -> Logits:
         """The logits, as a plain forward pass gives them."""
@@ -130,14 +137,14 @@ class LoadedModel:
         A model without class names takes those of the data set where it has as many.
         """
         same = tuple(classes) == self.spec.classes
-        unnamed = not self.spec.classes and self.model.num_classes == len(classes)
+        unnamed = not self.spec.classes and self.vit.num_classes == len(classes)
         labels = [example.label for example in examples]
         known = [label for label in labels if label is not None]
         return known if classes and (same or unnamed) and len(known) == len(labels) else None
 
     def same_classes(self, other: "LoadedModel") -> bool:
         """Whether a class of one is the same class of the other."""
-        return self.spec.classes == other.spec.classes and self.model.num_classes == other.model.num_classes
+        return self.spec.classes == other.spec.classes and self.vit.num_classes == other.vit.num_classes
 
     @property
     def fingerprint(self) -> str:
@@ -145,7 +152,7 @@ class LoadedModel:
 
         "" where a file and a specification do not say all of the model, so under an intervention.
         """
-        mechanisms = [block.attn.mechanism for block in self.model.blocks]
+        mechanisms = [block.attn.mechanism for block in self.vit.blocks]
         if not self.sha256 or any(hasattr(mechanism, "inner") for mechanism in mechanisms):
             return ""
         digest = hashlib.sha256(repr(plain_attributes(self.model)).encode())
@@ -175,7 +182,7 @@ class LoadedModel:
             "layers": self.depth,
             "heads": self.heads,
             "img_size": list(self.img_size),
-            "classes": [self.class_name(index) for index in range(self.model.num_classes)],
+            "classes": [self.class_name(index) for index in range(self.vit.num_classes)],
             "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
             "sha256": self.sha256,
             "record": self.record,
@@ -183,7 +190,7 @@ class LoadedModel:
         }
 
 
-def from_memory(model: nn.Module, spec: ModelSpec, name: str) -> LoadedModel:
+def from_memory(model: VisionTransformer, spec: ModelSpec, name: str) -> LoadedModel:
     """A model that is already built, as `load` would return it."""
     return LoadedModel(model=model.eval(), spec=spec, name=name)
 

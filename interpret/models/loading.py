@@ -21,6 +21,7 @@ from interpret.models.device import usable
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.model_spec import ModelSpec
 from interpret.models.sizes import check_sizes
+from interpret.models.vit import VisionTransformer
 from interpret.models.weights import weight_file
 
 logger = logging.getLogger(__name__)
@@ -162,7 +163,8 @@ def _folder_backbone(path: Path) -> str | None:
 
 
 def _own_spec(payload: Mapping[str, Any], file: Path) -> ModelSpec:
-    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in payload["spec"].items()}
+    fields: dict[str, Any] = payload["spec"]
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
     try:
         return ModelSpec(**fields)
     except TypeError as error:
@@ -186,7 +188,8 @@ def _foreign(
         guessed = [f"img_size {arguments['img_size']}"] * (img_size is None)
         guessed += [f"{arguments['num_heads']} heads"] * (heads is None)
         notes = (*notes, f"{' and '.join(guessed)} assumed") if guessed else notes
-    return ModelSpec(name, arguments, mechanism, **statistics), found.tensors, (*notes, *found.notes)
+    spec = dataclasses.replace(ModelSpec(name, arguments, mechanism), **statistics)
+    return spec, found.tensors, (*notes, *found.notes)
 
 
 def _with_mechanism(spec: ModelSpec, mechanism: str | None, tau: float | None, file: object) -> ModelSpec:
@@ -203,7 +206,7 @@ def _with_mechanism(spec: ModelSpec, mechanism: str | None, tau: float | None, f
     return dataclasses.replace(spec, mechanism=name, options=options)
 
 
-def _fill(spec: ModelSpec, tensors: Mapping[str, Tensor], file: Path) -> Any:
+def _fill(spec: ModelSpec, tensors: Mapping[str, Tensor], file: Path) -> VisionTransformer:
     model = spec.build()
     want, have = {k: v.shape for k, v in model.state_dict().items()}, {k: v.shape for k, v in tensors.items()}
     wrong = {
@@ -226,7 +229,7 @@ def _fill(spec: ModelSpec, tensors: Mapping[str, Tensor], file: Path) -> Any:
     return model
 
 
-def _check_classes(spec: ModelSpec, model: Any, file: object) -> None:
+def _check_classes(spec: ModelSpec, model: VisionTransformer, file: object) -> None:
     if spec.classes and len(spec.classes) != model.num_classes:
         raise CheckpointError(
             f"{file}: {len(spec.classes)} class names given, the head has {model.num_classes} classes"

@@ -3,10 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import nn
-
 from interpret.models.backbones import create_vit
-from interpret.models.vit import make_attention_explicit
+from interpret.models.vit import VisionTransformer, make_attention_explicit
 
 
 @dataclass(frozen=True)
@@ -20,6 +18,11 @@ class ModelSpec:
         options: the mechanism's arguments, for example {"tau": 0.01}.
         classes: names of the classes, in the order of the logits.
         mean, std: of the input's three channels, on the scale 0 to 1.
+
+    Example:
+        >>> import interpret
+        >>> interpret.ModelSpec("vit_tiny_patch16_224", {"depth": 2}, "hard_threshold", {"tau": 0.01}).rule
+        'hard_threshold tau=0.01'
     """
 
     backbone: str
@@ -30,8 +33,12 @@ class ModelSpec:
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[float, ...] = (0.5, 0.5, 0.5)
 
-    def build(self) -> nn.Module:
-        """The untrained model."""
+    def build(self) -> VisionTransformer:
+        """The untrained model.
+
+        Raises:
+            InterpretError: timm or the mechanism does not take what stands here.
+        """
         return make_attention_explicit(create_vit(self.backbone, **self.architecture), self.mechanism, self.options)
 
     @property

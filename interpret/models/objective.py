@@ -14,7 +14,7 @@ from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import Logits, Target
 from interpret.models.loaded_model import LoadedModel
 
-Function = Callable[[Logits], Float[Tensor, "batch"]]
+Function = Callable[[Logits], object]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,7 @@ def objective_of(target: Any, model: LoadedModel, batch: int) -> Objective:
     if callable(target) and not isinstance(target, Tensor):
         return Objective(function=target)
     numbers = _numbers(target, model)
-    classes = model.model.num_classes
+    classes = model.vit.num_classes
     if numbers.is_floating_point():
         return Objective(mixture=_mixture(numbers, batch, classes))
     numbers = numbers.expand(batch) if numbers.ndim == 0 else numbers
@@ -128,7 +128,7 @@ def _mixture(weights: Tensor, batch: int, classes: int) -> Tensor:
     return weights.expand(batch, classes)
 
 
-def _one_an_image(values: Any, objective: Objective, batch: int) -> Tensor:
+def _one_an_image(values: object, objective: Objective, batch: int) -> Tensor:
     if not isinstance(values, Tensor) or values.shape != (batch,):
         shape = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
         raise InterpretError(f"target {objective!r} gave {shape}; expected one number for each of {batch} images")

@@ -1,13 +1,11 @@
 """All that a forward pass uses of a model, as it is now."""
 
-from typing import Any
-
 from torch import Tensor, nn
 
 PLAIN = (bool, int, float, str, tuple)
 
 
-def plain_attributes(model: nn.Module) -> list[tuple[str, dict[str, Any]]]:
+def plain_attributes(model: nn.Module) -> list[tuple[str, dict[str, object]]]:
     """Numbers and words that modules hold beside their tensors, such as tau and scale; not whether they train."""
     return [
         (name, {key: value for key, value in sorted(vars(module).items()) if _counts(key, value)})
@@ -15,11 +13,11 @@ def plain_attributes(model: nn.Module) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def _counts(key: str, value: Any) -> bool:
+def _counts(key: str, value: object) -> bool:
     return not key.startswith("_") and key != "training" and isinstance(value, PLAIN)
 
 
-def state_of(model: nn.Module) -> tuple[Any, ...]:
+def state_of(model: nn.Module) -> tuple[object, ...]:
     """What differs once a model was changed: versions and sums of its tensors, and plain attributes.
 
     Mechanisms are left out: an intervention puts others in their place, and a trace keeps its own.

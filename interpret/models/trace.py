@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from interpret.foundation.errors import InterpretError, MissingTensorError
 from interpret.foundation.tensors import Attention, Features, Images, Keys, LayerTokens, Logits, Queries, Target, Tokens
-from interpret.models import vit as vits
+from interpret.mechanisms import Mechanism
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.objective import Objective
 from interpret.models.state import state_of
+from interpret.models.vit import PatchGrid, Tail, readout
 
 STAGES = ("inputs", "queries", "keys", "scores", "probs", "weights", "outputs", "gradient")
 
@@ -47,6 +48,13 @@ class Trace:
         outputs: tokens leaving each block.
         gradient: d objective / d weights. It need not be 0 where a weight was cut to 0.
         state: of the model when it was looked at.
+
+    Example:
+        >>> import interpret
+        >>> vit = interpret.load("checkpoints/shapes-softmax.pt")
+        >>> seen = interpret.trace(vit, interpret.load_data("shapes")[0].image, keep=["weights"])
+        >>> tuple(seen.weights.shape), tuple(seen.logits.shape)
+        ((4, 1, 3, 65, 65), (1, 10))
     """
 
     model: LoadedModel
@@ -55,7 +63,7 @@ class Trace:
     logits: Logits
     residual: Tokens
     normed: Tokens
-    mechanisms: tuple[nn.Module, ...]
+    mechanisms: tuple[Mechanism, ...]
     target: Target | None = None
     inputs: LayerTokens | None = None
     queries: Queries | None = None
@@ -65,7 +73,7 @@ class Trace:
     weights: Attention | None = None
     outputs: LayerTokens | None = None
     gradient: Attention | None = None
-    state: tuple[Any, ...] = field(default=(), repr=False)
+    state: tuple[object, ...] = field(default=(), repr=False)
 
     def __repr__(self) -> str:
         kept = ", ".join(stage for stage in STAGES if getattr(self, stage) is not None)
@@ -109,20 +117,20 @@ class Trace:
         return self.target
 
     @property
-    def grid(self) -> vits.PatchGrid:
+    def grid(self) -> PatchGrid:
         """Where the tokens lie."""
         return self.model.grid
 
     @property
     def readout(self) -> Tensor:
         """How much the classifier reads of each final token (token,)."""
-        return vits.readout(self.model.model).to(self.images.device)
+        return readout(self.model.vit).to(self.images.device)
 
     @property
     def features(self) -> Features:
         """Output of the last block's `norm1` as a feature map, prefix tokens dropped."""
         return self.grid.fold(self.normed.transpose(1, 2))
 
-    def tail(self) -> vits.Tail:
+    def tail(self) -> Tail:
         """The rest of the model as a function of `features`; use it inside `untouched`."""
-        return vits.Tail(self.unchanged().model, self.mechanisms[-1], self.residual, self.normed[:, : self.grid.prefix])
+        return Tail(self.unchanged().vit, self.mechanisms[-1], self.residual, self.normed[:, : self.grid.prefix])

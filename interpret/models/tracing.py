@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import Images
-from interpret.models import vit as vits
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.objective import Objective, objective_of
 from interpret.models.preserving import untouched
 from interpret.models.state import state_of
 from interpret.models.trace import STAGES, Trace
+from interpret.models.vit import Block, ViT, patch_grid
 
 PASS_BYTES = {"cpu": 300e6, "cuda": 4e9}
 """Activations live for one pass only: as many images go into a pass as keep theirs below this."""
@@ -44,12 +44,12 @@ def trace(
     objective = objective_of(target, model, len(pixels))
     step = _images_per_pass(model, pixels.device.type)
     with untouched(model.model):
-        record = _Record(model.model, len(pixels), keep)
+        record = _Record(model.vit, len(pixels), keep)
         for first in range(0, len(pixels), step):
             part = slice(first, first + step)
             record.look(pixels[part], objective.of(part), part)
         state = state_of(model.model)
-        mechanisms = tuple(block.attn.mechanism for block in model.model.blocks)
+        mechanisms = tuple(block.attn.mechanism for block in model.vit.blocks)
         tensors = record.tensors()
         if "target" in tensors:
             objective = Objective(classes=tensors["target"])
@@ -58,7 +58,7 @@ def trace(
 
 def _images_per_pass(model: LoadedModel, device: str) -> int:
     """Bounded by the attention and the token activations that a backward pass keeps of every layer."""
-    vit, tokens = model.model, model.grid.tokens
+    vit, tokens = model.vit, model.grid.tokens
     floats = len(vit.blocks) * tokens * (2 * vit.blocks[0].attn.num_heads * tokens + 12 * vit.embed_dim)
     return max(1, int(PASS_BYTES.get(device, PASS_BYTES["cpu"]) // (4 * floats)))
 
@@ -66,14 +66,14 @@ def _images_per_pass(model: LoadedModel, device: str) -> int:
 class _Record:
     """The kept tensors, filled pass by pass."""
 
-    def __init__(self, vit: Any, batch: int, keep: Sequence[str]) -> None:
+    def __init__(self, vit: ViT, batch: int, keep: Sequence[str]) -> None:
         self.vit = vit
         self.backward = "gradient" in keep
         selects = any(block.attn.mechanism.selects for block in vit.blocks)
         self.aliased = not selects and {"probs", "weights"} <= set(keep)
         self.stages = [stage for stage in STAGES if stage in keep and not (self.aliased and stage == "probs")]
-        tokens, attention = vits.patch_grid(vit).tokens, vit.blocks[0].attn
-        shapes = dict.fromkeys(STAGES, (attention.num_heads, tokens, tokens))
+        tokens, attention = patch_grid(vit).tokens, vit.blocks[0].attn
+        shapes: dict[str, tuple[int, ...]] = dict.fromkeys(STAGES, (attention.num_heads, tokens, tokens))
         shapes |= dict.fromkeys(("inputs", "outputs"), (tokens, vit.embed_dim))
         shapes |= dict.fromkeys(("queries", "keys"), (attention.num_heads, tokens, attention.head_dim))
         like = attention.qkv.weight
@@ -120,20 +120,20 @@ class _Record:
         for name, tensor in tensors.items():
             self.parts[name].append(tensor.detach())
 
-    def _keep_residual(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+    def _keep_residual(self, module: nn.Module, args: tuple[Tensor, ...]) -> None:
         self._keep_part(residual=args[0])
 
-    def _keep_normed(self, module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
+    def _keep_normed(self, module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
         self._keep_part(normed=output)
 
 
-def _tap(block: Any, stage: str) -> nn.Module:
+def _tap(block: Block, stage: str) -> nn.Module | Block:
     """The module whose output is that stage."""
     elsewhere = {"inputs": block.norm1, "queries": block.attn.q_norm, "keys": block.attn.k_norm, "outputs": block}
     return elsewhere[stage] if stage in elsewhere else getattr(block.attn, stage)
 
 
-def _copy_into(place: Tensor, module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
+def _copy_into(place: Tensor, module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
     place.copy_(output.detach())
 
 
@@ -141,11 +141,11 @@ def _copy_gradient(place: Tensor, gradient: Tensor) -> None:
     place.copy_(gradient)
 
 
-def _hold(live: list[Tensor], module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
+def _hold(live: list[Tensor], module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
     live.append(output)
 
 
-def _start_graph(module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+def _start_graph(module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """With every parameter frozen the graph starts here, so nothing before the first block is differentiated."""
     return (args[0].detach().requires_grad_(), *args[1:])
 

@@ -36,10 +36,11 @@ def upsample(patch_map: Any, image: Any, model: LoadedModel | None = None) -> Fl
     if cells.ndim != 2:
         raise InterpretError(f"a map is (row, col), got {tuple(cells.shape)}; upsample one map of a batch at a time")
     [picture] = as_pictures(image)
+    width, height = picture.size
     size, covered = _extent(cells, model)
     rows, cols = (
         _places(length, crop, share)
-        for length, crop, share in zip(picture.size[::-1], _crop(picture.size[::-1], size), covered, strict=True)
+        for length, crop, share in zip((height, width), _crop(height, width, size), covered, strict=True)
     )
     grid = torch.stack(torch.meshgrid(rows, cols, indexing="ij")[::-1], dim=-1)
     mode = "nearest" if cells.dtype == torch.bool else "bicubic"
@@ -57,9 +58,8 @@ def _extent(cells: Tensor, model: LoadedModel | None) -> tuple[tuple[int, int], 
     return (height, width), (cells.shape[0] * tall / height, cells.shape[1] * broad / width)
 
 
-def _crop(length: tuple[int, int], size: tuple[int, int]) -> tuple[float, float]:
+def _crop(height: int, width: int, size: tuple[int, int]) -> tuple[float, float]:
     """Height and width of the largest centred crop of the right aspect ratio: `fit` takes the same."""
-    height, width = length
     ratio = size[1] / size[0]
     return (float(height), height * ratio) if width > height * ratio else (width / ratio, float(width))
 

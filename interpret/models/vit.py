@@ -1,109 +1,77 @@
-"""A timm ViT whose attention is explicit and tapped; its patch grid; its tail. The door to timm's models."""
+"""What this toolkit needs of a ViT; its patch grid; its tail. The door to timm's models."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from abc import ABCMeta
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from timm.layers import Attention as TimmAttention
-from timm.models.vision_transformer import Block, VisionTransformer
+from timm.models.vision_transformer import Block as TimmBlock
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.utils.hooks import RemovableHandle
 
 from interpret.foundation.errors import InterpretError, UnsupportedModelError
-from interpret.foundation.tensors import Features, LayerAttention, Logits, Tokens
+from interpret.foundation.tensors import Features, Images, Logits, Tokens
 from interpret.mechanisms import MECHANISMS, Mechanism
+from interpret.models.attention import Attention, Tap, installed
 
 
-class Tap(nn.Identity):
-    """An identity with a name: a forward hook on it reads, or replaces, the tensor that passes."""
+class PatchEmbed(Protocol):
+    """From pixels to patch tokens; sizes are (height, width)."""
 
-    @property
-    def listening(self) -> bool:
-        """Whether anything is hooked to this tap."""
-        return bool(self._forward_hooks)
-
-
-class Attention(nn.Module):
-    """timm's multi-head self-attention with its mechanism explicit and three taps: `scores`, `probs`, `weights`.
-
-    Takes over the parameters of a timm `Attention` under their own names. Where nothing listens and the mechanism
-    selects nothing, the fused kernel computes the same result, unless it would be the slower way.
-    """
-
-    def __init__(self, attention: TimmAttention, mechanism: Mechanism) -> None:
-        super().__init__()
-        self.num_heads = attention.num_heads
-        self.head_dim = attention.head_dim
-        self.scale = attention.scale
-        self.qkv, self.q_norm, self.k_norm = attention.qkv, attention.q_norm, attention.k_norm
-        self.attn_drop, self.proj, self.proj_drop = attention.attn_drop, attention.proj, attention.proj_drop
-        self.norm, self.gate = attention.norm, getattr(attention, "gate", None)
-        self.mechanism = mechanism
-        self.scores, self.probs, self.weights = Tap(), Tap(), Tap()
-
-    def forward(
-        self, x: Tokens, attn_mask: Tensor | None = None, is_causal: bool = False, queries: int | None = None
-    ) -> Float[Tensor, "batch query feature"]:
-        """As timm's; `queries` asks for the output of the first so many tokens only, each row being its own."""
-        q, k, v = self.project(x)
-        bias = additive_mask(attn_mask, is_causal, q)
-        q, bias = q[:, :, :queries], None if bias is None else bias[..., :queries, :]
-        listening = any(tap.listening for tap in (self.scores, self.probs, self.weights))
-        if self.mechanism.selects or listening or _slow_when_fused(q):
-            out = self._explicit(q, k, v, bias)
-        else:
-            dropout = self.attn_drop.p if self.training else 0.0
-            out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout, scale=self.scale)
-        out = self.norm(out.transpose(1, 2).flatten(2))
-        if self.gate is not None:
-            out = out * self.gate(x[:, :queries]).sigmoid()
-        return self.proj_drop(self.proj(out))
-
-    def project(self, x: Tokens) -> tuple[Tensor, Tensor, Tensor]:
-        """q, k as they enter the dot product and v, each (batch head token d)."""
-        q, k, v = self.split(x)
-        return *self.mechanism.project(q, k), v
-
-    def split(self, x: Tokens) -> tuple[Tensor, Tensor, Tensor]:
-        """q, k and v as the mechanism receives them, each (batch head token d)."""
-        qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim))
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
-        return self.q_norm(q), self.k_norm(k), v
-
-    def attend(self, q: Tensor, k: Tensor, bias: Tensor | None = None) -> LayerAttention:
-        """The weights of q and k as `project` gives them, through the taps."""
-        scores = (q * self.scale) @ k.transpose(-2, -1)
-        scores = self.scores(scores if bias is None else scores + bias)
-        probs = self.probs(_softmax(scores, masked=bias is not None))
-        with torch.autocast(probs.device.type, enabled=False):
-            return self.weights(self.mechanism.select(probs))
-
-    def _explicit(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
-        return self.attn_drop(self.attend(q, k, bias).to(v.dtype)) @ v
+    img_size: tuple[int, int]
+    patch_size: tuple[int, int]
+    grid_size: tuple[int, int]
+    proj: nn.Conv2d
 
 
-def _slow_when_fused(q: Tensor) -> bool:
-    # Backward, PyTorch's fused CPU kernel takes up to three times as long in bfloat16 as the plain products.
-    return q.requires_grad and q.device.type == "cpu" and q.dtype == torch.bfloat16
+@runtime_checkable
+class Tokenised(Protocol):
+    """What must be known of a ViT to say where its tokens lie."""
+
+    patch_embed: PatchEmbed
+    num_prefix_tokens: int
 
 
-def _softmax(scores: Tensor, *, masked: bool) -> Tensor:
-    """Softmax over keys in fp32 or wider; a row whose every key is masked becomes zeros."""
-    wide = scores.to(torch.promote_types(scores.dtype, torch.float32))
-    probs = wide.softmax(dim=-1)
-    return probs.masked_fill((wide == -torch.inf).all(dim=-1, keepdim=True), 0.0) if masked else probs
+@runtime_checkable
+class Block(Protocol, metaclass=ABCMeta):
+    """x + attn(norm1(x)), then x + mlp(norm2(x)); layer scale and drop path are identities where there are none."""
+
+    norm1: nn.Module
+    attn: Attention
+    ls1: Callable[[Tokens], Tokens]
+    drop_path1: Callable[[Tokens], Tokens]
+    norm2: Callable[[Tokens], Tokens]
+    mlp: Callable[[Tokens], Tokens]
+    ls2: Callable[[Tokens], Tokens]
+    drop_path2: Callable[[Tokens], Tokens]
+
+    def register_forward_hook(self, hook: Callable[..., object], /) -> RemovableHandle: ...
+    def register_forward_pre_hook(self, hook: Callable[..., object], /) -> RemovableHandle: ...
 
 
-def additive_mask(attn_mask: Tensor | None, is_causal: bool, q: Tensor) -> Tensor | None:
-    """The bias that a mask adds to the scores; a boolean mask keeps where it is true; causality takes precedence."""
-    if is_causal:
-        return torch.full((q.shape[-2], q.shape[-2]), -torch.inf, dtype=q.dtype, device=q.device).triu(1)
-    if attn_mask is not None and attn_mask.dtype == torch.bool:
-        return torch.zeros_like(attn_mask, dtype=q.dtype).masked_fill(~attn_mask, -torch.inf)
-    return attn_mask
+@runtime_checkable
+class ViT(Tokenised, Protocol, metaclass=ABCMeta):
+    """What this toolkit needs of a model to look at it: plain blocks, with explicit attention, between two ends."""
+
+    embed_dim: int
+    num_classes: int
+    cls_token: Float[Tensor, "1 1 feature"] | None
+    blocks: Sequence[Block]
+    norm: Callable[[Tokens], Tokens]
+    global_pool: str
+    pool_include_prefix: bool
+
+    def forward_head(self, x: Tokens, /) -> Logits: ...
+    def __call__(self, images: Images, /) -> Logits: ...
+
+
+# From Python 3.12 on, isinstance() does not see the submodules of a torch module.
+Block.register(TimmBlock)
+ViT.register(VisionTransformer)
 
 
 @dataclass(frozen=True)
@@ -124,13 +92,13 @@ class PatchGrid:
         return self.prefix + self.rows * self.cols
 
 
-def patch_grid(vit: VisionTransformer) -> PatchGrid:
+def patch_grid(vit: Tokenised) -> PatchGrid:
     """The grid of the model's own input size."""
     rows, cols = vit.patch_embed.grid_size
     return PatchGrid(rows, cols, vit.num_prefix_tokens)
 
 
-def readout(vit: VisionTransformer) -> Float[Tensor, "token"]:
+def readout(vit: ViT) -> Float[Tensor, "token"]:
     """How much the classifier reads of each final token; sums to one.
 
     One-hot at CLS for token pooling, a half each for CLS and the distillation token, the mean over patches for average
@@ -169,8 +137,8 @@ class Tail(nn.Module):
 
     def __init__(
         self,
-        vit: VisionTransformer,
-        mechanism: nn.Module,
+        vit: ViT,
+        mechanism: Mechanism,
         residual: Tokens,
         prefix: Float[Tensor, "batch prefix feature"],
     ) -> None:
@@ -190,16 +158,6 @@ class Tail(nn.Module):
         return self.vit.forward_head(self.vit.norm(x))
 
 
-@contextmanager
-def installed(mechanism: nn.Module, attention: nn.Module) -> Iterator[None]:
-    """Scope in which `attention` forms its weights by `mechanism`."""
-    own, attention.mechanism = attention.mechanism, mechanism
-    try:
-        yield
-    finally:
-        attention.mechanism = own
-
-
 def make_attention_explicit(
     vit: nn.Module, mechanism: str = "softmax", options: dict[str, Any] | None = None
 ) -> VisionTransformer:
@@ -212,15 +170,16 @@ def make_attention_explicit(
         raise UnsupportedModelError(f"{type(vit).__name__} is not a timm VisionTransformer; only those are supported")
     entry = MECHANISMS[mechanism]
     for index, block in enumerate(vit.blocks):
-        if type(block) is not Block or type(block.attn) is not TimmAttention:
+        if type(block) is not TimmBlock or type(block.attn) is not TimmAttention:
             raise UnsupportedModelError(
                 f"blocks[{index}] is {type(block).__name__} with {type(getattr(block, 'attn', None)).__name__}; "
                 "only timm's Block with its plain Attention can be looked at"
             )
     for block in vit.blocks:
+        plain = cast(TimmAttention, block.get_submodule("attn"))
         try:
-            chosen = entry.function(block.attn.num_heads, block.attn.head_dim, **(options or {}))
+            chosen = entry.function(plain.num_heads, plain.head_dim, **(options or {}))
         except TypeError as error:
             raise InterpretError(f"mechanism {mechanism!r} does not take these options: {error}") from error
-        block.attn = Attention(block.attn, chosen.to(block.attn.qkv.weight.device))
+        block.attn = Attention(plain, chosen.to(plain.qkv.weight.device))
     return vit

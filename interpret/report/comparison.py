@@ -36,12 +36,9 @@ def compare(old: Path, new: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flat(value: dict[str, Any]) -> dict[str, Any]:
     """Nested facts under dotted names."""
-    facts: dict[str, Any] = {}
-    for key, inner in value.items():
-        facts |= _flat(inner, f"{prefix}{key}.") if isinstance(inner, dict) else {f"{prefix}{key}": inner}
-    return facts
+    return pd.json_normalize(value).to_dict("records")[0]
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:

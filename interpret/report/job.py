@@ -1,6 +1,7 @@
 """What the command does: load, look, write."""
 
 import argparse
+import inspect
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence

@@ -27,11 +27,23 @@ def write_pack(study: Study, out: str | os.PathLike[str], *, overwrite: bool = F
     Everything is written beside `out` first and renamed when it is complete: after a failure nothing is left, and a
     pack that was there before is still there.
 
+    Args:
+        study: as `run_study` gives it, or `Study.load` of an earlier pack.
+        out: the folder, which is made.
+        overwrite: replace a pack that is there.
+
     Returns:
         The path of `report.html`.
 
     Raises:
         InterpretError: `out` exists and `overwrite` is not set, or `out` holds something other than a pack.
+
+    Example:
+        >>> import interpret
+        >>> vit, data = interpret.load("checkpoints/shapes-softmax.pt"), interpret.load_data("shapes")
+        >>> study = interpret.run_study(vit, data[:2], attributions="rollout", indicators="sparsity", taus=[0.01])
+        >>> interpret.write_pack(study, "demo").as_posix()
+        'demo/report.html'
     """
     out = Path(out)
     check_free(out, overwrite, "replace it with overwrite=True")

@@ -49,7 +49,7 @@ def _score(predictions: pd.DataFrame) -> str:
     known = predictions["correct"].dropna()
     if known.empty:
         return f"unlabelled; mean confidence {predictions['probability'].mean():.2f}"
-    return f"{int(known.astype(bool).sum())} of {len(known)} right"
+    return f"{known.astype(bool).to_numpy().sum()} of {len(known)} right"
 
 
 def tables(study: Study) -> list[Table]:
@@ -63,7 +63,7 @@ def _predictions(study: Study) -> Table:
     table = study.tables["predictions"]
     names = [model["name"] for model in study.models]
     rows = [
-        [image, str(seen["label"].iloc[0]) or "unknown", *(_said(seen[seen["model"] == name]) for name in names)]
+        [image, str(seen["label"].iloc[0]) or "unknown", *(_said(seen.loc[seen["model"] == name]) for name in names)]
         for (image,), seen in groups(table, "image")
     ]
     note = "What each model says and how probable it finds it (softmax probability of the predicted class)."
@@ -102,7 +102,7 @@ def _indicators(study: Study) -> Table:
 
 
 def _sampled(table: pd.DataFrame) -> int:
-    return int(table["n"].max()) if len(table) else 0
+    return int(table["n"].to_numpy().max()) if len(table) else 0
 
 
 def _attributions(study: Study) -> Table:

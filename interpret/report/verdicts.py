@@ -24,7 +24,7 @@ def clean(study: Study) -> list[str]:
 
 def _silent_maps(study: Study) -> Iterator[str]:
     table = study.tables["maps"]
-    silent = table[table["status"] != "ok"] if len(table) else table.assign(attribution="", status="", message="")
+    silent = table.loc[table["status"] != "ok"] if len(table) else table.assign(attribution="", status="", message="")
     for (model, attribution, status), rows in groups(silent, "model", "attribution", "status"):
         reason = ": ".join(filter(None, [status, rows["message"].iloc[0]]))
         yield f"{model}: {attribution} shows nothing on {len(rows)} of {len(study.image_ids)} images ({reason})."
@@ -32,7 +32,7 @@ def _silent_maps(study: Study) -> Iterator[str]:
 
 def _dead_rows(study: Study) -> Iterator[str]:
     table = study.tables["indicators"]
-    dead = table[(table["indicator"] == "dead_rows") & (table["value"] > 0)]
+    dead = table.loc[(table["indicator"] == "dead_rows") & (table["value"] > 0)]
     for (model, unit), rows in groups(dead, "model", "unit"):
         worst = rows.loc[rows["value"].idxmax()]
         yield (
@@ -51,7 +51,7 @@ def _dead_rows(study: Study) -> Iterator[str]:
 
 def _wrong(study: Study) -> Iterator[str]:
     table = study.tables["predictions"]
-    wrong = table[table["correct"].notna() & (table["predicted"] != table["label"])]
+    wrong = table.loc[table["correct"].notna() & (table["predicted"] != table["label"])]
     for (model,), rows in groups(wrong, "model"):
         names = ", ".join(rows["image"].head(5)) + (", ..." if len(rows) > 5 else "")
         yield (
@@ -62,7 +62,7 @@ def _wrong(study: Study) -> Iterator[str]:
 
 def _undefined(study: Study) -> Iterator[str]:
     table = study.tables["indicators"]
-    for (model, indicator), rows in groups(table[table["value"].isna()], "model", "indicator"):
+    for (model, indicator), rows in groups(table.loc[table["value"].isna()], "model", "indicator"):
         yield f"{model}: {indicator} is undefined in {len(rows)} cases, which are left out of means and plots."
 
 

@@ -89,7 +89,7 @@ def _observe_batch(
         heatmaps=_heatmaps(seen),
         predictions=_predictions(seen, labels).assign(image=ids),
         status=pd.concat(rows[1:], ignore_index=True) if attributions else rows[0],
-        indicators=measured.assign(image=measured["image"].map(dict(enumerate(ids)))),
+        indicators=measured.assign(image=measured["image"].map(ids.__getitem__)),
     )
 
 

@@ -7,8 +7,7 @@ from functools import reduce
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.stats import binomtest, norm, permutation_test
-from scipy.stats import t as student
+from scipy.stats import binomtest, norm, permutation_test, ttest_1samp
 from torch import Tensor
 from torchmetrics import Metric
 
@@ -42,8 +41,10 @@ def seed_interval(values: BySeed) -> tuple[float, float]:
     means = values.mean(axis=1)
     if len(means) < 2:
         return -np.inf, np.inf
-    reach = student.ppf(0.975, len(means) - 1) * means.std(ddof=1) / len(means) ** 0.5
-    return float(means.mean() - reach), float(means.mean() + reach)
+    if np.ptp(means) == 0:  # scipy warns of values without any spread, and finds NaN
+        return float(means[0]), float(means[0])
+    interval = ttest_1samp(means, 0).confidence_interval()
+    return float(interval.low), float(interval.high)
 
 
 def wilson_interval(share: float, count: int) -> tuple[float, float]:

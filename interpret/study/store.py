@@ -18,6 +18,12 @@ class Store:
 
     Raises:
         InterpretError: the file cannot be opened, or is something else.
+
+    Example:
+        >>> import interpret
+        >>> store = interpret.Store("results.sqlite")
+        >>> store.remember({"image": 1}, lambda: 0.5), store.remember({"image": 1}, lambda: "not made again")
+        (0.5, 0.5)
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -29,12 +29,26 @@ def survey(
     `torch.distributed` runs, as after `accelerate.PartialState()` under `accelerate launch`, every process looks at its
     part of the images, and each gets the whole table.
 
+    Args:
+        models: one or several, as `interpret.load` gives them.
+        data: as `as_dataset` takes it: a registered name, a folder, pictures, a data set.
+        indicators: registered names, one or several; `options` as of `measure`.
+        batch_size: images in a forward pass.
+
     Returns:
         Tidy table: model, layer, head, indicator, kind, variant, mean, std (over images), n_valid (images where it is
         defined), n (images), unit.
 
     Raises:
         InterpretError: no image, or fewer than processes.
+
+    Example:
+        >>> import interpret
+        >>> vit, data = interpret.load("checkpoints/shapes-softmax.pt"), interpret.load_data("shapes")
+        >>> interpret.survey(vit, data[:4], "active_tokens")[["layer", "head", "mean", "std", "n", "unit"]].head(2)
+           layer  head  mean  std  n    unit
+        0      0     0  65.0  0.0  4  tokens
+        1      0     1  65.0  0.0  4  tokens
     """
     data, indicators = as_dataset(data), as_names(indicators)
     tables = [
@@ -56,9 +70,10 @@ def _survey(
     keep = stages_needed([INDICATORS[name] for name in indicators])
     moments: dict[Key, HeadMoments] = {}
     for _, trace in passes(model, data, keep, batch_size):
-        for *key, values in evaluate(trace, indicators, options):
+        for indicator, kind, variant, values in evaluate(trace, indicators, options):
             layers, _, heads = values.shape
-            moments.setdefault(tuple(key), HeadMoments(layers, heads).to(values.device)).update(values)
+            key = (indicator, kind, variant)
+            moments.setdefault(key, HeadMoments(layers, heads).to(values.device)).update(values)
     return [row for key, found in moments.items() for row in _rows(key, found)]
 
 

@@ -39,6 +39,14 @@ def verify_intervention(
 
     Raises:
         InterpretError: no image, or fewer than processes; what is yielded takes other pixels or has other heads.
+
+    Example:
+        >>> import interpret
+        >>> vit, data = interpret.load("checkpoints/shapes-softmax.pt"), interpret.load_data("shapes")
+        >>> found = interpret.verify_intervention(vit, lambda: interpret.threshold(vit, 0.0), data[:4])
+        >>> found[["images", "agreement", "accuracy_after"]]
+           images  agreement  accuracy_after
+        0       4        1.0             1.0
     """
     rows = []
     for examples, images in batches(model, my_part(data), batch_size):
@@ -60,6 +68,21 @@ def verify_retention(model: LoadedModel, data: Dataset, rho: float = 0.9, *, bat
     score directions), parameters_saved and macs_saved (shares of the model, nothing where masked; the model's tensors
     keep their shape) where each head is cut to its own width, the same with `_padded` where it is cut to the largest
     of its layer, then those of `verify_intervention`.
+
+    Args:
+        rho: share of the energy, in (0, 1].
+
+    Raises:
+        InterpretError: rho out of range, a model without sigma, or no image.
+
+    Example:
+        >>> import interpret
+        >>> vit, data = interpret.load("checkpoints/shapes-svda.pt"), interpret.load_data("shapes")
+        >>> found = interpret.verify_retention(vit, data[:4], 0.9)
+        >>> found[["form", "removed", "parameters_saved", "agreement"]].round(3)
+              form  removed  parameters_saved  agreement
+        0   masked    0.102             0.000        1.0
+        1  reduced    0.102             0.016        1.0
     """
     saved = _saved(model, rho)
     masked = verify_intervention(model, partial(sigma_retention, model, rho), data, batch_size=batch_size)
@@ -82,7 +105,8 @@ def verify_retention(model: LoadedModel, data: Dataset, rho: float = 0.9, *, bat
 def _saved(model: LoadedModel, rho: float) -> dict[str, float]:
     table = accounting(model, rho)
     names = [f"{noun}_saved{padded}" for noun in ("parameters", "macs") for padded in ("", "_padded")]
-    return {"removed": float(table["removed"].mean())} | {name: float(table[f"{name}_share"].sum()) for name in names}
+    shares = {name: table[f"{name}_share"].to_numpy().sum() for name in names}
+    return {"removed": table["removed"].to_numpy().mean(), **shares}
 
 
 def _compare(model: LoadedModel, intervention: Intervention, images: Images) -> tuple[list, list, list]:
@@ -110,7 +134,7 @@ def _input(model: LoadedModel) -> tuple[object, ...]:
 
 
 def _heads(model: LoadedModel) -> list[int]:
-    return [block.attn.num_heads for block in model.model.blocks]
+    return [block.attn.num_heads for block in model.vit.blocks]
 
 
 def _accuracies(right: Bool[np.ndarray, "time image"]) -> dict[str, float]:

@@ -62,7 +62,7 @@ def _listed(values: dict[str, object]) -> str:
 
 def _indicators(model: LoadedModel) -> list[dict[str, str]]:
     table = history.indicators(model.history)
-    kept = table[table["epoch"] == model.record["best_epoch"]]
+    kept = table.loc[table["epoch"] == model.record["best_epoch"]]
     pairs = kept[["indicator", "kind"]].drop_duplicates().itertuples(index=False)
     return [
         _row(name, kind, kept.loc[(kept["indicator"] == name) & (kept["kind"] == kind), "value"])

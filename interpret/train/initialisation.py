@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from typing import Any
+from typing import cast
 
 import timm
 from timm.layers import resample_abs_pos_embed
@@ -68,9 +68,9 @@ def initialise(vit: VisionTransformer, recipe: Recipe) -> None:
     logger.info("%d tensors from %s%s", len(tensors), printable(recipe.init), fresh)
 
 
-def _pretrained(recipe: Recipe) -> Any:
+def _pretrained(recipe: Recipe) -> VisionTransformer:
     try:
-        return timm.create_model(recipe.backbone, pretrained=True)
+        return cast(VisionTransformer, timm.create_model(recipe.backbone, pretrained=True))
     except (RuntimeError, OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InterpretError(

@@ -1,12 +1,14 @@
 """AdamW and its learning rate, both timm's."""
 
+from typing import cast
+
 import torch
 from timm.optim import create_optimizer_v2, param_groups_weight_decay
 from timm.scheduler import CosineLRScheduler
 from timm.utils import ModelEmaV3
 from torch.optim import Optimizer
 
-from interpret.models.vit import VisionTransformer
+from interpret.models.vit import VisionTransformer, ViT
 from interpret.train.recipe import Recipe
 
 
@@ -18,7 +20,7 @@ def adamw(vit: VisionTransformer, recipe: Recipe) -> Optimizer:
     of sigma is multiplied by its initial value: sigma = d learns as d times a gain of one would, and does not stay put.
     """
     groups = param_groups_weight_decay(vit, recipe.weight_decay, no_weight_decay_list=vit.no_weight_decay())
-    mechanisms = [block.attn.mechanism for block in vit.blocks]
+    mechanisms = [block.attn.mechanism for block in cast(ViT, vit).blocks]
     own = [parameter for mechanism in mechanisms for parameter in mechanism.parameters()]
     for group in groups:
         group["params"] = [each for each in group["params"] if all(each is not other for other in own)]

@@ -1,12 +1,17 @@
 """One run: everything that accelerate placed, an epoch of it, a look at a split."""
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.data_loader import DataLoaderShard
+from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.utils import DataLoaderConfiguration
+from timm.scheduler import CosineLRScheduler
+from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics import MeanMetric, MetricCollection
@@ -35,11 +40,11 @@ class Run:
     recipe: Recipe
     spec: ModelSpec
     vit: VisionTransformer
-    average: Any
-    model: Any
-    optimizer: Any
-    scheduler: Any
-    loaders: dict[str, Any]
+    average: ModelEmaV3 | None
+    model: nn.Module
+    optimizer: AcceleratedOptimizer
+    scheduler: CosineLRScheduler
+    loaders: dict[str, DataLoaderShard]
     updates: int = 0
 
     @classmethod
@@ -58,7 +63,7 @@ class Run:
         }
         average = moving_average(vit, recipe, accelerator.device)
         model, optimizer, *placed = accelerator.prepare(vit, adamw(vit, recipe), *loaders.values())
-        scheduler = cosine(optimizer, recipe, -(-len(placed[0]) // recipe.accumulate))
+        scheduler = cosine(optimizer, recipe, math.ceil(len(placed[0]) / recipe.accumulate))
         loaders = dict(zip(loaders, placed, strict=True))
         return cls(accelerator, recipe, spec, vit, average, model, optimizer, scheduler, loaders)
 

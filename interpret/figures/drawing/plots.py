@@ -4,6 +4,7 @@ Maps are enlarged as scalars (bicubic) and coloured afterwards, on one scale tha
 picture under a map is grey, so every colour in an overlay belongs to the map.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from interpret.figures.drawing.style import BLEND, CUT, NONNEGATIVE, PAPER, SIGNED, STAMP, marker_of
@@ -99,7 +101,7 @@ def overlay_pixels(image: Picture, levels: Levels, cmap: str) -> Picture:
 
 def enlarge(image: Picture, side: int = 192) -> UInt8[np.ndarray, "tall broad 3"]:
     """The picture with every pixel repeated until its shorter side has at least `side`; the pixels stay visible."""
-    factor = -(-side // min(image.shape[:2]))
+    factor = math.ceil(side / min(image.shape[:2]))
     return np.ascontiguousarray(image.repeat(factor, axis=0).repeat(factor, axis=1))
 
 
@@ -167,14 +169,14 @@ def head_grid(values: LayerHead, ax: Axes, scale: Scale, form: str = ".3g") -> A
     return ax
 
 
-def line(x: pd.Series, y: pd.Series, ax: Axes, index: int, color: Color, **options: Any) -> Axes:
+def line(x: ArrayLike, y: ArrayLike, ax: Axes, index: int, color: Color, **options: Any) -> Axes:
     """A line with the marker that belongs to model `index`; a hollow marker shows what lies under it."""
     marker = {"marker": marker_of(index), "markerfacecolor": "white", "markeredgecolor": color}
     ax.plot(x, y, color=color, **(marker | options))
     return ax
 
 
-def band(x: pd.Series, low: pd.Series, high: pd.Series, ax: Axes, color: Color) -> Axes:
+def band(x: ArrayLike, low: ArrayLike, high: ArrayLike, ax: Axes, color: Color) -> Axes:
     """A faint band from `low` to `high`."""
     ax.fill_between(x, low, high, color=color, alpha=0.12, linewidth=0)
     return ax
@@ -189,7 +191,7 @@ def spread(table: pd.DataFrame, ax: Axes, index: int, color: Color, shift: float
     """
     ax.scatter(table["layer"] + shift, table["value"], s=7, color=color, alpha=0.45, linewidths=0)
     mean = table.groupby("layer")["value"].mean()
-    line(mean.index.to_series(), mean, ax, index, color)
+    line(mean.index, mean, ax, index, color)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.set_xlabel("layer")
     return ax
