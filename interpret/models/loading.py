@@ -181,7 +181,7 @@ def _foreign(
 def _with_mechanism(spec: ModelSpec, mechanism: str | None, tau: float | None, file: object) -> ModelSpec:
     name = MECHANISMS[mechanism or spec.mechanism].name
     options = dict(spec.options) if name == spec.mechanism else {}
-    if name in ("hard_threshold", "soft_threshold"):
+    if "tau" in MECHANISMS[name].options:
         if tau is None and "tau" not in options:
             raise CheckpointError(f"{file}: {name} needs its threshold, which no file records; pass tau= (--tau)")
         options |= {} if tau is None else {"tau": tau}
