@@ -4,7 +4,7 @@ import dataclasses
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from interpret.foundation.errors import CheckpointError, InterpretError
 from interpret.foundation.files import sha256
+from interpret.foundation.registry import as_names
 from interpret.mechanisms import MECHANISMS
 from interpret.models import live
 from interpret.models import state_dict as state_dicts
@@ -33,8 +34,8 @@ def load(
     heads: int | None = None,
     classes: Sequence[str] | None = None,
     img_size: int | tuple[int, int] | None = None,
-    mean: tuple[float, ...] | None = None,
-    std: tuple[float, ...] | None = None,
+    mean: Any = None,
+    std: Any = None,
     name: str | None = None,
     device: str = "cpu",
     **unknown: Any,
@@ -52,11 +53,12 @@ def load(
     Args:
         source: the path of a file or folder, or a live timm `VisionTransformer`.
         mechanism, tau: how attention is formed, where the file does not say or to override what it says.
-        backbone: timm's name, where the tensors cannot tell the architecture.
-        heads: number of heads, where the width is not one of timm's.
+        backbone: timm's name, where the tensors of a file cannot tell the architecture.
+        heads: number of heads, where the width of a file's tensors is not one of timm's.
         classes: names in the order of the logits.
-        img_size: (height, width), where the patch grid is not square, or one number for both.
-        mean, std: of the input; for a foreign file timm's of `backbone`, or (0.5, 0.5, 0.5) where none is named.
+        img_size: (height, width), where the patch grid of a file is not square, or one number for both.
+        mean, std: of the input, a number a channel; for a foreign file timm's of `backbone`, or (0.5, 0.5, 0.5) where
+            none is named.
         name: what tables and figures call it.
         device: where it runs; "auto" is a GPU where there is one.
 
@@ -75,14 +77,37 @@ def load(
             "std, name, device: the number of classes and the rest of the architecture come from the weights"
         )
     where = usable(device)
-    given = {"classes": tuple(classes or ()), "mean": mean, "std": std}
+    given: dict[str, Any] = {"classes": tuple(as_names(classes or ()))}
+    given |= {field: _statistics(field, values) for field, values in {"mean": mean, "std": std}.items()}
     given = {field: value for field, value in given.items() if value}
     if isinstance(source, nn.Module):
+        _check_for_files(source, backbone=backbone, heads=heads, img_size=img_size)
         loaded = _from_module(source, mechanism, tau, given)
     else:
         size = (img_size, img_size) if isinstance(img_size, int) else img_size
         loaded = _from_file(_path(source), mechanism, tau, given, backbone, heads, size)
+    for field in given.keys() - {"classes"}:
+        if len(given[field]) != loaded.channels:
+            raise InterpretError(f"load: {field}={given[field]} is not a number for each of {loaded.channels} channels")
     return dataclasses.replace(loaded, name=name or loaded.name).to(where)
+
+
+def _check_for_files(module: nn.Module, **asked: Any) -> None:
+    for name, value in asked.items():
+        if value is not None:
+            raise InterpretError(
+                f"load: {name}= is for files, a live {type(module).__name__} has its own; leave it out, or build the "
+                "module with it"
+            )
+
+
+def _statistics(name: str, values: Any) -> tuple[float, ...]:
+    numbers = [] if isinstance(values, str) or not isinstance(values, Iterable) else list(values)
+    known = all(isinstance(value, int | float) and (name == "mean" or value > 0) for value in numbers)
+    if values is not None and not (numbers and known):
+        above = ", each above 0" if name == "std" else ""
+        raise InterpretError(f"load: {name}={values!r}; expected a number for each channel of the input{above}")
+    return tuple(map(float, numbers))
 
 
 def _from_module(module: nn.Module, mechanism: str | None, tau: float | None, given: dict[str, Any]) -> LoadedModel:
