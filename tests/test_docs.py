@@ -1,7 +1,9 @@
 """What pages and docstrings show runs, and agrees with what they say of it."""
 
 import doctest
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -109,3 +111,76 @@ def test_the_example_of_a_public_name_runs(name, tmp_path, monkeypatch, capsys):
     assert len(example.examples) > 1, "its docstring has no example"
     done = doctest.DocTestRunner().run(example)
     assert done.failed == 0, capsys.readouterr().out
+
+
+TOY = '''"""Attention to a power that each head learns, cut at tau."""
+
+import torch
+from torch import nn
+
+from interpret.mechanisms import MECHANISMS, Mechanism
+
+
+@MECHANISMS.register(label="learned power", reference="a test")
+class Sharpened(Mechanism):
+    """Weights p^power / sum p^power of the probabilities above tau."""
+
+    rule = "hard"
+
+    def __init__(self, num_heads, head_dim, tau=0.01, power_init=2.0):
+        super().__init__(num_heads, head_dim)
+        self.tau = tau
+        self.power = nn.Parameter(torch.full((num_heads,), power_init))
+
+    def select(self, probs):
+        kept = (probs * (probs > self.tau)).clamp_min(1e-12) ** self.power[:, None, None] * (probs > self.tau)
+        return kept / (kept.sum(dim=-1, keepdim=True) + 1e-6)
+'''
+WALK = """
+import torch, interpret
+from timm.models.vision_transformer import VisionTransformer
+from torch.testing import assert_close
+from interpret.foundation.command_line import entries
+from interpret.train.command import main
+
+sizes = {"img_size": 64, "patch_size": 16, "embed_dim": 12, "depth": 2, "num_heads": 3}
+data = interpret.load_data("shapes")[:4]
+assert "sharpened" in interpret.MECHANISMS and "sharpened" in entries("mechanisms")
+
+live = interpret.load(VisionTransformer(**sizes, num_classes=10), mechanism="sharpened", tau=0.06)
+seen = interpret.trace(live, [example.image for example in data], keep=["relevance", "retained_mass"])
+assert torch.equal(seen.weights > 0, seen.probs > 0.06)
+assert interpret.attribute(seen, "relevance").shape == (4, 4, 4)
+table = interpret.sweep(live, data, "threshold", [0.0, 0.06, 0.2])
+assert set(table["rule"]) == {"hard"} and table.loc[table["trained"], "strength"].unique().tolist() == [0.06]
+
+command = "--data shapes --mechanism sharpened --tau 0.04 --epochs 1 --limit 16 --batch-size 8 --lr 0.01 --out toy.pt"
+command += " --device cpu --warmup-epochs 0 --track active_tokens"
+flags = [f"--{name.replace('_', '-')}={value}" for name, value in sizes.items()]
+assert main([*command.split(), *flags]) == 0
+
+trained = interpret.load("toy.pt")
+assert trained.spec.rule == "sharpened tau=0.04 power_init=2.0"
+assert (trained.vit.blocks[0].attn.mechanism.power != 2).all()
+images = trained.pixels([example.image for example in data])
+interpret.save("again.pt", trained)
+torch.save(trained.vit.state_dict(), "raw.pt")
+for file in (interpret.load("again.pt"), interpret.load("raw.pt", heads=3, tau=0.04)):
+    assert_close(file(images), trained(images), rtol=0, atol=0)
+    assert file.spec.mechanism == "sharpened"
+"""
+
+
+def test_a_mechanism_is_one_file(tmp_path):
+    """A copy of the package and one file more: found, loaded, traced, swept, trained, saved and opened again."""
+    package = shutil.copytree(CHECKOUT / "interpret", tmp_path / "interpret")
+    (package / "mechanisms" / "sharpened.py").write_text(TOY)
+    done = subprocess.run(
+        [sys.executable, "-c", WALK],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr

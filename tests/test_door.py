@@ -40,6 +40,73 @@ def live(**options) -> VisionTransformer:
     return vit
 
 
+class Halved(nn.Module):
+    """A forward of somebody's own."""
+
+    def __init__(self, block):
+        super().__init__()
+        self.block = block
+
+    def forward(self, x, **options):
+        return 0.5 * self.block(x, **options)
+
+
+def with_scale(vit):
+    for block in vit.blocks:
+        block.attn.fused_attn, block.attn.scale = False, 0.9
+
+
+CHANGED = {
+    "hook of a block": lambda vit: vit.blocks[0].register_forward_hook(lambda module, given, out: 2 * out),
+    "hook of the last attention": lambda vit: vit.blocks[-1].attn.register_forward_hook(lambda m, given, out: 2 * out),
+    "hook before": lambda vit: vit.patch_embed.register_forward_pre_hook(lambda module, given: (2 * given[0],)),
+    "forward of a block": lambda vit: setattr(vit.blocks[1], "forward", lambda x, **options: 0.5 * x),
+    "forward of an attention": lambda vit: setattr(vit.blocks[0].attn, "forward", lambda x, **options: 0 * x),
+    "forward of the model": lambda vit: setattr(vit, "forward", lambda x: {"logits": x}),
+    "scale that the fused kernel ignores": lambda vit: setattr(vit.blocks[0].attn, "scale", 0.9),
+}
+
+
+@pytest.mark.parametrize("change", CHANGED.values(), ids=CHANGED)
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_live_model_that_was_changed_is_refused(change, fresh):
+    """A fresh one too, whose zero head and small LayerScale hide from its logits what its blocks do."""
+    vit = VisionTransformer(**SMALL, init_values=1e-6).eval() if fresh else live()
+    if fresh:
+        nn.init.zeros_(vit.head.weight)
+    interpret.load(vit)
+    change(vit)
+    with pytest.raises(interpret.InterpretError, match="VisionTransformer computes something else than its timm mod"):
+        interpret.load(vit)
+
+
+def test_another_scale_that_the_model_itself_uses_is_honoured():
+    vit, images = live(), torch.randn(2, 3, 32, 48)
+    before = interpret.load(vit)(images)
+    with_scale(vit)
+    with torch.no_grad():
+        assert_close(interpret.load(vit)(images), vit(images), rtol=1e-5, atol=1e-5)
+        assert (vit(images) - before).abs().max() > 1e-3
+
+
+def test_a_hook_that_only_looks_sees_the_users_own_passes_alone():
+    vit, seen = live(), []
+    vit.blocks[0].register_forward_hook(lambda module, given, out: seen.append(out.shape))
+    loaded = interpret.load(vit)
+    seen.clear()
+    interpret.trace(loaded, torch.randn(1, 3, 32, 48))
+    assert seen == []
+    vit(torch.randn(1, 3, 32, 48))
+    assert len(seen) == 1
+
+
+def test_what_was_not_trained_is_said_to_be_assumed():
+    mean_and_std = interpret.load(live()).assumed
+    assumed = interpret.load(live(), mechanism="svda").assumed
+    assert set(assumed) - set(mean_and_std) == {"sigma of svda assumed as before any training"}
+    assert interpret.load(live(), mechanism="hard_threshold", tau=0.1).assumed == mean_and_std
+
+
 @pytest.fixture(scope="module")
 def photo() -> Image.Image:
     return Image.fromarray(photographs.chelsea())
@@ -270,7 +337,47 @@ def test_a_picture_at_once(photo):
     assert len(buffer.getvalue()) > 10_000
 
 
+@pytest.mark.parametrize("columns", [1, 3])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_picture_of_a_trace(photo, rows, columns):
+    """Of what the model saw, or on the photographs; panels of a row lie beside each other, nothing is cut off."""
+    vit, names = interpret.load(live()), ["rollout", "relevance", "grad_cam"][:columns]
+    pictures = [photo, photo.rotate(90, expand=True), photo.crop((0, 0, 90, 80))][:rows]
+    trace = interpret.trace(vit, pictures, keep=["relevance", "rollout"])
+    for images, shape in ((None, (32, 48, 3)), (pictures, (300, 451, 3))):
+        figure = interpret.show(trace, images, names)
+        figure.savefig(io.BytesIO())
+        grid = np.array(figure.axes[: rows * (columns + 1)]).reshape(rows, columns + 1)
+        assert grid[0, 0].get_images()[0].get_array().shape == shape
+        for row in grid:
+            assert len({round(ax.get_window_extent().y0) for ax in row}) == 1
+        box = figure.get_tightbbox()
+        assert min(box.x0, box.y0) >= 0
+        assert box.x1 <= figure.get_figwidth()
+        assert box.y1 <= figure.get_figheight()
+    again = interpret.show(vit, pictures, names)
+    for ax, other in zip(figure.axes, again.axes, strict=True):
+        for image, twin in zip(ax.get_images(), other.get_images(), strict=True):
+            assert np.array_equal(image.get_array(), twin.get_array())
+
+
+def test_verification_takes_whatever_holds_images(photo):
+    vit = interpret.load(live(), mechanism="svda")
+    found = interpret.verify_intervention(vit, lambda: interpret.threshold(vit, 0.1), [photo, photo.rotate(90)])
+    assert found["images"].tolist() == [2]
+    assert interpret.verify_retention(vit, photo)["images"].tolist() == [1, 1]
+
+
+def test_models_of_one_name_are_apart_in_a_survey(photo):
+    vit = interpret.load(live(), name="a")
+    assert set(interpret.survey([vit, vit], photo, "sparsity")["model"]) == {"a (1)", "a (2)"}
+
+
 def test_registries_say_what_is_in_them():
     assert repr(interpret.ATTRIBUTIONS).startswith("6 attributions: cls_attention, grad_cam, ")
     assert "<code>rollout</code></td><td>attention rollout</td>" in interpret.ATTRIBUTIONS._repr_html_()
     assert interpret.ATTRIBUTIONS.get("nope") is None
+    assert "<th>attribution</th><th>label</th><th>reference</th></tr>" in interpret.ATTRIBUTIONS._repr_html_()
+    for registry in (interpret.FIGURES, interpret.DATASETS, interpret.INTERVENTIONS, interpret.INDICATORS):
+        page = registry._repr_html_()
+        assert page.count("<td>") == len(registry) * page.count("<th>")

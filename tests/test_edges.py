@@ -12,6 +12,8 @@ import interpret
 from interpret.figures import FIGURES
 from interpret.foundation.versions import versions
 from interpret.indicators import _spectra
+from interpret.mechanisms import MECHANISMS
+from interpret.models.state import state_of
 from interpret.report import verdicts
 from interpret.study import outcomes
 from interpret.study.earlier import renewed_settings, renewed_tables
@@ -32,6 +34,13 @@ def test_attention_distance_is_in_pixels_where_patches_do_not_divide_the_input()
     assert_allclose(found, expected, rtol=1e-9)
 
 
+class Tanh(torch.nn.GELU):
+    """Another function with the attributes of the one it replaces."""
+
+    def forward(self, input):
+        return input.tanh()
+
+
 def filed(mechanism: str = "softmax"):
     return dataclasses.replace(tiny(mechanism), sha256="of a file")
 
@@ -43,8 +52,10 @@ def filed(mechanism: str = "softmax"):
         lambda vit: setattr(vit.blocks[1].attn, "scale", 0.5),
         lambda vit: vit.head.weight.data.mul_(2),
         lambda vit: setattr(vit.blocks[0].norm1, "eps", 1e-2),
+        lambda vit: setattr(vit.blocks[1].mlp, "act", Tanh()),
+        lambda vit: setattr(vit.blocks[0].attn, "mechanism", MECHANISMS["soft_threshold"].function(3, 8, tau=0.03)),
     ],
-    ids=["tau", "scale", "weight", "epsilon"],
+    ids=["tau", "scale", "weight", "epsilon", "module of another type", "other mechanism of the same tau"],
 )
 def test_whatever_a_forward_pass_uses_is_in_the_fingerprint(change):
     model = filed("hard_threshold")
@@ -74,9 +85,13 @@ def test_a_store_forgets_a_tau_set_in_place_and_other_code(tmp_path, monkeypatch
 
 CHANGES = {
     "in place": lambda vit: vit.blocks[-1].mlp.fc1.weight.data.add_(0.1),
-    "loaded": lambda vit: vit.load_state_dict(tiny(seed=5).model.state_dict()),
+    "loaded": lambda vit: vit.load_state_dict(tiny("hard_threshold", seed=5).model.state_dict()),
     "trained": lambda vit: torch.optim.SGD([vit.head.weight], lr=0.1).step() or _step(vit),
     "scale": lambda vit: setattr(vit.blocks[0].attn, "scale", 1.0),
+    "tau of its mechanism": lambda vit: setattr(vit.blocks[-1].attn.mechanism, "tau", 0.2),
+    "module of another type": lambda vit: setattr(vit.blocks[-1].mlp, "act", Tanh()),
+    "two rows exchanged": lambda vit: vit.head.weight.data.copy_(vit.head.weight.data[[1, 0, 2, 3, 4]]),
+    "one bit": lambda vit: vit.head.bias.data.view(torch.int64)[0].bitwise_xor_(1),
 }
 
 
@@ -87,7 +102,7 @@ def _step(vit: torch.nn.Module) -> None:
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_trace_of_a_model_that_has_changed_since_is_refused(change):
-    model = tiny()
+    model = tiny("hard_threshold")
     trace = interpret.trace(model, pictures(2), keep=["relevance", "perturbation_robustness"])
     interpret.attribute(trace, "grad_cam")
     change(model.model)
@@ -100,6 +115,26 @@ def test_a_trace_of_a_model_that_has_changed_since_is_refused(change):
         with pytest.raises(interpret.InterpretError, match="tiny was changed after this trace was made"):
             look()
     interpret.attribute(trace, "relevance")  # needs nothing but what was seen
+
+
+def test_a_sigma_that_learns_on_makes_a_trace_stale():
+    model = tiny("svda")
+    with interpret.threshold(model, 0.05):
+        trace = interpret.trace(model, pictures(2))
+    interpret.attribute(trace, "grad_cam")
+    model.model.blocks[-1].attn.mechanism.sigma.data.mul_(1.1)
+    with pytest.raises(interpret.InterpretError, match="tiny was changed after this trace was made"):
+        interpret.attribute(trace, "grad_cam")
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16])
+def test_the_state_of_a_model_does_not_depend_on_the_number_of_threads(dtype):
+    layer, states, threads = torch.nn.Linear(999, 1001, dtype=dtype), [], torch.get_num_threads()
+    for count in (1, 2, 7):
+        torch.set_num_threads(count)
+        states.append(state_of(layer, []))
+    torch.set_num_threads(threads)
+    assert states[0] == states[1] == states[2]
 
 
 def test_an_intervention_does_not_make_a_trace_stale():

@@ -12,7 +12,7 @@ from torch.testing import assert_close
 from interpret import threshold
 from interpret.foundation.errors import InterpretError, MissingTensorError
 from interpret.indicators import INDICATORS, _spectra, measure
-from interpret.mechanisms import MECHANISMS
+from interpret.mechanisms import MECHANISMS, Mechanism
 from interpret.models.trace import STAGES, Trace
 from interpret.models.tracing import trace
 from tests.models import pictures, tiny
@@ -21,12 +21,18 @@ from tests.references.golden import BASELINES
 from tests.references.golden import INDICATORS as GOLDEN
 
 COUNTED = ("active_tokens", "sparsity", "dead_rows", "retained_mass")
-CASES = [
-    pytest.param(name, golden, id=f"{name}: {sentence}")
-    for name in INDICATORS
-    for sentence, golden in GOLDEN[name].items()
-    if not {"q", "before", "layer", "rows", "vectors", "tokens"} & set(golden.inputs)
-]
+VARIANTS = {"angular_alignment": "mean", "angular_alignment_abs": "absolute", "angular_alignment_weighted": "weighted"}
+OF_THEIR_OWN = {*VARIANTS, "attention_distance", "head_similarity", "orthogonality_defect", "perturbation_robustness"}
+OF_THEIR_OWN |= {"register_share"}
+"""Golden numbers of more than one matrix or spectrum: each has a test that sets it up."""
+
+
+def cases(names):
+    return [
+        pytest.param(name, golden, id=f"{name}: {sentence}")
+        for name in names
+        for sentence, golden in GOLDEN[name].items()
+    ]
 
 
 @pytest.fixture(scope="module", params=MECHANISMS)
@@ -78,6 +84,13 @@ def robustness(seen, layer, image, head):
     return np.mean(moved)
 
 
+def tau_of(mechanism, head):
+    """What a probability must exceed to be kept: by hand from the mechanism, never from the weights."""
+    if hasattr(mechanism, "tau_logit"):
+        return (1 - 1e-6) / (1 + math.exp(-mechanism.tau_logit[head].item()))
+    return mechanism.tau or 0.0
+
+
 def twin(name, seen, layer, image, head):
     weights, probs = (getattr(seen, stage)[layer, image, head].numpy() for stage in ("weights", "probs"))
     special = {
@@ -94,14 +107,8 @@ def twin(name, seen, layer, image, head):
     if not INDICATORS[name].spectral and name not in COUNTED:
         return getattr(twins, name)(weights)
     if name in COUNTED:
-        kept = np.where(weights > 0, 1.0, 0.0)
-        by_hand = {
-            "active_tokens": lambda: twins.active_tokens(kept, 0.5),
-            "sparsity": lambda: twins.sparsity(kept, 0.5),
-            "dead_rows": lambda: twins.dead_rows(kept, 0.5) / len(kept),
-            "retained_mass": lambda: twins.retained_mass(np.where(kept, probs, 0), 0.0),
-        }
-        return by_hand[name]()
+        counted = getattr(twins, name)(probs, tau_of(seen.mechanisms[layer], head))
+        return counted / len(probs) if name == "dead_rows" else counted
     return getattr(twins, name)(twins.spectrum_attention(weights))
 
 
@@ -114,9 +121,11 @@ def test_every_indicator_agrees_with_its_twin(name, seen):
 
 def test_every_indicator_has_a_twin_and_a_golden_number():
     assert set(INDICATORS) <= set(vars(twins)) & set(GOLDEN)
+    spectra = {name for name in GOLDEN if name.startswith("spectrum_")}
+    assert set(GOLDEN) == set(INDICATORS) | OF_THEIR_OWN | spectra
 
 
-@pytest.mark.parametrize(("name", "golden"), CASES)
+@pytest.mark.parametrize(("name", "golden"), cases(sorted(set(INDICATORS) - OF_THEIR_OWN)))
 def test_golden_number(name, golden, plain):
     inputs = golden.inputs
     options = {option: inputs[option] for option in ("gamma", "delta") if option in inputs}
@@ -130,6 +139,48 @@ def test_golden_number(name, golden, plain):
         found = value(showing(plain, inputs["probs"], inputs["tau"]), name)
     rows = len(inputs["probs"]) if name == "dead_rows" else 1
     assert_allclose(found, golden.expected / rows, rtol=0, atol=golden.tolerance)
+
+
+@pytest.mark.parametrize("golden", GOLDEN["attention_distance"].values(), ids=GOLDEN["attention_distance"])
+def test_golden_distance(golden):
+    given = golden.inputs
+    size = tuple(given["patch"] * given[axis] for axis in ("rows", "cols"))
+    kind = {0: "no CLS", 1: "CLS", 5: "CLS and registers"}[given["prefix"]]
+    seen = trace(tiny(kind=kind, img_size=size, patch_size=given["patch"]), pictures(1, size), keep=())
+    assert_allclose(
+        value(showing(seen, given["weights"]), "attention_distance"), golden.expected, rtol=0, atol=golden.tolerance
+    )
+
+
+@pytest.mark.parametrize(("name", "golden"), cases(VARIANTS))
+def test_golden_alignment(name, golden, plain):
+    given = {stage: torch.as_tensor(golden.inputs[stage])[None, None, None] for stage in "qk"}
+    kept = {"queries": given["q"], "keys": given["k"]}
+    weights = torch.as_tensor(golden.inputs.get("weights", np.zeros((2, 2))))[None, None, None]
+    seen = dataclasses.replace(plain, **dict.fromkeys(STAGES) | kept | {"weights": weights})
+    found = value(seen, "angular_alignment", variant=VARIANTS[name])
+    assert_allclose(found, golden.expected, rtol=0, atol=golden.tolerance)
+
+
+class Fixed(Mechanism):
+    """Attention that is what it is, whatever tokens enter it."""
+
+    def __init__(self, weights):
+        super().__init__(3, 8)
+        self.weights = torch.as_tensor(weights.copy())
+
+    def select(self, probs):
+        return self.weights.expand_as(probs)
+
+
+@pytest.mark.parametrize("golden", GOLDEN["perturbation_robustness"].values(), ids=GOLDEN["perturbation_robustness"])
+def test_golden_robustness(golden, plain):
+    before = torch.as_tensor(golden.inputs["before"]).expand(2, 1, 3, 2, 2)
+    tokens = torch.ones(2, 1, 2, 24, dtype=torch.float64)
+    kept = dict.fromkeys(STAGES) | {"weights": before, "inputs": tokens, "residual": tokens[0], "normed": tokens[0]}
+    seen = dataclasses.replace(plain, **kept, mechanisms=(Fixed(golden.inputs["after"]),) * 2, state=())
+    found = INDICATORS["perturbation_robustness"].function(seen)
+    assert_allclose(found, np.full((2, 1, 3), golden.expected), rtol=0, atol=golden.tolerance)
 
 
 @pytest.mark.parametrize("golden", GOLDEN["head_similarity"].values(), ids=GOLDEN["head_similarity"])
@@ -411,9 +462,10 @@ def test_the_spectrum_of_the_weights_agrees_with_its_twin(seen):
 
 
 def test_the_spectrum_of_sigma_is_its_absolute_values():
-    seen = trace(tiny("svda"), pictures(), keep=("weights",))
+    loaded = tiny("svda")
     with torch.no_grad():
-        seen.model.model.blocks[1].attn.mechanism.sigma[2] = torch.tensor([4.0, -2, 1, -1, 0, 0, 0, 0])
+        loaded.model.blocks[1].attn.mechanism.sigma[2] = torch.tensor([4.0, -2, 1, -1, 0, 0, 0, 0])
+    seen = trace(loaded, pictures(), keep=("weights",))
     assert_allclose(INDICATORS["effective_rank"].function(seen, kind="sigma")[1, :, 2], 3.3635857, rtol=1e-6)
     assert_allclose(INDICATORS["spectral_entropy"].function(seen, kind="sigma")[1, :, 2], 1.2130076, rtol=1e-6)
 

@@ -1,3 +1,4 @@
+import csv
 import hashlib
 import inspect
 import json
@@ -23,7 +24,7 @@ from interpret.models import checkpoint
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.loading import load
 from interpret.models.model_spec import ModelSpec
-from interpret.report import verdicts, write_pack
+from interpret.report import summary, verdicts, write_pack
 from interpret.report.checkpoints import OVERRIDES
 from interpret.report.command import main, parser
 from interpret.study.study import Study
@@ -175,9 +176,26 @@ def test_a_folder_that_is_no_pack_is_never_replaced(tmp_path):
 
 def test_tables_hold_the_numbers_of_the_study(pack):
     for name, table in synthetic_study().tables.items():
-        read = pd.read_csv(pack / "tables" / f"{name}.csv", keep_default_na=False, na_values={"value": [""]})
-        assert list(read.columns) == list(table.columns)
-        assert len(read) == len(table)
+        with (pack / "tables" / f"{name}.csv").open(newline="") as file:
+            head, *rows = csv.reader(file)
+        assert head == list(table.columns)
+        assert rows == [["" if pd.isna(cell) else str(cell) for cell in row] for row in table.to_numpy(dtype=object)]
+
+
+def test_short_tables_hold_the_cells_of_the_page(pack):
+    for table in summary.tables(synthetic_study()):
+        stem = pack / "tables" / "summary" / table.title.lower().replace(",", "").replace(" ", "_")
+        head, _, *rows = stem.with_suffix(".md").read_text().splitlines()
+        found = [re.split(r"(?<!\\)\|", row.strip("| ")) for row in (head, *rows)]
+        assert [[cell.strip().replace(r"\|", "|") for cell in row] for row in found] == [table.columns, *table.rows]
+        found = re.findall(r"^(?!\\)(.*) \\\\$", stem.with_suffix(".tex").read_text(), flags=re.MULTILINE)
+        assert [[as_typeset(cell) for cell in row.split(" & ")] for row in found] == [table.columns, *table.rows]
+
+
+def as_typeset(cell):
+    """What LaTeX prints of an escaped cell."""
+    words = {r"\textasciitilde ": "~", r"\textasciicircum ": "^", r"\textbackslash ": "\\"}
+    return re.sub(r"\\text\w+ |\\(.)", lambda match: match.group(1) or words[match.group()], cell)
 
 
 def test_the_page_stands_alone(page):

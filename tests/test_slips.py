@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 import interpret
@@ -22,6 +23,22 @@ def vit():
 def named():
     model = vit()
     return replace(model, spec=replace(model.spec, classes=NAMED))
+
+
+def timm_vit():
+    return VisionTransformer(img_size=32, patch_size=8, embed_dim=24, depth=1, num_heads=3, num_classes=5)
+
+
+def holding():
+    module = timm_vit()
+    module.blocks[0].kept = 2 * module.head.weight
+    return module
+
+
+def closed():
+    picture = Image.new("RGB", (60, 40))
+    picture.close()
+    return picture
 
 
 SLIPS = {
@@ -103,6 +120,105 @@ SLIPS = {
         "keep: unknown 'gradients'; available are",
     ),
     "show of a bare model": (lambda: interpret.show(nn.Linear(1, 1), PICTURE), "show takes what interpret.load gives"),
+    "show of a model alone": (
+        lambda: interpret.show(vit()),
+        "show takes .* photographs, or a trace; got a LoadedModel",
+    ),
+    "show of nothing": (
+        lambda: interpret.show(vit(), PICTURE, []),
+        "no attribution is named; available: cls_attention",
+    ),
+    "show of other photographs": (
+        lambda: interpret.show(interpret.trace(vit(), PICTURE), Image.new("RGB", (60, 40), "red")),
+        "the trace is of 1 images, which are not these 1; pass the photographs it was made of",
+    ),
+    "show of a trace with a target": (
+        lambda: interpret.show(interpret.trace(vit(), PICTURE), target=1),
+        "the target belongs to the trace",
+    ),
+    "a size for a live model": (
+        lambda: interpret.load(timm_vit(), img_size=64),
+        "load: img_size= is for files, a live VisionTransformer has its own",
+    ),
+    "heads for a live model": (lambda: interpret.load(timm_vit(), heads=3), "load: heads= is for files"),
+    "a backbone for a live model": (
+        lambda: interpret.load(timm_vit(), backbone="vit_tiny_patch16_224"),
+        "load: backbone= is for files",
+    ),
+    "one class name": (lambda: interpret.load(timm_vit(), classes="abcde"), "1 class names given, the head has 5"),
+    "one mean": (
+        lambda: interpret.load(timm_vit(), mean=0.5),
+        "load: mean=0.5; expected a number for each channel",
+    ),
+    "means of another number": (
+        lambda: interpret.load(timm_vit(), mean=[0.5]),
+        r"load: mean=\(0.5,\) is not a number for each of 3 channels",
+    ),
+    "a spread of zero": (
+        lambda: interpret.load(timm_vit(), std=(1, 0, 1)),
+        "for each channel of the input, each above 0",
+    ),
+    "a module that holds a graph": (lambda: interpret.load(holding()), "VisionTransformer cannot be copied"),
+    "trace of a bare model": (
+        lambda: interpret.trace(timm_vit(), PICTURE),
+        "trace takes what interpret.load gives, got a VisionTransformer; load it first",
+    ),
+    "a picture that is closed": (lambda: interpret.trace(vit(), closed()), "image 0 cannot be read"),
+    "keep nothing known": (lambda: interpret.trace(vit(), PICTURE, keep=None), "expected a name .*, found a NoneType"),
+    "a function that fails": (
+        lambda: interpret.trace(vit(), PICTURE, lambda logits: logits[:, 99], keep="relevance"),
+        r"target <lambda> fails on logits of shape \(1, 5\): IndexError",
+    ),
+    "a function without a derivative": (
+        lambda: interpret.trace(vit(), PICTURE, lambda logits: logits.argmax(dim=-1), keep="relevance"),
+        "target <lambda> gave numbers without a derivative",
+    ),
+    "a class name and none": (lambda: interpret.trace(named(), [PICTURE] * 2, ["cat", None]), "is no class; expected"),
+    "several attributions at once": (
+        lambda: interpret.attribute(vit(), PICTURE, ["rollout", "relevance"]),
+        "a list names no attribution; expected one of cls_attention",
+    ),
+    "an option that is not there": (
+        lambda: interpret.attribute(vit(), PICTURE, "rollout", fuse="max"),
+        "rollout takes no fuse=; it takes fusion, discard_ratio, protect, start_layer",
+    ),
+    "photograph and map exchanged": (lambda: interpret.upsample(PICTURE, torch.zeros(4, 6)), "a Image is no map; pass"),
+    "a map of several photographs": (
+        lambda: interpret.upsample(torch.zeros(4, 6), [PICTURE, PICTURE]),
+        "a map is of one photograph, got 2",
+    ),
+    "a map of another model": (
+        lambda: interpret.upsample(torch.zeros(8, 8), PICTURE, vit()),
+        r"a map of \(8, 8\) is none of tiny, whose patches are \(4, 6\)",
+    ),
+    "a map without cells": (
+        lambda: interpret.upsample(torch.zeros(0, 3), PICTURE),
+        r"a map is \(row, col\), got \(0, 3",
+    ),
+    "upsample for a bare model": (
+        lambda: interpret.upsample(torch.zeros(4, 6), PICTURE, timm_vit()),
+        "model= is what interpret.load gives, got a VisionTransformer",
+    ),
+    "a folder as a name": (lambda: interpret.load_data("tests"), "'tests' is a folder; write 'imagefolder:tests'"),
+    "pictures as a name": (lambda: interpret.load_data([PICTURE]), "load_data opens a registered name, got a list"),
+    "a survey of nothing": (lambda: interpret.survey(vit(), PICTURE, []), "no indicator is named"),
+    "batches of nothing": (
+        lambda: interpret.survey(vit(), PICTURE, "sparsity", batch_size=0),
+        "batch_size 0: a batch has at least one image",
+    ),
+    "a constant that is not there": (
+        lambda: interpret.survey(vit(), PICTURE, "spectral_sparsity", options={"spectral_sparsity": {"dleta": 1}}),
+        "spectral_sparsity has no constant 'dleta'; those of its definition: delta",
+    ),
+    "constants of no indicator": (
+        lambda: interpret.survey(vit(), PICTURE, "sparsity", options={"sparse": {}}),
+        "unknown indicator 'sparse'",
+    ),
+    "measure of a model": (lambda: interpret.measure(vit(), "sparsity"), "measure takes a trace, got a LoadedModel"),
+    "a scope that is entered once": (
+        lambda: interpret.verify_intervention(vit(), interpret.threshold(vit(), 0.1), [PICTURE]),
+        "an intervention is entered once a batch: pass a function that gives its scope",
+    ),
 }
 
 

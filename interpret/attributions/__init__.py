@@ -1,5 +1,6 @@
 """WHERE the evidence is: an attribution maps a trace to one value a patch, raw and signed, higher = more relevant."""
 
+import inspect
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,6 +73,10 @@ def attribute(source: Any, *what: Any, target: Any = None, strict: bool = False,
         (1, 8, 8)
     """
     trace, entry = _traced(source, what, target)
+    known = list(inspect.signature(entry.function).parameters)[1:]
+    if not options.keys() <= set(known):
+        [unknown, *_] = options.keys() - set(known)
+        raise InterpretError(f"{entry.name} takes no {unknown}=; it takes {', '.join(known) or 'no option'}")
     maps = entry(trace, **options)
     empty = without_evidence(maps)
     if empty.any():

@@ -16,7 +16,7 @@ from interpret.data._opening import open_image
 from interpret.data._pictures import as_pictures
 from interpret.data._splits import check_split
 from interpret.data._trees import open_images
-from interpret.foundation.errors import ImageError
+from interpret.foundation.errors import ImageError, UnknownNameError
 from interpret.foundation.registry import Registry
 
 __all__ = [
@@ -51,7 +51,7 @@ class DatasetEntry:
 DATASETS: Registry[DatasetEntry] = Registry("data set", __name__, DatasetEntry)
 
 
-def load_data(spec: str, split: str = "test") -> Dataset:
+def load_data(spec: Any, split: str = "test") -> Dataset:
     """Open a registered data set.
 
     Args:
@@ -70,7 +70,14 @@ def load_data(spec: str, split: str = "test") -> Dataset:
         >>> data[0].image.size, data.classes[data[0].label], data[0].mask.shape
         ((64, 64), 'arrow', (64, 64))
     """
+    if not isinstance(spec, str):
+        raise ImageError(
+            f"load_data opens a registered name, got a {type(spec).__name__}; what else holds images goes as it is to "
+            "whatever asks for data"
+        )
     name, _, root = spec.partition(":")
+    if name not in DATASETS and Path(spec).expanduser().is_dir():
+        raise UnknownNameError(f"load_data: {spec!r} is a folder; write 'imagefolder:{spec}'")
     return DATASETS[name].function(Path(root) if root else None, check_split(split))
 
 

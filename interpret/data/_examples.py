@@ -31,7 +31,7 @@ class Dataset(Sequence):  # were it Sequence[Example], beartype would decode an 
     """Examples that are decoded, or drawn, when they are asked for. A slice is again a data set.
 
     Attributes:
-        name: as registered.
+        name: as registered, or after what it was made of: a folder, a class of somebody else, "images".
         classes: class names in the order of the labels; empty where the images carry no labels.
         length: number of examples.
         read: the example at a position in [0, length).

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from interpret.data._opening import open_image, upright_rgb
+from interpret.data._opening import open_image, reason, upright_rgb
 from interpret.foundation.errors import ImageError
 
 KINDS = "a PIL image, a path, a (height, width, 3) or (height, width) uint8 array, or a list of these"
@@ -36,6 +36,8 @@ def _picture(image: Any, name: str) -> Image.Image:
         return upright_rgb(image)
     except ImageError as error:
         raise ImageError(f"{name} {error}") from None
+    except Exception as error:  # a file that is read only now, or closed by now
+        raise ImageError(f"{name} cannot be read ({reason(error)}); open it again") from error
 
 
 def _from_array(array: np.ndarray, name: str) -> Image.Image:

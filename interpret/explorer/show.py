@@ -4,40 +4,51 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 
-from interpret.attributions import ATTRIBUTIONS, without_evidence
+from interpret.attributions import ATTRIBUTIONS, Attribution, without_evidence
 from interpret.data import as_pictures
 from interpret.figures import _layout
 from interpret.figures.drawing import photograph, plots
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.registry import as_names
 from interpret.models.loaded_model import LoadedModel
+from interpret.models.pixels import as_picture
 from interpret.models.trace import Trace, stages_needed
 from interpret.models.tracing import trace
 from interpret.models.upsampling import upsample
 
-PANEL = 2.4
-"""Inches."""
+PANEL, BAR, TEXT = 2.4, 0.08, 0.3
+"""Width of a panel, height of a colour bar, and of the text under a picture; inches."""
+LONGEST = 28
+"""Letters of a class name."""
+ASPECTS = (0.3, 2.0)
+"""Height by width of a row: a picture beyond is drawn smaller."""
 
 
-def show(model: Any, images: Any, attributions: str | Sequence[str] = "rollout", *, target: Any = None) -> plots.Figure:
+def show(
+    source: Any, images: Any = None, attributions: str | Sequence[str] = "rollout", *, target: Any = None
+) -> plots.Figure:
     """Maps on the original photographs: a row an image, a column an attribution, each column on one colour scale.
 
     Under each photograph stands what the model predicts, over each map what it explains. What the model does not see,
     outside the centred crop, stays as it is. A map that shows nothing is stamped.
 
     Args:
-        model: as `interpret.load` gives it.
-        images: one photograph or several: PIL, paths or arrays.
+        source: a model as `interpret.load` gives it, or a trace.
+        images: one photograph or several: PIL, paths or arrays. Those of a trace may be left out: what the model saw is
+            then shown.
         attributions: registered names, one or several.
-        target: what is explained, as of `trace`.
+        target: what is explained, as of `trace`; a trace has its own.
 
     Returns:
         The figure, which a notebook shows; `figure.savefig("maps.png")` keeps it.
 
     Raises:
-        InterpretError: something that is no loaded model, no picture, no attribution or no target.
+        InterpretError: something that is neither a loaded model nor a trace, no picture, no attribution or no target;
+            photographs that the trace is not of.
+        MissingTensorError: the trace was made without a stage that an attribution needs.
 
     Example:
         >>> import interpret
@@ -45,39 +56,73 @@ def show(model: Any, images: Any, attributions: str | Sequence[str] = "rollout",
         >>> interpret.show(vit, interpret.load_data("photos")[0].image, ["rollout", "relevance"])
         <Figure size 720x240 with 5 Axes>
     """
-    if not isinstance(model, LoadedModel):
-        raise InterpretError(f"show takes what interpret.load gives, got a {type(model).__name__}; load it first")
     entries = [ATTRIBUTIONS[name] for name in as_names(attributions)]
-    pictures = as_pictures(images)
-    seen = trace(model, pictures, target, keep=stages_needed(entries))
+    if not entries:
+        raise InterpretError(f"no attribution is named; available: {', '.join(ATTRIBUTIONS)}")
+    seen, pictures = _seen(source, images, entries, target)
     with plots.style():
-        rows, columns = len(pictures), 1 + len(entries)
-        figure, axes = _layout.panels(rows, columns, PANEL * columns, PANEL * rows)
-        for row, picture, caption in zip(axes, pictures, _predictions(seen), strict=True):
+        figure, axes = _panels(pictures, 1 + len(entries))
+        for row, picture, caption in zip(axes, pictures, _predictions(seen), strict=False):
             plots.picture(np.asarray(picture), row[0]).set_xlabel(caption)
+        axes[-1, 0].remove()
         for column, entry in zip(axes.T[1:], entries, strict=True):
             _column(column, entry.name, seen, pictures)
             column[0].set_title(f"{entry.name}\n{_explained(seen) if entry.class_specific else 'same for every class'}")
     return figure
 
 
+def _panels(pictures: Sequence[Image.Image], columns: int) -> tuple[plots.Figure, np.ndarray]:
+    """A row for each picture, as high as it is, and one of colour bars."""
+    heights = [PANEL * float(np.clip(picture.height / picture.width, *ASPECTS)) for picture in pictures]
+    whole = sum(heights) + TEXT * (len(pictures) + 3) + BAR
+    return _layout.panels(len(pictures) + 1, columns, PANEL * columns, whole, height_ratios=[*heights, BAR])
+
+
+def _seen(source: Any, images: Any, entries: Sequence[Attribution], target: Any) -> tuple[Trace, list[Image.Image]]:
+    """The trace, and the photograph of each of its images."""
+    if isinstance(source, LoadedModel) and images is not None:
+        pictures = as_pictures(images)
+        return trace(source, pictures, target, keep=stages_needed(entries)), pictures
+    if not isinstance(source, Trace):
+        raise InterpretError(
+            f"show takes what interpret.load gives and photographs, or a trace; got a {type(source).__name__}"
+            f"{' alone' if isinstance(source, LoadedModel) else '; load it first'}"
+        )
+    if target is not None:
+        raise InterpretError("the target belongs to the trace: trace(model, images, target), then show(trace)")
+    return source, _photographs(source, images)
+
+
+def _photographs(seen: Trace, images: Any) -> list[Image.Image]:
+    spec = seen.model.spec
+    if images is None:
+        return [Image.fromarray(as_picture(image, spec.mean, spec.std)) for image in seen.images]
+    pictures = as_pictures(images)
+    fitted = seen.model.pixels(pictures).to(seen.images)
+    if fitted.shape != seen.images.shape or not torch.allclose(fitted, seen.images, atol=1e-2):
+        raise InterpretError(
+            f"the trace is of {len(seen.images)} images, which are not these {len(pictures)}; pass the photographs it "
+            "was made of, or none"
+        )
+    return pictures
+
+
 def _column(column: np.ndarray, name: str, seen: Trace, pictures: Sequence[Image.Image]) -> None:
     maps = ATTRIBUTIONS[name](seen).cpu()
     scale = plots.shared_scale([maps.numpy()])
     silent = without_evidence(maps).tolist()
-    for ax, patch_map, picture, empty in zip(column, maps, pictures, silent, strict=True):
+    for ax, patch_map, picture, empty in zip(column, maps, pictures, silent, strict=False):
         if empty:
             plots.no_evidence(np.asarray(picture), "constant map", ax)
         else:
             photograph.over(np.asarray(picture), upsample(patch_map, picture, seen.model), ax, scale)
-    bar = plots.color_bar(list(column), scale, "", location="bottom")
-    bar.set_ticks([scale.low, scale.high], labels=[f"{end:.2g}" for end in (scale.low, scale.high)])
+    photograph.scale_bar(scale, column[-1])
 
 
 def _predictions(seen: Trace) -> list[str]:
     probability, predicted = seen.logits.double().softmax(dim=-1).max(dim=-1)
     pairs = zip(predicted.tolist(), probability.tolist(), strict=True)
-    return [f"{seen.model.class_name(index)} {share:.2f}" for index, share in pairs]
+    return [f"{_layout.short(seen.model.class_name(index), LONGEST)} {share:.2f}" for index, share in pairs]
 
 
 def _explained(seen: Trace) -> str:
@@ -85,4 +130,4 @@ def _explained(seen: Trace) -> str:
     if seen.target is None:
         return f"explains {seen.objective!r}"
     names = {seen.model.class_name(index) for index in seen.target.tolist()}
-    return f"explains {names.pop()}" if len(names) == 1 else "explains the class of each image"
+    return f"explains {_layout.short(names.pop(), LONGEST)}" if len(names) == 1 else "explains the class of each image"

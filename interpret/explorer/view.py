@@ -20,6 +20,7 @@ from interpret.foundation.errors import UnsupportedModelError
 from interpret.foundation.tensors import Images
 from interpret.indicators import INDICATORS
 from interpret.models.loaded_model import LoadedModel
+from interpret.models.pixels import as_picture
 from interpret.models.trace import STAGES, Trace
 from interpret.models.tracing import trace
 from interpret.study.sweep import ASIDE, MEASURED
@@ -122,13 +123,7 @@ class Views:
         chosen = self.images[image]
         if not isinstance(chosen, Tensor):
             return np.asarray(fit(chosen, self.model.img_size))
-        if len(chosen) == 3:
-            mean, std = (torch.tensor(values)[:, None, None] for values in (self.model.spec.mean, self.model.spec.std))
-            shares = (chosen.cpu() * std + mean).clamp(0, 1)
-        else:
-            grey = chosen.cpu().mean(dim=0, keepdim=True)
-            shares = ((grey - grey.min()) / (grey.max() - grey.min()).clamp(min=1e-12)).expand(3, -1, -1)
-        return np.rint(shares.permute(1, 2, 0).double().numpy() * 255).astype(np.uint8)
+        return as_picture(chosen, self.model.spec.mean, self.model.spec.std)
 
     @contextmanager
     def changed(self, setting: Setting) -> Iterator[LoadedModel]:

@@ -13,9 +13,17 @@ from interpret.foundation.errors import InterpretError, UnknownNameError
 Entry = TypeVar("Entry")
 
 
-def as_names(names: str | Iterable[str]) -> list[str]:
-    """One name or several, as a list."""
-    return [names] if isinstance(names, str) else list(names)
+def as_names(names: Any) -> list[str]:
+    """One name or several, as a list.
+
+    Raises:
+        InterpretError: something that is no name.
+    """
+    listed = [names] if isinstance(names, str) or not isinstance(names, Iterable) else list(names)
+    for name in listed:
+        if not isinstance(name, str):
+            raise InterpretError(f"expected a name or a list of names, found a {type(name).__name__}")
+    return listed
 
 
 def entry_files(package: str) -> list[str]:
@@ -25,7 +33,7 @@ def entry_files(package: str) -> list[str]:
     return [module.name for module in modules if not (module.ispkg or module.name.startswith("_"))]
 
 
-def check_name(kind: str, name: str, known: Collection[str]) -> str:
+def check_name(kind: str, name: Any, known: Collection[str]) -> str:
     """Return `name`, one of `known`.
 
     Args:
@@ -34,6 +42,8 @@ def check_name(kind: str, name: str, known: Collection[str]) -> str:
     Raises:
         UnknownNameError: it is none of them; says the nearest.
     """
+    if not isinstance(name, str):
+        raise UnknownNameError(f"a {type(name).__name__} names no {kind}; expected one of {', '.join(known)}")
     if name in known:
         return name
     contained = sorted((other for other in known if other in name), key=len, reverse=True)
@@ -79,7 +89,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
         return add
 
-    def __getitem__(self, name: str) -> Entry:
+    def __getitem__(self, name: Any) -> Entry:
         check_name(self.kind, name, self)
         if name not in self._entries:
             importlib.import_module(f"{self._package}.{name}")
@@ -97,17 +107,19 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
     def _repr_html_(self) -> str:
         """Name, label and source of every entry."""
-        shown = ("label", "title", "reference", "caption")
+        told = ("label", "title", "reference", "caption")
+        fields = [field for field in told if any(hasattr(entry, field) for entry in self.values())]
+        heads = "".join(f"<th>{escape(head)}</th>" for head in (self.kind, *fields))
         rows = "".join(
             f"<tr><td><code>{escape(name)}</code></td>"
-            + "".join(f"<td>{escape(getattr(entry, field))}</td>" for field in shown if hasattr(entry, field))
+            + "".join(f"<td>{escape(getattr(entry, field))}</td>" for field in fields)
             + "</tr>"
             for name, entry in self.items()
         )
-        return f"<table><thead><tr><th>{escape(self.kind)}</th></tr></thead><tbody>{rows}</tbody></table>"
+        return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
 
     def __contains__(self, name: object) -> bool:
-        return name in self._entries or name in self._files()
+        return isinstance(name, str) and (name in self._entries or name in self._files())
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted({*self._files(), *self._entries}))

@@ -43,13 +43,13 @@ class Indicator:
 
 Key = tuple[str, str, str]
 """Indicator, kind of spectrum, variant."""
-Options = Mapping[str, Sequence[Mapping[str, Any]]]
-"""Indicator -> the sets of constants to take its definition with."""
+Options = Mapping[str, Mapping[str, Any] | Sequence[Mapping[str, Any]]]
+"""Indicator -> the set of constants to take its definition with, or several."""
 
 INDICATORS: Registry[Indicator] = Registry("indicator", __name__, Indicator)
 
 
-def measure(trace: Trace, names: str | Sequence[str], options: Options = MappingProxyType({})) -> pd.DataFrame:
+def measure(trace: Any, names: str | Sequence[str], options: Options = MappingProxyType({})) -> pd.DataFrame:
     """Tidy table of indicators: image, layer, head, indicator, kind, variant, value, unit; all count from 0.
 
     `kind` names the spectrum of a spectral indicator ("attention", "qk_weight", "sigma" for svda, "scores" and
@@ -59,7 +59,7 @@ def measure(trace: Trace, names: str | Sequence[str], options: Options = Mapping
     Args:
         trace: what `trace` gives, with the stages kept that the indicators need.
         names: registered names, one or several.
-        options: other constants than an indicator's own, one set or several: {"spectral_sparsity": [{"delta": 0.01}]}.
+        options: other constants than an indicator's own, one set or several: {"spectral_sparsity": {"delta": 0.01}}.
 
     Raises:
         InterpretError: no name, or one that is not registered.
@@ -74,32 +74,56 @@ def measure(trace: Trace, names: str | Sequence[str], options: Options = Mapping
         0      0     0   65.0  tokens
         1      0     1   65.0  tokens
     """
-    names = as_names(names)
-    if not names:
-        raise InterpretError(f"no indicator is named; available: {', '.join(INDICATORS)}")
+    if not isinstance(trace, Trace):
+        raise InterpretError(f"measure takes a trace, got a {type(trace).__name__}; call trace(model, images) first")
     tables = [
         _tidy(values).assign(indicator=name, kind=kind, variant=said, value=values.double().flatten().numpy(force=True))
-        for name, kind, said, values in evaluate(trace, names, options)
+        for name, kind, said, values in evaluate(trace, named(names), options)
     ]
     table = pd.concat(tables, ignore_index=True)
     return table.assign(unit=table["indicator"].map(lambda name: INDICATORS[name].unit))
 
 
+def named(names: str | Sequence[str]) -> list[str]:
+    """One indicator or several, as a list.
+
+    Raises:
+        InterpretError: none.
+    """
+    if not as_names(names):
+        raise InterpretError(f"no indicator is named; available: {', '.join(INDICATORS)}")
+    return as_names(names)
+
+
 def evaluate(trace: Trace, names: Sequence[str], options: Options) -> Iterator[tuple[str, str, str, PerHead]]:
     """Name, kind, variant and values of each indicator, as `measure` tells them."""
+    for name in (*options, *names):
+        INDICATORS[name]
     for name in names:
-        entry = INDICATORS[name]
+        entry, sets = INDICATORS[name], options.get(name, [{}])
         kinds = _spectra.available(trace) if entry.spectral else ("",)
-        for kind, chosen in itertools.product(kinds, options.get(name, [{}])):
+        for kind, chosen in itertools.product(kinds, [sets] if isinstance(sets, Mapping) else sets):
+            _check_constants(entry, chosen)
             values = entry.function(trace, **chosen, **({"kind": kind} if kind else {}))
             yield name, kind, variant(entry, chosen), values
 
 
 def variant(entry: Indicator, options: Mapping[str, Any]) -> str:
     """The constants that the definition of an indicator was taken with, "" where it has none; None is not said."""
+    constants = _constants(entry) | dict(options)
+    return " ".join(f"{name}={value}" for name, value in constants.items() if value is not None)
+
+
+def _constants(entry: Indicator) -> dict[str, Any]:
     defaults = inspect.signature(entry.function).parameters.values()
-    own = {each.name: each.default for each in defaults if each.default is not each.empty and each.name != "kind"}
-    return " ".join(f"{name}={value}" for name, value in (own | dict(options)).items() if value is not None)
+    return {each.name: each.default for each in defaults if each.default is not each.empty and each.name != "kind"}
+
+
+def _check_constants(entry: Indicator, chosen: Mapping[str, Any]) -> None:
+    unknown = [name for name in chosen if name not in _constants(entry)]
+    if unknown:
+        takes = ", ".join(_constants(entry)) or "none"
+        raise InterpretError(f"{entry.name} has no constant {unknown[0]!r}; those of its definition: {takes}")
 
 
 def _tidy(values: PerHead) -> pd.DataFrame:

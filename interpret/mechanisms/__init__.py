@@ -4,7 +4,9 @@ The three stages of attention are `scores` (logits), `probs` (after softmax) and
 multiplies V).
 """
 
+import inspect
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
@@ -50,6 +52,12 @@ class MechanismEntry:
     function: type[Mechanism]
     label: str
     reference: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the class takes beside the size of a layer: name -> default."""
+        arguments = inspect.signature(self.function).parameters.values()
+        return {each.name: each.default for each in arguments if each.default is not each.empty}
 
 
 MECHANISMS: Registry[MechanismEntry] = Registry("mechanism", __name__, MechanismEntry)

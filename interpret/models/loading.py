@@ -4,7 +4,7 @@ import dataclasses
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from interpret.foundation.errors import CheckpointError, InterpretError
 from interpret.foundation.files import printable, sha256
+from interpret.foundation.registry import as_names
 from interpret.mechanisms import MECHANISMS
 from interpret.models import live
 from interpret.models import state_dict as state_dicts
@@ -55,10 +56,10 @@ def load(
     Args:
         source: the path of a file or folder, or a live timm `VisionTransformer`.
         mechanism, tau: how attention is formed, where the file does not say or to override what it says.
-        backbone: timm's name, where the tensors cannot tell the architecture.
-        heads: number of heads, where the width is not one of timm's.
+        backbone: timm's name, where the tensors of a file cannot tell the architecture.
+        heads: number of heads, where the width of a file's tensors is not one of timm's.
         classes: names in the order of the logits.
-        img_size: (height, width), where the patch grid is not square, or one number for both.
+        img_size: (height, width), where the patch grid of a file is not square, or one number for both.
         mean, std: of the input, one for each of its channels; for a foreign file timm's of `backbone`, or (0.5, 0.5,
             0.5) where none is named.
         name: what tables and figures call it.
@@ -79,14 +80,34 @@ def load(
             "std, name, device: the number of classes and the rest of the architecture come from the weights"
         )
     where = usable(device)
-    given = {"classes": tuple(classes or ()), "mean": _numbers(mean), "std": _numbers(std)}
+    given: dict[str, Any] = {"classes": tuple(as_names(classes or ()))}
+    given |= {field: _statistics(field, values) for field, values in {"mean": mean, "std": std}.items()}
     given = {field: value for field, value in given.items() if value}
     if isinstance(source, nn.Module):
+        _check_for_files(source, backbone=backbone, heads=heads, img_size=img_size)
         loaded = _from_module(source, mechanism, tau, given)
     else:
         size = (img_size, img_size) if isinstance(img_size, int) else img_size
         loaded = _from_file(_path(source), mechanism, tau, given, backbone, heads, size)
     return dataclasses.replace(loaded, name=printable(name or loaded.name)).to(where)
+
+
+def _check_for_files(module: nn.Module, **asked: Any) -> None:
+    for name, value in asked.items():
+        if value is not None:
+            raise InterpretError(
+                f"load: {name}= is for files, a live {type(module).__name__} has its own; leave it out, or build the "
+                "module with it"
+            )
+
+
+def _statistics(name: str, values: Any) -> tuple[float, ...]:
+    numbers = [values] if not isinstance(values, Iterable) else [] if isinstance(values, str) else list(values)
+    known = all(isinstance(value, int | float) and (name == "mean" or value > 0) for value in numbers)
+    if values is not None and not (numbers and known):
+        above = ", each above 0" if name == "std" else ""
+        raise InterpretError(f"load: {name}={values!r}; expected a number for each channel of the input{above}")
+    return tuple(map(float, numbers))
 
 
 def _from_module(module: nn.Module, mechanism: str | None, tau: float | None, given: dict[str, Any]) -> LoadedModel:
@@ -134,10 +155,6 @@ def _from_file(
         recorded=recorded,
         assumed=notes,
     )
-
-
-def _numbers(given: float | Sequence[float] | None) -> tuple[float, ...]:
-    return () if given is None else (given,) if isinstance(given, int | float) else tuple(given)
 
 
 def _assumed(spec: ModelSpec, mechanism: str | None, given: dict[str, Any]) -> Iterator[str]:
@@ -195,7 +212,7 @@ def _foreign(
 def _with_mechanism(spec: ModelSpec, mechanism: str | None, tau: float | None, file: object) -> ModelSpec:
     name = MECHANISMS[mechanism or spec.mechanism].name
     options = dict(spec.options) if name == spec.mechanism else {}
-    if name in ("hard_threshold", "soft_threshold"):
+    if "tau" in MECHANISMS[name].options:
         if tau is None and "tau" not in options:
             raise CheckpointError(f"{file}: {name} needs its threshold, which no file records; pass tau= (--tau)")
         options |= {} if tau is None else {"tau": tau}

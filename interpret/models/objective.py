@@ -54,12 +54,21 @@ class Objective:
             InterpretError: a function that gives something else than one number an image.
         """
         if self.function is not None:
-            return _one_an_image(self.function(logits), self, len(logits))
+            return _one_an_image(self._of_function(self.function, logits), self, logits)
         if self.mixture is not None:
             return (logits * self.mixture.to(logits)).sum(dim=-1)
         target = self.target(logits)
         assert target is not None
         return logits.gather(1, target[:, None])[:, 0]
+
+    def _of_function(self, function: Function, logits: Logits) -> Any:
+        try:
+            return function(logits)
+        except Exception as error:  # it is the user's own
+            reason = " ".join(str(error).split())
+            raise InterpretError(
+                f"target {self!r} fails on logits of shape {tuple(logits.shape)}: {type(error).__name__} {reason}"
+            ) from error
 
 
 def objective_of(target: Any, model: LoadedModel, batch: int) -> Objective:
@@ -89,10 +98,12 @@ def objective_of(target: Any, model: LoadedModel, batch: int) -> Objective:
 def _numbers(target: Any, model: LoadedModel) -> Tensor:
     if isinstance(target, str):
         return torch.tensor(class_index(target, model))
-    if isinstance(target, Sequence) and any(isinstance(each, str) for each in target):
-        return torch.tensor([class_index(each, model) if isinstance(each, str) else int(each) for each in target])
     try:
+        if isinstance(target, Sequence) and any(isinstance(each, str) for each in target):
+            return torch.tensor([class_index(each, model) if isinstance(each, str) else int(each) for each in target])
         return torch.as_tensor(np.asarray(target) if not isinstance(target, Tensor) else target)
+    except InterpretError:
+        raise
     except (TypeError, ValueError, RuntimeError) as error:
         raise InterpretError(
             f"target {target!r} is no class; expected a class number or name, one for each image, weights of the "
@@ -128,8 +139,13 @@ def _mixture(weights: Tensor, batch: int, classes: int) -> Tensor:
     return weights.expand(batch, classes)
 
 
-def _one_an_image(values: object, objective: Objective, batch: int) -> Tensor:
-    if not isinstance(values, Tensor) or values.shape != (batch,):
+def _one_an_image(values: object, objective: Objective, logits: Logits) -> Tensor:
+    if not isinstance(values, Tensor) or values.shape != logits.shape[:1]:
         shape = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
-        raise InterpretError(f"target {objective!r} gave {shape}; expected one number for each of {batch} images")
+        raise InterpretError(f"target {objective!r} gave {shape}; expected one number for each of {len(logits)} images")
+    if logits.requires_grad and not values.requires_grad:
+        raise InterpretError(
+            f"target {objective!r} gave numbers without a derivative; expected a smooth function of the logits, as "
+            "lambda logits: logits[:, 1] - logits[:, 0]"
+        )
     return values

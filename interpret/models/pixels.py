@@ -1,9 +1,11 @@
-"""From images of any kind to what a model takes."""
+"""From images of any kind to what a model takes, and back."""
 
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from interpret.data import as_pictures, preprocess
@@ -36,6 +38,19 @@ def model_input(
             f"{name} takes {channels} channels and a picture gives 3; pass (batch, {channels}, height, width) floats"
         )
     return torch.stack([preprocess(picture, size, mean, std) for picture in pictures])
+
+
+def as_picture(
+    image: Float[Tensor, "channel height width"], mean: Sequence[float], std: Sequence[float]
+) -> UInt8[np.ndarray, "height width 3"]:
+    """The picture that a model's input was made of; of other than three channels their mean, from least to largest."""
+    if len(image) == 3:
+        centre, spread = (torch.tensor(values)[:, None, None] for values in (mean, std))
+        shares = (image.cpu() * spread + centre).clamp(0, 1)
+    else:
+        grey = image.cpu().mean(dim=0, keepdim=True)
+        shares = ((grey - grey.min()) / (grey.max() - grey.min()).clamp(min=1e-12)).expand(3, -1, -1)
+    return np.rint(shares.permute(1, 2, 0).double().numpy() * 255).astype(np.uint8)
 
 
 def _stacked(images: Sequence[Tensor]) -> Tensor:

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from interpret.foundation.errors import CheckpointError
+from interpret.mechanisms import MECHANISMS
 
 Tensors = Mapping[str, Tensor]
 
@@ -95,10 +96,11 @@ def _rename_mechanism(tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], tu
 
 
 def mechanism_of(tensors: Tensors) -> str | None:
-    """The mechanism that left parameters behind, None where nothing says: a fixed threshold leaves no trace."""
-    if "blocks.0.attn.mechanism.sigma" in tensors:
-        return "svda"
-    return "learned_threshold" if "blocks.0.attn.mechanism.tau_logit" in tensors else None
+    """The mechanism that learns what lies there, None where nothing says: a fixed threshold leaves no trace."""
+    place = "blocks.0.attn.mechanism."
+    left = {key.removeprefix(place) for key in tensors if key.startswith(place)}
+    fitting = [name for name, entry in MECHANISMS.items() if left and left == set(entry.function(1, 1).state_dict())]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def num_classes(tensors: Tensors) -> int:

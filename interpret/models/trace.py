@@ -47,7 +47,7 @@ class Trace:
             one tensor where the mechanism selects nothing).
         outputs: tokens leaving each block.
         gradient: d objective / d weights. It need not be 0 where a weight was cut to 0.
-        state: of the model when it was looked at.
+        state: of the model and these mechanisms when it was looked at.
 
     Example:
         >>> import interpret
@@ -86,7 +86,7 @@ class Trace:
         Raises:
             InterpretError: it was changed since, so that old features would meet new weights.
         """
-        if self.state and self.state != state_of(self.model.model):
+        if self.state and self.state != state_of(self.model.model, self.mechanisms):
             raise InterpretError(
                 f"{self.model.name} was changed after this trace was made, whose maps would mix old features with new "
                 "weights; trace it again"

@@ -48,8 +48,8 @@ def trace(
         for first in range(0, len(pixels), step):
             part = slice(first, first + step)
             record.look(pixels[part], objective.of(part), part)
-        state = state_of(model.model)
         mechanisms = tuple(block.attn.mechanism for block in model.vit.blocks)
+        state = state_of(model.model, mechanisms)
         tensors = record.tensors()
         if "target" in tensors:
             objective = Objective(classes=tensors["target"])

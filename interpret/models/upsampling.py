@@ -13,7 +13,7 @@ from interpret.foundation.errors import InterpretError
 from interpret.models.loaded_model import LoadedModel
 
 
-def upsample(patch_map: Any, image: Any, model: LoadedModel | None = None) -> Float[np.ndarray, "height width"]:
+def upsample(patch_map: Any, image: Any, model: Any = None) -> Float[np.ndarray, "height width"]:
     """A map on the original photograph, pixel by pixel; NaN outside the centred crop that a model sees.
 
     A map of numbers is enlarged smoothly (bicubic), a map of truth values (a mask) takes the nearest cell.
@@ -21,10 +21,12 @@ def upsample(patch_map: Any, image: Any, model: LoadedModel | None = None) -> Fl
     Args:
         patch_map: (row, col), a tensor or an array.
         image: the photograph: PIL, a path or an array, at its own size.
-        model: that the map is of. Without it patches are taken to be square and to cover the whole crop.
+        model: that the map is of, as `interpret.load` gives it. Without it patches are taken to be square and to cover
+            the whole crop.
 
     Raises:
-        InterpretError: a map that is not (row, col), as a batch of maps is not.
+        InterpretError: a map that is not (row, col), as a batch of maps is not, or that is of another model; several
+            photographs.
 
     Example:
         >>> import interpret
@@ -32,11 +34,10 @@ def upsample(patch_map: Any, image: Any, model: LoadedModel | None = None) -> Fl
         >>> photo.size, interpret.upsample(interpret.attribute(vit, photo, "rollout")[0], photo, vit).shape
         ((451, 300), (300, 451))
     """
-    cells = torch.as_tensor(patch_map).detach().cpu()
-    if cells.ndim != 2:
-        raise InterpretError(f"a map is (row, col), got {tuple(cells.shape)}; upsample one map of a batch at a time")
-    [picture] = as_pictures(image)
-    width, height = picture.size
+    cells, pictures = _cells(patch_map), as_pictures(image)
+    if len(pictures) != 1:
+        raise InterpretError(f"a map is of one photograph, got {len(pictures)}; upsample map by map")
+    width, height = pictures[0].size
     size, covered = _extent(cells, model)
     rows, cols = (
         _places(length, crop, share)
@@ -49,11 +50,28 @@ def upsample(patch_map: Any, image: Any, model: LoadedModel | None = None) -> Fl
     return enlarged.masked_fill((grid.abs() > 1).any(dim=-1), torch.nan).float().numpy()
 
 
-def _extent(cells: Tensor, model: LoadedModel | None) -> tuple[tuple[int, int], tuple[float, float]]:
+def _cells(patch_map: Any) -> Tensor:
+    try:
+        cells = torch.as_tensor(patch_map).detach().cpu()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InterpretError(f"a {type(patch_map).__name__} is no map; pass upsample(map, photograph)") from error
+    if cells.ndim != 2 or not cells.numel():
+        raise InterpretError(f"a map is (row, col), got {tuple(cells.shape)}; upsample one map of a batch at a time")
+    return cells
+
+
+def _extent(cells: Tensor, model: Any) -> tuple[tuple[int, int], tuple[float, float]]:
     """Height and width of what the model sees, in any unit, and the shares of them that the patches cover."""
     if model is None:
         rows, cols = cells.shape
         return (rows, cols), (1.0, 1.0)
+    if not isinstance(model, LoadedModel):
+        raise InterpretError(f"upsample: model= is what interpret.load gives, got a {type(model).__name__}")
+    if cells.shape != (model.grid.rows, model.grid.cols):
+        raise InterpretError(
+            f"a map of {tuple(cells.shape)} is none of {model.name}, whose patches are "
+            f"{(model.grid.rows, model.grid.cols)}; pass the model that it is of"
+        )
     (height, width), (tall, broad) = model.img_size, model.patch_size
     return (height, width), (cells.shape[0] * tall / height, cells.shape[1] * broad / width)
 

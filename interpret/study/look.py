@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from interpret.attributions import ATTRIBUTIONS
-from interpret.foundation.errors import UnknownNameError
+from interpret.foundation.errors import InterpretError, UnknownNameError
 from interpret.foundation.registry import as_names
 from interpret.indicators import INDICATORS
 from interpret.models import tracing
@@ -12,21 +12,20 @@ from interpret.models.loaded_model import LoadedModel
 from interpret.models.trace import STAGES, Trace
 
 
-def trace(
-    model: LoadedModel, images: Any, target: Any = None, *, keep: str | Sequence[str] = ("probs", "weights")
-) -> Trace:
+def trace(model: Any, images: Any, target: Any = None, *, keep: Any = ("probs", "weights")) -> Trace:
     """Look at `images` going through `model`, in one forward pass and at most one backward pass.
 
     Args:
+        model: as `interpret.load` gives it.
         images: one or several: PIL images, paths, (height, width, 3) uint8 arrays, or floats as the model wants them.
         target: what is explained: None for the predicted class of each image; a class, or one an image, by number or
             name; a weight for each class (class,) or (batch, class), floats; or a function of the logits (batch, class)
             -> (batch,).
-        keep: what stays: names of stages, attributions or indicators, whose stages are then kept. "scores", "probs",
-            "weights" and "gradient" cost layers x heads x N x N floats an image each.
+        keep: what stays: a name or several, of stages, attributions or indicators, whose stages are then kept.
+            "scores", "probs", "weights" and "gradient" cost layers x heads x N x N floats an image each.
 
     Raises:
-        InterpretError: images of another size, a target that is no class, an unknown name in `keep`.
+        InterpretError: no loaded model, images of another size, a target that is no class, an unknown name in `keep`.
 
     Example:
         >>> import interpret
@@ -35,6 +34,8 @@ def trace(
         >>> tuple(t.gradient.shape)
         (4, 1, 3, 65, 65)
     """
+    if not isinstance(model, LoadedModel):
+        raise InterpretError(f"trace takes what interpret.load gives, got a {type(model).__name__}; load it first")
     return tracing.trace(model, images, target, keep=_stages(as_names(keep)))
 
 

@@ -30,7 +30,7 @@ class Observation:
         targets: the class explained of each image.
         maps: attribution -> raw maps, NaN where undefined.
         heatmaps: `weights` from the classifier's token to each patch.
-        predictions, status, indicators: tidy tables, with the columns model and image.
+        predictions, status, indicators: tidy tables with the column image; a study adds the model.
     """
 
     targets: tuple[int, ...]

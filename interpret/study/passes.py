@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from tqdm import tqdm
 
 from interpret.data import Dataset, Example
+from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import Images
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.trace import Trace
@@ -13,7 +14,13 @@ from interpret.study.processes import my_share
 
 
 def batches(model: LoadedModel, examples: Sequence[Example], batch_size: int) -> Iterator[tuple[list[Example], Images]]:
-    """Examples and the same as the model's input."""
+    """Examples and the same as the model's input.
+
+    Raises:
+        InterpretError: batches of no image.
+    """
+    if batch_size < 1:
+        raise InterpretError(f"batch_size {batch_size}: a batch has at least one image")
     for first in tqdm(range(0, len(examples), batch_size), model.name, disable=None, leave=False):
         batch = list(examples[first : first + batch_size])
         yield batch, model.pixels([example.image for example in batch])

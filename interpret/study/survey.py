@@ -7,9 +7,8 @@ from typing import Any
 import pandas as pd
 
 from interpret.data import Dataset, as_dataset
-from interpret.foundation.registry import as_names
-from interpret.indicators import INDICATORS, Key, Options, evaluate
-from interpret.models.loaded_model import LoadedModel, as_models
+from interpret.indicators import INDICATORS, Key, Options, evaluate, named
+from interpret.models.loaded_model import LoadedModel, as_models, named_apart
 from interpret.models.trace import stages_needed
 from interpret.study.passes import passes
 from interpret.study.statistics import HeadMoments
@@ -50,10 +49,10 @@ def survey(
         0      0     0  65.0  0.0  4  tokens
         1      0     1  65.0  0.0  4  tokens
     """
-    data, indicators = as_dataset(data), as_names(indicators)
+    data, indicators = as_dataset(data), named(indicators)
     tables = [
         pd.DataFrame(_survey(model, data, indicators, options, batch_size)).assign(model=model.name, n=len(data))
-        for model in as_models(models)
+        for model in named_apart(as_models(models))
     ]
     table = pd.concat(tables, ignore_index=True)
     table = table.assign(unit=table["indicator"].map(lambda name: INDICATORS[name].unit))

@@ -3,16 +3,17 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool
 
-from interpret.data import Dataset
+from interpret.data import as_dataset
 from interpret.foundation.errors import InterpretError, UnsupportedModelError
 from interpret.foundation.tensors import Images
 from interpret.interventions.sigma_retention import accounting, reduced, sigma_retention
-from interpret.models.loaded_model import LoadedModel
+from interpret.models.loaded_model import LoadedModel, as_models
 from interpret.models.tracing import trace
 from interpret.study.passes import batches, my_part
 from interpret.study.processes import put_together
@@ -23,7 +24,7 @@ COMPARED = ("accuracy_before", "accuracy_after", "difference", "difference_low",
 
 
 def verify_intervention(
-    model: LoadedModel, intervention: Intervention, data: Dataset, *, batch_size: int = 16
+    model: LoadedModel, intervention: Intervention, data: Any, *, batch_size: int = 16
 ) -> pd.DataFrame:
     """One row: `model` against what `intervention` makes of it, on the same images.
 
@@ -34,6 +35,7 @@ def verify_intervention(
     nothing here speaks of other trainings.
 
     Args:
+        data: whatever holds images, as of `survey`.
         intervention: called for every batch, as `lambda: sigma_retention(model, 0.9)`. What its scope yields is looked
             at, so a model that was changed for good is verified by `lambda: contextlib.nullcontext(changed)`.
 
@@ -48,7 +50,7 @@ def verify_intervention(
            images  agreement  accuracy_after
         0       4        1.0             1.0
     """
-    rows = []
+    rows, data = [], as_dataset(data)
     for examples, images in batches(model, my_part(data), batch_size):
         labels = model.labels(examples, data.classes) or [None] * len(examples)
         rows.extend(zip(*_compare(model, intervention, images), labels, strict=True))
@@ -60,7 +62,7 @@ def verify_intervention(
     return pd.DataFrame([facts | (_accuracies(np.equal([before, after], labels)) if known else unknown)])
 
 
-def verify_retention(model: LoadedModel, data: Dataset, rho: float = 0.9, *, batch_size: int = 16) -> pd.DataFrame:
+def verify_retention(model: LoadedModel, data: Any, rho: float = 0.9, *, batch_size: int = 16) -> pd.DataFrame:
     """What keeping the share rho of spectral energy removes and changes: a row for each way to do it.
 
     The form is "masked" (`sigma_retention`) or "reduced", where the directions are deleted from q and k too; the latter
@@ -112,11 +114,22 @@ def _saved(model: LoadedModel, rho: float) -> dict[str, float]:
 def _compare(model: LoadedModel, intervention: Intervention, images: Images) -> tuple[list, list, list]:
     """Of each image the largest change of a weight, and the class predicted before and after."""
     before = trace(model, images, keep=("weights",))
-    with intervention() as changed:
+    with _entered(intervention) as changed:
+        as_models(changed)
         _check_alike(model, changed)
         after = trace(changed, images, keep=("weights",))
     moved = after.need("weights").sub_(before.need("weights")).abs_().amax(dim=(0, 2, 3, 4))
     return moved.tolist(), before.logits.argmax(dim=-1).tolist(), after.logits.argmax(dim=-1).tolist()
+
+
+def _entered(intervention: Any) -> AbstractContextManager[LoadedModel]:
+    scope = None if isinstance(intervention, AbstractContextManager) else intervention()
+    if not isinstance(scope, AbstractContextManager):
+        raise InterpretError(
+            "an intervention is entered once a batch: pass a function that gives its scope, as lambda: "
+            "threshold(model, 0.1)"
+        )
+    return scope
 
 
 def _check_alike(model: LoadedModel, changed: LoadedModel) -> None:

@@ -1,6 +1,5 @@
 """The model a run starts from, and its weights."""
 
-import inspect
 import logging
 from typing import cast
 
@@ -26,13 +25,11 @@ def model_spec(recipe: Recipe, classes: tuple[str, ...]) -> ModelSpec:
     """The model that a recipe trains to tell `classes` apart; what its mechanism takes is said even where it is the
     default.
     """
-    arguments = inspect.signature(MECHANISMS[recipe.mechanism].function).parameters.values()
-    defaults = {argument.name: argument.default for argument in arguments if argument.default is not argument.empty}
     return ModelSpec(
         backbone=recipe.backbone,
         architecture={**recipe.architecture, "num_classes": len(classes)},
         mechanism=recipe.mechanism,
-        options=defaults | recipe.options,
+        options=MECHANISMS[recipe.mechanism].options | recipe.options,
         classes=classes,
         **(input_statistics(recipe.backbone) if recipe.init == "pretrained" else {}),
     )

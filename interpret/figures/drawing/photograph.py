@@ -1,9 +1,10 @@
-"""A map over the photograph that it is of."""
+"""A map over the photograph that it is of, and the scale of its colours."""
 
 import matplotlib as mpl
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 from interpret.figures.drawing import plots
@@ -16,4 +17,15 @@ def over(picture: plots.Picture, values: Float[np.ndarray, "height width"], ax: 
     colours[..., 3] = np.where(np.isnan(values), 0, 0.25 + 0.6 * share)
     plots.picture(picture, ax)
     ax.imshow(colours)
+    return ax
+
+
+def scale_bar(scale: plots.Scale, ax: Axes) -> Axes:
+    """The colours of a scale, lying, with its ends and, where values exceed it, the largest one."""
+    exceeded = scale.peak > scale.high
+    extend = "neither" if not exceeded else "both" if scale.low < 0 else "max"
+    colours = ScalarMappable(Normalize(scale.low, scale.high), scale.cmap)
+    bar = ax.figure.colorbar(colours, cax=ax, orientation="horizontal", extend=extend)
+    bar.set_ticks([scale.low, scale.high], labels=[f"{end:.2g}" for end in (scale.low, scale.high)])
+    bar.set_label(f"largest value {scale.peak:.3g}" if exceeded else "")
     return ax
