@@ -56,7 +56,7 @@ def test_an_empty_or_missing_folder_is_refused(tmp_path: Path) -> None:
         load_data(f"imagefolder:{tmp_path}")
     with pytest.raises(ImageError, match="needs an existing folder, found"):
         load_data(f"imagefolder:{tmp_path / 'none'}")
-    with pytest.raises(ImageError, match="needs an existing folder, found None"):
+    with pytest.raises(ImageError, match="needs an existing folder, found none; write"):
         load_data("imagefolder")
 
 

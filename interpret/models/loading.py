@@ -1,10 +1,9 @@
 """load(): a checkpoint, a state dict of somebody else, or a live module -> LoadedModel."""
 
 import dataclasses
-import json
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,11 @@ from interpret.foundation.files import printable, sha256
 from interpret.foundation.registry import as_names
 from interpret.mechanisms import MECHANISMS
 from interpret.models import live
-from interpret.models import state_dict as state_dicts
-from interpret.models.backbones import input_statistics
 from interpret.models.checkpoint import FORMAT, read
 from interpret.models.device import usable
+from interpret.models.foreign import assumed, folder_backbone, foreign
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.model_spec import ModelSpec
-from interpret.models.sizes import check_sizes
 from interpret.models.vit import VisionTransformer
 from interpret.models.weights import weight_file
 
@@ -102,9 +99,11 @@ def _check_for_files(module: nn.Module, **asked: Any) -> None:
 
 
 def _statistics(name: str, values: Any) -> tuple[float, ...]:
+    if values is None:
+        return ()
     numbers = [values] if not isinstance(values, Iterable) else [] if isinstance(values, str) else list(values)
     known = all(isinstance(value, int | float) and (name == "mean" or value > 0) for value in numbers)
-    if values is not None and not (numbers and known):
+    if not (numbers and known):
         above = ", each above 0" if name == "std" else ""
         raise InterpretError(f"load: {name}={values!r}; expected a number for each channel of the input{above}")
     return tuple(map(float, numbers))
@@ -135,8 +134,8 @@ def _from_file(
         spec, tensors = recorded, own["state_dict"]
         notes = ("backbone=, heads= and img_size= ignored, the file records them",) * bool(backbone or heads or size)
     else:
-        spec, tensors, notes = _foreign(payload, file, backbone or _folder_backbone(path), heads, size)
-        notes = (*notes, *_assumed(spec, mechanism, given))
+        spec, tensors, notes = foreign(payload, file, backbone or folder_backbone(path), heads, size)
+        notes = (*notes, *assumed(spec, mechanism, given))
     spec = _with_mechanism(dataclasses.replace(spec, **given), mechanism, tau, file)
     model = _fill(spec, tensors, file)
     _check_classes(spec, model, file)
@@ -157,26 +156,12 @@ def _from_file(
     )
 
 
-def _assumed(spec: ModelSpec, mechanism: str | None, given: dict[str, Any]) -> Iterator[str]:
-    """What a foreign file does not say and nobody named."""
-    if mechanism is None and spec.mechanism == "softmax":
-        yield "mechanism softmax assumed (a threshold leaves no trace; see mechanism= and tau=)"
-    if not {"mean", "std"} <= given.keys():
-        yield f"mean {given.get('mean', spec.mean)} and std {given.get('std', spec.std)} assumed"
-
-
 def _path(source: Any) -> Path:
     if not isinstance(source, str | os.PathLike):
         raise InterpretError(
             f"load takes the path of a checkpoint, or a live timm VisionTransformer; got a {type(source).__name__}"
         )
     return Path(source)
-
-
-def _folder_backbone(path: Path) -> str | None:
-    """timm's name from the config.json beside the weights."""
-    config = path / "config.json"
-    return json.loads(config.read_text()).get("architecture") if config.is_file() else None
 
 
 def _own_spec(payload: Mapping[str, Any], file: Path) -> ModelSpec:
@@ -186,27 +171,6 @@ def _own_spec(payload: Mapping[str, Any], file: Path) -> ModelSpec:
         return ModelSpec(**fields)
     except TypeError as error:
         raise CheckpointError(f"{file}: its spec is of another version of this format: {error}") from None
-
-
-def _foreign(
-    payload: dict[str, Any], file: Path, backbone: str | None, heads: int | None, img_size: tuple[int, int] | None
-) -> tuple[ModelSpec, dict[str, Tensor], tuple[str, ...]]:
-    tensors, notes = state_dicts.unwrap(payload)
-    found = state_dicts.recognise(tensors, str(file))
-    if heads:
-        check_sizes(str(file), {"embed_dim": int(found.tensors[state_dicts.ANCHOR].shape[0]), "num_heads": heads})
-    mechanism = state_dicts.mechanism_of(found.tensors) or "softmax"
-    statistics = input_statistics(backbone) if backbone else {}
-    if backbone:
-        name, arguments = backbone, {"num_classes": state_dicts.num_classes(found.tensors)}
-        arguments |= ({"img_size": img_size} if img_size else {}) | ({"num_heads": heads} if heads else {})
-    else:
-        name, arguments = state_dicts.architecture(found.tensors, str(file), heads, img_size)
-        guessed = [f"img_size {arguments['img_size']}"] * (img_size is None)
-        guessed += [f"{arguments['num_heads']} heads"] * (heads is None)
-        notes = (*notes, f"{' and '.join(guessed)} assumed") if guessed else notes
-    spec = dataclasses.replace(ModelSpec(name, arguments, mechanism), **statistics)
-    return spec, found.tensors, (*notes, *found.notes)
 
 
 def _with_mechanism(spec: ModelSpec, mechanism: str | None, tau: float | None, file: object) -> ModelSpec:
