@@ -1,7 +1,6 @@
 """What the command does: load, look, write."""
 
 import argparse
-import inspect
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -98,7 +97,7 @@ def _load(path: Path, own: dict[str, Any], arguments: argparse.Namespace) -> Loa
     known = {name: getattr(arguments, name) for name in OVERRIDES}
     known["img_size"] = arguments.img_size and size_of(arguments.img_size)
     mechanism = own.get("mechanism", arguments.mechanism)
-    if mechanism and "tau" not in inspect.signature(MECHANISMS[mechanism].function).parameters:
+    if mechanism and "tau" not in MECHANISMS[mechanism].options:
         known["tau"] = None
     return load(path, **(known | own), device=arguments.device)
 
