@@ -41,7 +41,7 @@ def _taus(models: Sequence[LoadedModel], multiples: Sequence[float]) -> tuple[fl
 def _is_own(model: LoadedModel, tau: float) -> bool:
     """Whether every layer selects by its own rule at this one tau already."""
     selections = [block.attn.mechanism for block in model.vit.blocks]
-    return all((each.rule, each.tau) == (own_rule(model), tau) for each in selections)
+    return all((each.rule, getattr(each, "tau", None)) == (own_rule(model), tau) for each in selections)
 
 
 @INTERVENTIONS.register(

@@ -22,8 +22,6 @@ class Mechanism(nn.Module):
         head_dim: width d of a head.
     """
 
-    tau: float | None = None
-    """The threshold on probabilities, where the mechanism has one number for it."""
     rule: str | None = None
     """How probabilities are selected: "hard", "soft", or None where nothing is cut."""
     size: float = 1.0
