@@ -113,7 +113,7 @@ def test_the_example_of_a_public_name_runs(name, tmp_path, monkeypatch, capsys):
     assert done.failed == 0, capsys.readouterr().out
 
 
-TOY = '''"""Attention to a power that each head learns, cut at tau."""
+MECHANISM = '''"""Attention to a power that each head learns, cut at tau."""
 
 import torch
 from torch import nn
@@ -136,7 +136,7 @@ class Sharpened(Mechanism):
         kept = (probs * (probs > self.tau)).clamp_min(1e-12) ** self.power[:, None, None] * (probs > self.tau)
         return kept / (kept.sum(dim=-1, keepdim=True) + 1e-6)
 '''
-WALK = """
+OF_MECHANISM = """
 import torch, interpret
 from timm.models.vision_transformer import VisionTransformer
 from torch.testing import assert_close
@@ -169,14 +169,68 @@ for file in (interpret.load("again.pt"), interpret.load("raw.pt", heads=3, tau=0
     assert_close(file(images), trained(images), rtol=0, atol=0)
     assert file.spec.mechanism == "sharpened"
 """
+INTERVENTION = '''"""Half a threshold."""
+
+from interpret.interventions import INTERVENTIONS
+from interpret.interventions.threshold import threshold
 
 
-def test_a_mechanism_is_one_file(tmp_path):
-    """A copy of the package and one file more: found, loaded, traced, swept, trained, saved and opened again."""
+@INTERVENTIONS.register(
+    label="half of it", strength="dose", unit="drops", neutral=0.0, applies=lambda model: True,
+    grid=lambda models: (0.0, 0.1), reference="a test", facts=lambda model, dose, layer: {"cut": dose / 2},
+    fact_labels={"cut": "what is cut"}, shown=("cut", "sparsity"),
+)
+def half(model, dose, *, layers=None):
+    return threshold(model, dose / 2, layers=layers)
+'''
+OF_INTERVENTION = """
+import numpy as np, interpret
+from interpret.report.command import main
+
+models = [interpret.load(f"checkpoints/shapes-{name}.pt") for name in ("softmax", "svda")]
+data = interpret.load_data("shapes")[:6]
+assert "half" in interpret.INTERVENTIONS
+
+table = interpret.sweep(models[0], data, "half", by_layer=True)
+of_threshold = interpret.sweep(models[0], data, "threshold", [0.0, 0.05], by_layer=True)
+np.testing.assert_array_equal(table["mean"].to_numpy(float), of_threshold["mean"].to_numpy(float))
+assert set(table["strength"]) == {0.0, 0.1} and set(table["cut"]) == {0.0, 0.05}
+assert set(interpret.operating_points(table)["intervention"]) == {"half"}
+
+study = interpret.run_study(models, data, attributions=[], indicators=[], sweeps="half", by_layer=True, limit=1)
+assert set(study.tables["sweep"]["model"]) == {"shapes-softmax", "shapes-svda"}
+[(page, figure)] = interpret.FIGURES["sweep"].draw(study).items()
+assert page == "sweep_half" and figure.get_suptitle() == "Half of it, over 6 images"
+assert [ax.get_ylabel() for ax in figure.axes] == ["accuracy (share)", "what is cut"]
+assert {ax.get_xlabel() for ax in figure.axes} == {"dose (drops)"}
+assert list(interpret.FIGURES["sweep_by_layer"].draw(study)) == ["sweep_by_layer_half"]
+
+command = "checkpoints/shapes-softmax.pt --data shapes --limit 1 --sample 4 --attributions rollout --out pack -q"
+assert main([*command.split(), "--indicators", "sparsity", "--sweep", "half=0.2", "threshold"]) == 0
+text = open("pack/report.html").read()
+for words in ("Sweep of dose", "Sweep of tau", "what is cut", "sweep_half"):
+    assert words in text, words
+assert interpret.Study.load("pack/study").settings["sweeps"]["half"] == [0.0, 0.2]
+
+ui = interpret.explore(models, [data[0].image])
+assert [text for text, _ in ui.strengths["half"].options] == ["0", "0.1"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("room", "name", "code", "walk"),
+    [
+        ("mechanisms", "sharpened", MECHANISM, OF_MECHANISM),
+        ("interventions", "half", INTERVENTION, OF_INTERVENTION),
+    ],
+)
+def test_a_thing_is_one_file(room, name, code, walk, tmp_path):
+    """A copy of the package and one file more: it is found wherever others of its kind are."""
     package = shutil.copytree(CHECKOUT / "interpret", tmp_path / "interpret")
-    (package / "mechanisms" / "sharpened.py").write_text(TOY)
+    (package / room / f"{name}.py").write_text(code)
+    (tmp_path / "checkpoints").symlink_to(CHECKOUT / "checkpoints")
     done = subprocess.run(
-        [sys.executable, "-c", WALK],
+        [sys.executable, "-c", walk],
         cwd=tmp_path,
         capture_output=True,
         text=True,

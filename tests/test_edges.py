@@ -232,30 +232,6 @@ def test_what_is_the_toolkits_own_is_a_field_and_not_prose():
     assert len(own) == 7
 
 
-def test_a_sweep_finds_a_toy_intervention():
-    """A model, a name and a file are all it takes."""
-    from interpret.interventions import INTERVENTIONS
-    from interpret.interventions.threshold import threshold
-
-    @INTERVENTIONS.register(
-        label="half of it", strength="dose", unit="", neutral=0.0, applies=lambda model: True,
-        grid=lambda models: (0.0, 0.1), reference="a test",
-    )  # fmt: skip
-    def toy(model, dose, *, layers=None):
-        return threshold(model, dose / 2, layers=layers)
-
-    try:
-        table = interpret.sweep(tiny(), gallery(3, [0, 1, 2]), "toy", by_layer=True)
-        points = interpret.operating_points(table)
-    finally:
-        del INTERVENTIONS._entries["toy"]
-    assert list(table["strength"].unique()) == [0.0, 0.1]
-    assert list(table["layer"].unique()) == ["all", "0", "1"]
-    expected = interpret.sweep(tiny(), gallery(3, [0, 1, 2]), "threshold", [0.0, 0.05], by_layer=True)
-    assert_allclose(table["mean"].to_numpy(dtype=float), expected["mean"].to_numpy(dtype=float))
-    assert set(points["intervention"]) == {"toy"}
-
-
 def test_importance_is_the_change_of_the_loss_when_a_heads_mask_moves():
     """|dL / dxi| by central differences, the mask multiplied onto the weights by hand."""
     from interpret.interventions.head_pruning import importance
