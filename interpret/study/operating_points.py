@@ -25,6 +25,14 @@ def operating_points(table: pd.DataFrame, points: float = 1.0) -> pd.DataFrame:
     Args:
         table: of `sweep`, or several of them joined.
         points: the loss of accuracy in question, in percentage points.
+
+    Example:
+        >>> import interpret
+        >>> vit, data = interpret.load("checkpoints/shapes-softmax.pt"), interpret.load_data("shapes")
+        >>> table = interpret.sweep(vit, data[:4], "threshold", [0.0, 0.01], indicators=[])
+        >>> interpret.operating_points(table)[["intervention", "rule", "strongest", "n"]]
+          intervention  rule  strongest  n
+        0    threshold  hard       0.01  4
     """
     apart = ["model", "intervention", "rule", "layer"]
     return pd.DataFrame(

@@ -60,6 +60,14 @@ def run_study(
     Raises:
         InterpretError: no model, no image, models whose inputs have different aspect ratios, or an intervention that
             acts on none of the models.
+
+    Example:
+        >>> import interpret
+        >>> vit, data = interpret.load("checkpoints/shapes-softmax.pt"), interpret.load_data("shapes")
+        >>> asked = {"attributions": "rollout", "indicators": "sparsity", "sweeps": {"threshold": [0.01]}}
+        >>> study = interpret.run_study(vit, data[:2], **asked)
+        >>> study.map(0, "rollout").shape, study.image_ids, study.taus
+        ((2, 8, 8), ('shapes/test/00000', 'shapes/test/00001'), [0.0, 0.01])
     """
     models, data = named_apart(as_models(models)), as_dataset(data)
     attributions, indicators = as_names(attributions), as_names(indicators)

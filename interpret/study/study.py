@@ -26,6 +26,14 @@ class Study:
         image_ids: what each is called, in order.
         arrays: what `map`, `heatmap` and `tau_map` give out, under names such as "map/0/rollout".
         masks: exact object masks where the data set has them.
+
+    Example:
+        >>> import interpret
+        >>> vit, data = interpret.load("checkpoints/shapes-softmax.pt"), interpret.load_data("shapes")
+        >>> study = interpret.run_study(vit, data[:2], attributions="rollout", indicators=[], sweeps=[])
+        >>> study.save("study")
+        >>> len(interpret.Study.load("study").tables["predictions"])
+        2
     """
 
     models: tuple[dict[str, Any], ...]

@@ -68,12 +68,12 @@ def sweep(
 
     Example:
         >>> import interpret
-        >>> vit = interpret.load("checkpoints/shapes-softmax.pt")
-        >>> table = interpret.sweep(vit, interpret.load_data("shapes")[:4], "threshold", [0, 0.01], indicators=[])
+        >>> vit, data = interpret.load("checkpoints/shapes-softmax.pt"), interpret.load_data("shapes")
+        >>> table = interpret.sweep(vit, data[:4], "threshold", [0.0, 0.01], indicators=[])
         >>> table[["strength", "quantity", "mean"]].head(2)
            strength  quantity  mean
         0      0.00  accuracy   1.0
-        1      0.01  accuracy   1.0
+        1      0.01  accuracy   0.5
     """
     entry, data = INTERVENTIONS[intervention], as_dataset(data)
     if not entry.applies(model):
@@ -99,12 +99,32 @@ def sweep(
 
 
 def tau_sweep(model: LoadedModel, data: Any, taus: Sequence[float] | None = None, **options: Any) -> pd.DataFrame:
-    """`sweep` of the threshold, by the model's own rule, "hard" where it has none."""
+    """`sweep` of the threshold, by the model's own rule, "hard" where it has none.
+
+    Example:
+        >>> import interpret
+        >>> vit, data = interpret.load("checkpoints/shapes-softmax.pt"), interpret.load_data("shapes")
+        >>> table = interpret.tau_sweep(vit, data[:4], [0.0, 0.01], indicators="dead_rows")
+        >>> table[["strength", "quantity", "mean"]].tail(2)
+           strength   quantity  mean
+        8      0.00  dead_rows   0.0
+        9      0.01  dead_rows   0.0
+    """
     return sweep(model, data, "threshold", taus, **options)
 
 
 def rho_sweep(model: LoadedModel, data: Any, rhos: Sequence[float] | None = None, **options: Any) -> pd.DataFrame:
-    """`sweep` of the spectral energy that the heads of an SVDA model keep."""
+    """`sweep` of the spectral energy that the heads of an SVDA model keep.
+
+    Example:
+        >>> import interpret
+        >>> svda, data = interpret.load("checkpoints/shapes-svda.pt"), interpret.load_data("shapes")
+        >>> table = interpret.rho_sweep(svda, data[:4], [0.9, 1.0], indicators=[])
+        >>> table[["strength", "removed", "quantity", "mean"]].head(2)
+           strength   removed  quantity  mean
+        0       0.9  0.101562  accuracy   1.0
+        1       1.0  0.000000  accuracy   1.0
+    """
     return sweep(model, data, "sigma_retention", rhos, **options)
 
 
