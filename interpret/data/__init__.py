@@ -14,13 +14,14 @@ from interpret.data._fitting import as_tensors, fit, fit_mask, normalise, prepro
 from interpret.data._handed import from_hugging_face, from_pictures, from_torch
 from interpret.data._opening import open_image
 from interpret.data._pictures import as_pictures
-from interpret.data._splits import check_split
+from interpret.data._splits import SPLITS, check_split
 from interpret.data._trees import open_images
 from interpret.foundation.errors import ImageError, UnknownNameError
 from interpret.foundation.registry import Registry
 
 __all__ = [
     "DATASETS",
+    "SPLITS",
     "Dataset",
     "DatasetEntry",
     "Example",
