@@ -21,7 +21,7 @@ from interpret.foundation.files import sha256
 from interpret.models import checkpoint
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.model_spec import ModelSpec
-from interpret.report import summary, verdicts, write_pack
+from interpret.report import caveats, summary, write_pack
 from interpret.report.command import main, parser
 from interpret.report.job import split_taus
 from interpret.study.study import Study
@@ -364,6 +364,6 @@ def test_a_replacement_that_fails_gives_the_old_pack_back(tmp_path, monkeypatch)
 def test_the_page_claims_only_what_was_looked_for():
     study = synthetic_study(dead=None)
     tables = study.tables | {"indicators": study.tables["indicators"].query("indicator == 'sparsity'")}
-    assert "no query lost all its tokens" not in verdicts.clean(replace(study, tables=tables))
+    assert "no query lost all its tokens" not in caveats.clean(replace(study, tables=tables))
     unlabelled = synthetic_study(labelled=False, dead=None)
-    assert verdicts.clean(unlabelled) == ["every map carries evidence", "no query lost all its tokens"]
+    assert caveats.clean(unlabelled) == ["every map carries evidence", "no query lost all its tokens"]

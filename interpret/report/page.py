@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from interpret.report import embedding, summary, verdicts
+from interpret.report import caveats, embedding, summary
 from interpret.report.explorer import explorer
 from interpret.report.findings import findings
 from interpret.study.study import Study
@@ -54,8 +54,8 @@ def render(study: Study, shown: Sequence[Shown]) -> str:
         "explorer": live,
         "models": summary.models(study),
         "findings": findings(study),
-        "verdicts": verdicts.verdicts(study),
-        "clean": verdicts.clean(study),
+        "caveats": caveats.caveats(study),
+        "clean": caveats.clean(study),
         "tables": summary.tables(study),
     }
     bare = _fill(content, {})
