@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import timm
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from skimage import data as photographs
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
@@ -293,6 +293,13 @@ def test_a_target_by_name():
     images = torch.randn(2, 3, 32, 48)
     assert interpret.trace(vit, images, "cat").target.tolist() == [2, 2]
     assert interpret.trace(vit, images, ["cat", "elk"]).target.tolist() == [2, 4]
+
+
+@pytest.mark.parametrize("size", [(451, 300), (300, 451), (48, 32), (96, 64), (7, 1000), (1, 1), (333, 221)])
+def test_what_a_model_sees_is_the_crop_that_pillow_makes(size):
+    picture = Image.effect_noise(size, 90).convert("RGB")
+    for wanted in ((32, 48), (224, 224), (37, 11)):
+        assert fit(picture, wanted).tobytes() == ImageOps.fit(picture, wanted[::-1], Image.Resampling.BICUBIC).tobytes()
 
 
 @pytest.mark.parametrize("size", [(300, 451), (451, 300), (64, 96)])

@@ -14,7 +14,7 @@ from interpret.foundation.versions import versions
 from interpret.indicators import _spectra
 from interpret.mechanisms import MECHANISMS
 from interpret.models.state import state_of
-from interpret.report import verdicts
+from interpret.report import caveats
 from interpret.study import outcomes
 from interpret.study.earlier import renewed_settings, renewed_tables
 from tests.models import gallery, pictures, tiny
@@ -207,10 +207,10 @@ def test_dead_rows_of_the_survey_are_told_where_the_images_shown_have_none():
     tables["indicators"].loc[tables["indicators"]["indicator"] == "dead_rows", "value"] = 0.0
     survey = tables["survey"]
     survey["mean"] = np.where(survey["indicator"] == "dead_rows", 0.0, survey["mean"])
-    assert not [line for line in verdicts.verdicts(dataclasses.replace(study, tables=tables)) if "no token" in line]
+    assert not [line for line in caveats.caveats(dataclasses.replace(study, tables=tables)) if "no token" in line]
     row = survey.index[(survey["indicator"] == "dead_rows") & (survey["model"] == "plain")][0]
     survey.loc[row, "mean"] = 0.125
-    told = [line for line in verdicts.verdicts(dataclasses.replace(study, tables=tables)) if "no token" in line]
+    told = [line for line in caveats.caveats(dataclasses.replace(study, tables=tables)) if "no token" in line]
     assert told == [
         "plain: some queries keep no token at all on images of the survey that are not shown, 0.125 of them in the "
         "worst head."

@@ -24,7 +24,7 @@ from interpret.models import checkpoint
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.loading import load
 from interpret.models.model_spec import ModelSpec
-from interpret.report import summary, verdicts, write_pack
+from interpret.report import caveats, summary, write_pack
 from interpret.report.checkpoints import OVERRIDES
 from interpret.report.command import main, parser
 from interpret.study.study import Study
@@ -447,6 +447,6 @@ def test_a_replacement_that_fails_gives_the_old_pack_back(tmp_path, monkeypatch)
 def test_the_page_claims_only_what_was_looked_for():
     study = synthetic_study(dead=None)
     tables = study.tables | {"indicators": study.tables["indicators"].query("indicator == 'sparsity'")}
-    assert "no query lost all its tokens" not in verdicts.clean(replace(study, tables=tables))
+    assert "no query lost all its tokens" not in caveats.clean(replace(study, tables=tables))
     unlabelled = synthetic_study(labelled=False, dead=None)
-    assert verdicts.clean(unlabelled) == ["every map carries evidence", "no query lost all its tokens"]
+    assert caveats.clean(unlabelled) == ["every map carries evidence", "no query lost all its tokens"]

@@ -192,6 +192,16 @@ def test_a_picture_in_the_page_is_exact_where_the_script_reads_it():
     assert zlib.decompress(base64.b64decode(embedding.deflated(values.T))) == bytes([0, 3, 1, 4, 2, 5])
 
 
+def test_figures_stand_where_they_say(tmp_path, monkeypatch):
+    Image.new("RGB", (9, 6)).save(tmp_path / "a.png")
+    names = ["training_curves", "tau_sweep", "epoch_time", "attention_heatmaps", "active_tokens"]
+    shown = [page.Shown(name, name, name, "caption", tmp_path / "a.png") for name in names]
+    monkeypatch.setitem(FIGURES._entries, "tau_sweep", replace(FIGURES["tau_sweep"], place=0))
+    assert list(page._sections(shown)) == [
+        "tau_sweep", "attention_heatmaps", "active_tokens", "epoch_time", "training_curves",
+    ]  # fmt: skip
+
+
 def test_a_chart_keeps_its_size_in_few_colours():
     drawn = Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 130, 3), dtype=np.uint8))
     shown = opened(embedding.chart(drawn))

@@ -10,23 +10,25 @@ import numpy as np
 from PIL import Image
 
 from interpret.data._examples import Dataset, Example
-from interpret.data._fitting import as_tensors, fit, fit_mask, normalise, preprocess
+from interpret.data._fitting import as_tensors, crop_of, fit, fit_mask, normalise, preprocess
 from interpret.data._handed import from_hugging_face, from_pictures, from_torch
 from interpret.data._opening import open_image
 from interpret.data._pictures import as_pictures
-from interpret.data._splits import check_split
+from interpret.data._splits import SPLITS, check_split
 from interpret.data._trees import open_images
 from interpret.foundation.errors import ImageError, UnknownNameError
 from interpret.foundation.registry import Registry
 
 __all__ = [
     "DATASETS",
+    "SPLITS",
     "Dataset",
     "DatasetEntry",
     "Example",
     "as_dataset",
     "as_pictures",
     "as_tensors",
+    "crop_of",
     "fit",
     "fit_mask",
     "load_data",

@@ -5,11 +5,28 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from interpret.data._examples import Dataset
 from interpret.foundation.errors import ImageError
+
+
+def crop_of(picture: tuple[int, int], size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of what a model sees of a picture: the largest centred crop of its aspect ratio.
+
+    Args:
+        picture: (width, height), pixels.
+        size: (height, width) of the model's input.
+    """
+    (width, height), ratio = picture, size[1] / size[0]
+    broad, tall = float(width), float(height)
+    if width / height > ratio:
+        broad = ratio * height
+    elif width / height < ratio:
+        tall = width / ratio
+    left, top = (width - broad) / 2, (height - tall) / 2
+    return left, top, left + broad, top + tall
 
 
 def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -20,14 +37,13 @@ def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     Args:
         size: (height, width) of the model's input, pixels.
     """
-    height, width = size
-    return ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
+    return image.resize(size[::-1], Image.Resampling.BICUBIC, crop_of(image.size, size))
 
 
 def fit_mask(mask: Bool[np.ndarray, "height width"], size: tuple[int, int]) -> Bool[np.ndarray, "rows cols"]:
     """The mask after the same crop as `fit`; each pixel takes the value of the nearest one."""
-    height, width = size
-    return np.asarray(ImageOps.fit(Image.fromarray(mask), (width, height), Image.Resampling.NEAREST))
+    picture = Image.fromarray(mask)
+    return np.asarray(picture.resize(size[::-1], Image.Resampling.NEAREST, crop_of(picture.size, size)))
 
 
 def preprocess(

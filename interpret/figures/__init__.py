@@ -26,6 +26,7 @@ class FigureEntry:
         title: what the figure is about.
         caption: how to read it.
         applies: whether a study holds what the figure shows.
+        place: on the page; figures of one place stand in the order of their names.
     """
 
     name: str
@@ -33,6 +34,7 @@ class FigureEntry:
     title: str
     caption: str
     applies: Callable[[Study], bool]
+    place: int = 2
 
     def draw(self, study: Study) -> Pages:
         """The pages in the style of the package, under the names of their files; none where it does not apply."""

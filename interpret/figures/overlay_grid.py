@@ -17,6 +17,7 @@ ROWS = 8
 
 @FIGURES.register(
     title="Where the evidence lies",
+    place=0,
     caption="One image a row, one model a column. The row's label names the class explained: the image's label, or, "
     "where that is unknown, the first model's prediction. The text under a panel is what the model predicts (red where "
     "that is not the label). All panels share the colour scale printed at the bar, in the raw unit of the attribution; "

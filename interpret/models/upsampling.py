@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from interpret.data import as_pictures
+from interpret.data import as_pictures, crop_of
 from interpret.foundation.errors import InterpretError
 from interpret.models.loaded_model import LoadedModel
 
@@ -39,10 +39,9 @@ def upsample(patch_map: Any, image: Any, model: Any = None) -> Float[np.ndarray,
         raise InterpretError(f"a map is of one photograph, got {len(pictures)}; upsample map by map")
     width, height = pictures[0].size
     size, covered = _extent(cells, model)
-    rows, cols = (
-        _places(length, crop, share)
-        for length, crop, share in zip((height, width), _crop(height, width, size), covered, strict=True)
-    )
+    left, top, right, bottom = crop_of(pictures[0].size, size)
+    rows = _places(height, top, bottom, covered[0])
+    cols = _places(width, left, right, covered[1])
     grid = torch.stack(torch.meshgrid(rows, cols, indexing="ij")[::-1], dim=-1)
     mode = "nearest" if cells.dtype == torch.bool else "bicubic"
     options = {"mode": mode, "padding_mode": "border", "align_corners": False}
@@ -76,13 +75,7 @@ def _extent(cells: Tensor, model: Any) -> tuple[tuple[int, int], tuple[float, fl
     return (height, width), (cells.shape[0] * tall / height, cells.shape[1] * broad / width)
 
 
-def _crop(height: int, width: int, size: tuple[int, int]) -> tuple[float, float]:
-    """Height and width of the largest centred crop of the right aspect ratio: `fit` takes the same."""
-    ratio = size[1] / size[0]
-    return (float(height), height * ratio) if width > height * ratio else (width / ratio, float(width))
-
-
-def _places(length: int, crop: float, covered: float) -> Float[Tensor, "pixel"]:
+def _places(length: int, first: float, last: float, covered: float) -> Float[Tensor, "pixel"]:
     """Where the centres of pixels lie on the map's axis: -1 and 1 are its ends."""
-    inside = (torch.arange(length).double() + 0.5 - (length - crop) / 2) / crop
+    inside = (torch.arange(length).double() + 0.5 - first) / (last - first)
     return 2 * inside / covered - 1

@@ -10,7 +10,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from interpret.report import embedding, summary, verdicts
+from interpret.figures import FIGURES
+from interpret.report import caveats, embedding, summary
 from interpret.report.explorer import explorer
 from interpret.report.findings import findings
 from interpret.study.study import Study
@@ -54,8 +55,8 @@ def render(study: Study, shown: Sequence[Shown]) -> str:
         "explorer": live,
         "models": summary.models(study),
         "findings": findings(study),
-        "verdicts": verdicts.verdicts(study),
-        "clean": verdicts.clean(study),
+        "caveats": caveats.caveats(study),
+        "clean": caveats.clean(study),
         "tables": summary.tables(study),
     }
     bare = _fill(content, {})
@@ -74,12 +75,7 @@ def _sections(shown: Sequence[Shown]) -> dict[str, list[Shown]]:
     sections: dict[str, list[Shown]] = {}
     for page in shown:
         sections.setdefault(page.figure, []).append(page)
-    return {name: sections[name] for name in sorted(sections, key=_place)}
-
-
-def _place(figure: str) -> tuple[int, str]:
-    """Overlays first, training last, what is between in the order of its name."""
-    return ({LIVE: 0, "attention_heatmaps": 1, "training_curves": 3}.get(figure, 2), figure)
+    return {name: sections[name] for name in sorted(sections, key=lambda name: (FIGURES[name].place, name))}
 
 
 def _charts(sections: Mapping[str, Sequence[Shown]], room: int) -> dict[str, Chart]:

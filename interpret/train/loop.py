@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from accelerate.utils import set_seed
 
-from interpret.data import Dataset, load_data
+from interpret.data import SPLITS, Dataset, load_data
 from interpret.foundation.errors import InterpretError
 from interpret.models.checkpoint import converted
 from interpret.models.loaded_model import LoadedModel, from_memory
@@ -19,8 +19,6 @@ from interpret.train.recipe import Recipe
 from interpret.train.record import describe, duration
 from interpret.train.run import Run
 from interpret.train.state import Progress
-
-SPLITS = ("train", "validation", "test")
 
 logger = logging.getLogger(__name__)
 

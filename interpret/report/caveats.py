@@ -6,7 +6,7 @@ from interpret.report.table import groups
 from interpret.study.study import Study
 
 
-def verdicts(study: Study) -> list[str]:
+def caveats(study: Study) -> list[str]:
     """One line for each thing that was found."""
     found = (_silent_maps, _dead_rows, _wrong, _undefined, _unequal, _unnamed, _assumed)
     return [line for each in found for line in each(study)]
