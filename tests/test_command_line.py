@@ -57,7 +57,7 @@ SLIPS = {
     ),
     "no manifest": (["--compare", "README.md", PACK], "README.md is not JSON; expected the manifest.json of a pack"),
     "a threshold of two": ([GOOD, "--tau", "2"], r"tau 2.0 is outside \[0, 1\)"),
-    "no threshold": ([GOOD, "--tau", "0,a"], "'a' is not a number such as 0.01"),
+    "no threshold": ([GOOD, "--tau", "0,a"], "'0,a' is not a number such as 0.01"),
     "a negative seed": ([GOOD, "--seed", "-1"], "--seed: -1 is not a whole number, 0 or more"),
 }
 

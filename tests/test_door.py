@@ -40,17 +40,6 @@ def live(**options) -> VisionTransformer:
     return vit
 
 
-class Halved(nn.Module):
-    """A forward of somebody's own."""
-
-    def __init__(self, block):
-        super().__init__()
-        self.block = block
-
-    def forward(self, x, **options):
-        return 0.5 * self.block(x, **options)
-
-
 def with_scale(vit):
     for block in vit.blocks:
         block.attn.fused_attn, block.attn.scale = False, 0.9

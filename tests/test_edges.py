@@ -184,12 +184,6 @@ def test_a_study_without_attributions_is_written(tmp_path):
     assert interpret.write_pack(study, tmp_path / "pack").is_file()
 
 
-def test_an_existing_folder_is_told_in_the_words_of_python(tmp_path):
-    (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(interpret.InterpretError, match=r"already exists; .* replace it with overwrite=True"):
-        interpret.write_pack(synthetic_study(), tmp_path)
-
-
 def test_a_dead_gradient_is_one_of_a_class():
     model = tiny(dtype=torch.float32)
     with torch.no_grad():

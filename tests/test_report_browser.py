@@ -64,7 +64,7 @@ def write(study, folder):
     """The page with one drawn figure, as `write_pack` would put it there."""
     chart = folder / "sweep_threshold.png"
     Image.new("RGB", (1080, 400), "white").save(chart)
-    shown = [report_page.Shown("sweep_threshold", "sweep_threshold", "Threshold sweep", "How to read it.", chart)]
+    shown = [report_page.Shown("sweep_threshold", "sweep", "Threshold sweep", "How to read it.", chart)]
     path = folder / "report.html"
     path.write_text(report_page.render(study, shown), encoding="utf-8")
     return path

@@ -148,11 +148,11 @@ SLIPS = {
     "one class name": (lambda: interpret.load(timm_vit(), classes="abcde"), "1 class names given, the head has 5"),
     "one mean": (
         lambda: interpret.load(timm_vit(), mean=0.5),
-        "load: mean=0.5; expected a number for each channel",
+        "mean has 1 numbers and the input 3 channels; give one for each",
     ),
     "means of another number": (
         lambda: interpret.load(timm_vit(), mean=[0.5]),
-        r"load: mean=\(0.5,\) is not a number for each of 3 channels",
+        "mean has 1 numbers and the input 3 channels; give one for each",
     ),
     "a spread of zero": (
         lambda: interpret.load(timm_vit(), std=(1, 0, 1)),

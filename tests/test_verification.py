@@ -60,7 +60,7 @@ def test_nothing_done_is_nothing_changed_as_far_as_five_images_say():
     loaded = tiny()
     row = verify_intervention(loaded, lambda: nullcontext(loaded), gallery(5, [0] * 5)).iloc[0]
     assert (row["max_weight_change"], row["agreement"], row["difference"], row["p"]) == (0, 1, 0, 1)
-    reach = 1.959964 * (2 / 7 / 7) ** 0.5
+    reach = 1 - 0.05 ** (1 / 5)
     assert_allclose([row["difference_low"], row["difference_high"]], [-reach, reach], rtol=1e-6)
 
 

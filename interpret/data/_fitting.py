@@ -37,13 +37,15 @@ def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     Args:
         size: (height, width) of the model's input, pixels.
     """
-    return image.resize(size[::-1], Image.Resampling.BICUBIC, crop_of(image.size, size))
+    height, width = size
+    return image.resize((width, height), Image.Resampling.BICUBIC, crop_of(image.size, size))
 
 
 def fit_mask(mask: Bool[np.ndarray, "height width"], size: tuple[int, int]) -> Bool[np.ndarray, "rows cols"]:
     """The mask after the same crop as `fit`; each pixel takes the value of the nearest one."""
+    height, width = size
     picture = Image.fromarray(mask)
-    return np.asarray(picture.resize(size[::-1], Image.Resampling.NEAREST, crop_of(picture.size, size)))
+    return np.asarray(picture.resize((width, height), Image.Resampling.NEAREST, crop_of(picture.size, size)))
 
 
 def preprocess(

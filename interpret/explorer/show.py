@@ -54,7 +54,7 @@ def show(
         >>> import interpret
         >>> vit = interpret.load("checkpoints/shapes-softmax.pt")
         >>> interpret.show(vit, interpret.load_data("photos")[0].image, ["rollout", "relevance"])
-        <Figure size 720x240 with 5 Axes>
+        <Figure size 720x287.645 with 5 Axes>
     """
     entries = [ATTRIBUTIONS[name] for name in as_names(attributions)]
     if not entries:

@@ -131,7 +131,9 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
 
 def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--mechanism", metavar="NAME", help=", ".join(entries("mechanisms")))
-    group.add_argument("--tau", type=threshold, metavar="T", help="the models' own threshold, in [0, 1)")
+    group.add_argument(
+        "--tau", type=threshold, metavar="T", help="the models' own threshold, in [0, 1); several are a --sweep"
+    )
     group.add_argument("--backbone", metavar="NAME", help="timm's name")
     group.add_argument("--heads", type=positive, metavar="N")
     group.add_argument("--classes", type=names_of, metavar="NAME,NAME...", help="in the order of the logits")

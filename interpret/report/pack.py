@@ -41,7 +41,7 @@ def write_pack(study: Study, out: str | os.PathLike[str], *, overwrite: bool = F
     Example:
         >>> import interpret
         >>> vit, data = interpret.load("checkpoints/shapes-softmax.pt"), interpret.load_data("shapes")
-        >>> study = interpret.run_study(vit, data[:2], attributions="rollout", indicators="sparsity", taus=[0.01])
+        >>> study = interpret.run_study(vit, data[:2], attributions="rollout", indicators="sparsity", sweeps=[])
         >>> interpret.write_pack(study, "demo").as_posix()
         'demo/report.html'
     """
