@@ -1,3 +1,5 @@
+import inspect
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -7,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-from interpret.figures.drawing import plots
+from interpret.figures.drawing import curves, plots
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def test_an_enlarged_picture_repeats_its_pixels(image):
 
 def test_an_overlay_is_drawn_on_the_axes_that_are_given(image, ax):
     scale = plots.Scale(0.0, 1.0, "magma", 1.0)
-    assert plots.overlay(image, patch_map(), ax, scale) is ax
+    assert plots.overlay(image, patch_map(), scale, ax=ax) is ax
     drawn = ax.get_images()[0].get_array()
     assert_array_equal(drawn, plots.overlay_pixels(plots.enlarge(image), plots.quantise(patch_map(), scale), "magma"))
 
@@ -82,7 +84,7 @@ def test_a_map_without_evidence_shows_its_stamp_and_no_colour(image, ax):
 
 def test_cells_that_are_exactly_zero_have_the_colour_of_a_cut(ax):
     values = np.array([[0.0, 0.5, 1e-9]])
-    plots.patch_heatmap(values, ax, plots.Scale(0.0, 1.0, plots.NONNEGATIVE, 1.0))
+    plots.patch_heatmap(values, plots.Scale(0.0, 1.0, plots.NONNEGATIVE, 1.0), ax=ax)
     drawn = ax.get_images()[0]
     colors = drawn.cmap(drawn.norm(drawn.get_array()))
     assert_allclose(colors[0, 0], to_rgba(plots.CUT))
@@ -91,7 +93,7 @@ def test_cells_that_are_exactly_zero_have_the_colour_of_a_cut(ax):
 
 def test_a_head_grid_writes_every_number_in_its_cell(ax):
     values = np.arange(6.0).reshape(2, 3)
-    assert plots.head_grid(values, ax, plots.Scale(0.0, 6.0, "viridis", 6.0), form=".1f") is ax
+    assert plots.head_grid(values, plots.Scale(0.0, 6.0, "viridis", 6.0), form=".1f", ax=ax) is ax
     assert [text.get_text() for text in ax.texts] == ["0.0", "1.0", "2.0", "3.0", "4.0", "5.0"]
     assert_array_equal(ax.collections[0].get_array(), values)
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("head", "layer")
@@ -99,17 +101,17 @@ def test_a_head_grid_writes_every_number_in_its_cell(ax):
 
 def test_a_spread_shows_every_head_and_the_mean_as_a_line(ax):
     table = pd.DataFrame({"layer": [0, 0, 1, 1], "head": [0, 1, 0, 1], "value": [1.0, 3.0, 2.0, 6.0]})
-    assert plots.spread(table, ax, 0, plots.colors(1)[0], shift=0.1) is ax
+    assert curves.spread(table, 0, plots.colors(1)[0], shift=0.1, ax=ax) is ax
     assert_allclose(ax.collections[0].get_offsets(), [[0.1, 1], [0.1, 3], [1.1, 2], [1.1, 6]])
     assert_allclose(ax.lines[0].get_xydata(), [[0, 2], [1, 4]])
 
 
 def test_a_calm_axis_does_not_magnify_noise(ax):
     ax.plot([0, 1], [32.0, 32.00001])
-    low, high = plots.calm(ax).get_ylim()
+    low, high = curves.calm(ax).get_ylim()
     assert_allclose((low, high), (30.4, 33.6), rtol=1e-3)
     ax.set_ylim(0, 5)
-    assert plots.calm(ax).get_ylim() == (0, 5)
+    assert curves.calm(ax).get_ylim() == (0, 5)
 
 
 def test_the_colours_of_models_differ_in_brightness_or_hue():
@@ -131,7 +133,7 @@ def test_a_colour_bar_tells_of_values_beyond_it():
 def test_an_outline_lies_on_the_border_of_the_mask(ax):
     mask = np.zeros((32, 48), bool)
     mask[8:16, 12:24] = True
-    plots.outline(mask, plots.picture(plots.enlarge(np.zeros((32, 48, 3), np.uint8), 64), ax))
+    plots.outline(mask, plots.picture(plots.enlarge(np.zeros((32, 48, 3), np.uint8), 64), ax=ax))
     points = np.concatenate([path.vertices for path in ax.collections[0].get_paths()])
     assert_allclose([points.min(0), points.max(0)], [[23.5, 15.5], [47.5, 31.5]], atol=0.1)
 
@@ -151,3 +153,14 @@ def test_the_style_ends_with_its_block():
     with plots.style():
         assert mpl.rcParams["font.size"] == 8
     assert mpl.rcParams["font.size"] == before
+
+
+def test_a_drawing_without_axes_makes_its_own():
+    assert curves.line([0, 1], [0, 1], 0, plots.colors(1)[0]).figure.axes
+    assert plots.picture(np.zeros((4, 6, 3), np.uint8)).get_images()
+
+
+def test_axes_come_last_and_may_be_left_out_of_what_starts_a_drawing():
+    for draw in (plots.picture, plots.overlay, plots.no_evidence, plots.patch_heatmap, plots.head_grid, curves.spread):
+        assert list(inspect.signature(draw).parameters.items())[-1][1].default is None
+        assert list(inspect.signature(draw).parameters)[-1] == "ax"

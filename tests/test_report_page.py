@@ -19,7 +19,6 @@ from interpret.report.findings import findings
 from interpret.study.curves import of_intervention
 from tests.synthetic import COLS, HEADS, IMAGES, LAYERS, NAMES, ROWS, TAUS, TOKENS, synthetic_study
 
-MEGABYTE = 1_000_000
 CHARTS = 450_000
 """What the charts of three models with a training history take; those of bundled checkpoints come to 400 kB."""
 
@@ -83,7 +82,7 @@ def large_study(count=8, side=224, taus=20, layers=12, heads=3, grid=14):
 
 
 def test_eight_photographs_twenty_taus_and_three_models_leave_room_for_the_charts_in_a_megabyte():
-    assert len(page.render(large_study(), []).encode()) < MEGABYTE - CHARTS
+    assert len(page.render(large_study(), []).encode()) < page.LARGEST - CHARTS
 
 
 def test_weights_by_head_that_would_be_too_many_are_shown_of_fewer_images():

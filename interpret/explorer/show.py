@@ -63,7 +63,7 @@ def show(
     with plots.style():
         figure, axes = _panels(pictures, 1 + len(entries))
         for row, picture, caption in zip(axes, pictures, _predictions(seen), strict=False):
-            plots.picture(np.asarray(picture), row[0]).set_xlabel(caption)
+            plots.picture(np.asarray(picture), ax=row[0]).set_xlabel(caption)
         axes[-1, 0].remove()
         for column, entry in zip(axes.T[1:], entries, strict=True):
             _column(column, entry.name, seen, pictures)
@@ -115,7 +115,7 @@ def _column(column: np.ndarray, name: str, seen: Trace, pictures: Sequence[Image
         if empty:
             plots.no_evidence(np.asarray(picture), "constant map", ax)
         else:
-            photograph.over(np.asarray(picture), upsample(patch_map, picture, seen.model), ax, scale)
+            photograph.over(np.asarray(picture), upsample(patch_map, picture, seen.model), scale, ax=ax)
     photograph.scale_bar(scale, column[-1])
 
 

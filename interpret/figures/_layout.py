@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from interpret.figures.drawing import plots
+from interpret.figures.drawing import curves, plots
 from interpret.figures.drawing.style import marker_of
 from interpret.study.study import Study
 
@@ -98,15 +98,15 @@ def draw_by_layer(study: Study, axes: Iterable[tuple[Axes, str, str]]) -> None:
     palette = plots.colors(len(study.models))
     for ax, indicator, kind in axes:
         for index, table in zip(models, per_head(study, indicator, kind), strict=True):
-            plots.spread(table, ax, index, palette[index], shift=0.12 * (index - models[-1] / 2))
+            curves.spread(table, index, palette[index], shift=0.12 * (index - models[-1] / 2), ax=ax)
 
 
 def draw_by_epoch(table: pd.DataFrame, column: str, ax: Axes, index: int, color: plots.Color) -> None:
     """What `column` holds of each epoch, of heads or of seeds: the mean as a line, lowest to highest as a band."""
     values = table.groupby("epoch")[column]
     epochs = pd.Series(sorted(table["epoch"].unique()))
-    plots.line(epochs, values.mean(), ax, index, color)
-    plots.band(epochs, values.min(), values.max(), ax, color)
+    curves.line(epochs, values.mean(), index, color, ax=ax)
+    curves.band(epochs, values.min(), values.max(), color, ax=ax)
 
 
 def whole(table: pd.DataFrame) -> pd.DataFrame:
@@ -124,9 +124,11 @@ def draw_curve(
 ) -> None:
     """A sweep's means against its strength as a line, their intervals as a band; a line without one is thinner."""
     rows = table.sort_values("strength")
-    plots.line(rows["strength"], rows["mean"], ax, index, color, linestyle=linestyle, linewidth=1.3 if band else 0.7)
+    curves.line(
+        rows["strength"], rows["mean"], index, color, ax=ax, linestyle=linestyle, linewidth=1.3 if band else 0.7
+    )
     if band:
-        plots.band(rows["strength"], rows["low"], rows["high"], ax, color)
+        curves.band(rows["strength"], rows["low"], rows["high"], color, ax=ax)
 
 
 def spectrum_panels(study: Study, indicator: str, subject: str) -> Figure:
@@ -141,9 +143,9 @@ def spectrum_panels(study: Study, indicator: str, subject: str) -> Figure:
     draw_by_layer(study, [(ax, indicator, kind) for ax, kind in drawn])
     for ax, kind in drawn:
         over = "of the weights" if kind in WEIGHTS else f"mean over {len(study.image_ids)} images"
-        plots.calm(ax).set(
+        curves.calm(ax).set(
             title=f"spectrum: {kind}\n{over}", ylabel=f"{subject.lower()} ({unit(study, indicator) or 'count'})"
         )
-    model_legend(study, figure, [plots.head_dot()])
+    model_legend(study, figure, [curves.head_dot()])
     figure.suptitle(subject)
     return figure

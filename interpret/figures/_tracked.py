@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from interpret.figures import _layout
-from interpret.figures.drawing import plots
+from interpret.figures.drawing import curves, plots
 from interpret.indicators import INDICATORS
 from interpret.study.study import Study
 
@@ -26,9 +26,9 @@ def draw(study: Study, indicator: str, kind: str, by_epoch: Axes, by_layer: Axes
         if len(mine):
             _layout.draw_by_epoch(mine, "value", by_epoch, index, color)
             last = mine.loc[mine["epoch"] == mine["epoch"].max()]
-            plots.spread(last, by_layer, index, color, shift=0.12 * (index - (len(study.models) - 1) / 2))
+            curves.spread(last, index, color, shift=0.12 * (index - (len(study.models) - 1) / 2), ax=by_layer)
     entry = INDICATORS[indicator]
     for ax in (by_epoch, by_layer):
-        plots.calm(ax).set(ylabel=entry.unit or "count", title=f"{entry.label}{f' of {kind}' if kind else ''}")
+        curves.calm(ax).set(ylabel=entry.unit or "count", title=f"{entry.label}{f' of {kind}' if kind else ''}")
     by_epoch.set_xlabel("epoch")
     by_epoch.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -25,7 +25,7 @@ def active_tokens(study: Study) -> Pages:
     figure, axes = _axes(study)
     for ax, model, table in zip(axes, study.models, tables, strict=False):
         values = table.pivot(index="layer", columns="head", values="value").to_numpy(np.float64)
-        plots.head_grid(values, ax, scale, form=".1f").set_title(f"{_layout.title(model)}, N={model['tokens']}")
+        plots.head_grid(values, scale, form=".1f", ax=ax).set_title(f"{_layout.title(model)}, N={model['tokens']}")
     for ax in axes[len(tables) :]:
         ax.set_axis_off()
     plots.color_bar(axes, scale, "active tokens per query")

@@ -51,7 +51,7 @@ def _fill(axes: np.ndarray, image: np.ndarray, weights: np.ndarray, scale: plots
         row[0].set_axis_off()
         row[1].set_ylabel(f"layer {layer}")
         for head, ax in enumerate(row[1:]):
-            plots.patch_heatmap(weights[layer, head], ax, scale)
+            plots.patch_heatmap(weights[layer, head], scale, ax=ax)
     for head, ax in enumerate(axes[0, 1:]):
         ax.set_title(f"head {head}")
-    plots.picture(plots.enlarge(image), axes[0, 0]).set_title("input")
+    plots.picture(plots.enlarge(image), ax=axes[0, 0]).set_title("input")

@@ -3,7 +3,7 @@
 from matplotlib.ticker import MaxNLocator
 
 from interpret.figures import FIGURES, Pages, _layout
-from interpret.figures.drawing import plots
+from interpret.figures.drawing import curves, plots
 from interpret.study.study import Study
 
 
@@ -22,7 +22,7 @@ def epoch_time(study: Study) -> Pages:
     palette = plots.colors(len(study.models))
     for index, (model, color) in enumerate(zip(study.models, palette, strict=True)):
         rows = _layout.of_model(table, model)
-        plots.line(rows["epoch"], rows["seconds"], axes[0, 0], index, color)
+        curves.line(rows["epoch"], rows["seconds"], index, color, ax=axes[0, 0])
     plain = [index for index, model in enumerate(study.models) if model.get("mechanism") == "softmax"]
     baseline = plain[0] if plain else 0
     bars = axes[0, 1].bar(range(len(fastest)), fastest, color=palette)

@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from interpret.figures import FIGURES, Pages, _layout, _tracked
-from interpret.figures.drawing import plots
+from interpret.figures.drawing import curves
 from interpret.study.study import Study
 
 
@@ -24,6 +24,6 @@ def _page(study: Study, kind: str, indicators: list[str]) -> Figure:
     figure, axes = _layout.panels(len(indicators), 2, _layout.WIDTH, 1.0 + 1.6 * len(indicators))
     for row, indicator in zip(axes, indicators, strict=True):
         _tracked.draw(study, indicator, kind, *row)
-    _layout.model_legend(study, figure, [plots.head_dot()])
+    _layout.model_legend(study, figure, [curves.head_dot()])
     figure.suptitle(f"Attention{f': spectra of {kind}' if kind else ''} while the models learned")
     return figure

@@ -57,7 +57,7 @@ def _page(study: Study, attribution: str, images: range) -> Figure:
 
 
 def _input(study: Study, image: int, ax: Axes) -> None:
-    plots.picture(plots.enlarge(study.images[image]), ax)
+    plots.picture(plots.enlarge(study.images[image]), ax=ax)
     if study.masks is not None:
         plots.outline(study.masks[image], ax)
     said = _predictions(study, image)
@@ -69,9 +69,9 @@ def _input(study: Study, image: int, ax: Axes) -> None:
 def _panel(study: Study, index: int, attribution: str, image: int, scale: plots.Scale, ax: Axes) -> None:
     status = _status(study, index, attribution, image)
     if status == "ok":
-        plots.overlay(study.images[image], study.map(index, attribution)[image], ax, scale)
+        plots.overlay(study.images[image], study.map(index, attribution)[image], scale, ax=ax)
     else:
-        plots.no_evidence(study.images[image], status, ax)
+        plots.no_evidence(study.images[image], status, ax=ax)
     said = _predictions(study, image).iloc[index]
     ax.set_xlabel(f"{_layout.short(said['predicted'])} {said['probability']:.2f}", color=_verdict(said["correct"]))
 

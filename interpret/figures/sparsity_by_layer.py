@@ -1,7 +1,7 @@
 """How much of the attention selection removes, layer by layer."""
 
 from interpret.figures import FIGURES, Pages, _layout
-from interpret.figures.drawing import plots
+from interpret.figures.drawing import curves
 from interpret.study.study import Study
 
 SHOWN = {
@@ -25,6 +25,6 @@ def sparsity_by_layer(study: Study) -> Pages:
     for ax, name in zip(axes[0], measured, strict=True):
         title = f"{name.replace('_', ' ')}\n{SHOWN[name]}"
         ax.set(title=title, ylabel=_layout.unit(study, name), ylim=(-0.04, 1.04))
-    _layout.model_legend(study, figure, [plots.head_dot()])
+    _layout.model_legend(study, figure, [curves.head_dot()])
     figure.suptitle(f"What selection removes, mean over {len(study.image_ids)} images")
     return {"": figure}

@@ -1,7 +1,7 @@
 """The six indicators that are named by SVDA, against the epoch and against the layer."""
 
 from interpret.figures import FIGURES, Pages, _layout, _tracked
-from interpret.figures.drawing import plots
+from interpret.figures.drawing import curves
 from interpret.study.study import Study
 
 PANELS = (
@@ -28,6 +28,6 @@ def svda_indicators(study: Study) -> Pages:
     for number, (indicator, kind) in enumerate(PANELS):
         row, column = 2 * (number // 3), number % 3
         _tracked.draw(study, indicator, kind, axes[row, column], axes[row + 1, column])
-    _layout.model_legend(study, figure, [plots.head_dot()])
+    _layout.model_legend(study, figure, [curves.head_dot()])
     figure.suptitle("The six SVDA indicators while the models learned")
     return {"": figure}

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from interpret.figures import FIGURES, Pages, _layout, _strengths
-from interpret.figures.drawing import plots
+from interpret.figures.drawing import curves, plots
 from interpret.figures.drawing.style import LINES
 from interpret.interventions import INTERVENTIONS, Intervention
 from interpret.study.curves import of_intervention
@@ -54,7 +54,7 @@ def _draw(study: Study, table: pd.DataFrame, entry: Intervention, name: str, ax:
             beside = rule != mine["rule"].iloc[0]
             _layout.draw_curve(curve, ax, index, color, band=not beside, linestyle=styles[str(rule)])
         for strength in mine.loc[mine["trained"], "strength"].unique():
-            plots.mark(strength, ax, color)
+            curves.mark(strength, color, ax)
     ax.set(ylabel=entry.fact_labels.get(name) or title(name), ylim=(0, 1.08 * (rows["high"].max() or 1.0)))
 
 

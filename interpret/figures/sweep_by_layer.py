@@ -69,5 +69,5 @@ def _grid(table: pd.DataFrame, quantity: str) -> pd.DataFrame:
 
 
 def _panel(grid: pd.DataFrame, ax: Axes, scale: plots.Scale, digits: str) -> None:
-    plots.head_grid(grid.to_numpy(), ax, scale, digits)
+    plots.head_grid(grid.to_numpy(), scale, digits, ax=ax)
     ax.set_xticks(np.arange(len(grid.columns)) + 0.5, labels=[f"{value:g}" for value in grid.columns], rotation=60)

@@ -5,7 +5,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from interpret.figures import FIGURES, Pages, _layout
-from interpret.figures.drawing import plots
+from interpret.figures.drawing import curves, plots
 from interpret.study.study import Study
 
 LINES = {"train": ":", "validation": "-"}
@@ -41,4 +41,4 @@ def _curves(study: Study, quantity: str, ax: Axes) -> None:
             column = f"{split}_{quantity}"
             if column in rows:
                 options = {} if split == "validation" else {"marker": ""}
-                plots.line(rows["epoch"], rows[column], ax, index, color, linestyle=style, **options)
+                curves.line(rows["epoch"], rows[column], index, color, ax=ax, linestyle=style, **options)

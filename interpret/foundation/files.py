@@ -3,8 +3,11 @@
 import difflib
 import hashlib
 import os
+import shutil
+import tempfile
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from interpret.foundation.errors import InterpretError
@@ -50,6 +53,32 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def written_whole(out: Path) -> Iterator[Path]:
+    """Scope with a new folder to fill: it takes the place of `out` at the end; after a failure all is as it was."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    holder = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    try:
+        folder = holder / "new"
+        folder.mkdir()
+        yield folder
+        _replace(out, folder, holder / "old")
+    finally:
+        shutil.rmtree(holder)
+
+
+def _replace(out: Path, new: Path, old: Path) -> None:
+    """Put `new` in the place of `out`; what was there comes back if that fails."""
+    if out.exists():
+        out.rename(old)
+    try:
+        new.rename(out)
+    except BaseException:
+        if old.exists():
+            old.rename(out)
+        raise
 
 
 def sha256(path: Path) -> str:

@@ -2,10 +2,6 @@
 
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +10,7 @@ from tqdm import tqdm
 from interpret.figures import FIGURES
 from interpret.figures.drawing import plots
 from interpret.foundation import tables
-from interpret.foundation.files import sha256
+from interpret.foundation.files import sha256, written_whole
 from interpret.report import page, summary
 from interpret.report.early import check_free
 from interpret.report.manifest import FORMAT, MANIFEST
@@ -47,7 +43,7 @@ def write_pack(study: Study, out: str | os.PathLike[str], *, overwrite: bool = F
     """
     out = Path(out)
     check_free(out, overwrite, "replace it with overwrite=True")
-    with _whole_or_nothing(out) as folder:
+    with written_whole(out) as folder:
         study.save(folder / "study")
         _write_tables(study, folder / "tables")
         shown = _draw(study, folder / "figures")
@@ -66,31 +62,6 @@ def manifest(study: Study, folder: Path) -> dict[str, Any]:
         "images": list(study.image_ids),
         "files": {path.relative_to(folder).as_posix(): sha256(path) for path in files},
     }
-
-
-@contextmanager
-def _whole_or_nothing(out: Path) -> Iterator[Path]:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    holder = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
-    try:
-        folder = holder / "new"
-        folder.mkdir()
-        yield folder
-        _replace(out, folder, holder / "old")
-    finally:
-        shutil.rmtree(holder)
-
-
-def _replace(out: Path, new: Path, old: Path) -> None:
-    """Put `new` in the place of `out`; what was there comes back if that fails."""
-    if out.exists():
-        out.rename(old)
-    try:
-        new.rename(out)
-    except BaseException:
-        if old.exists():
-            old.rename(out)
-        raise
 
 
 def _write_tables(study: Study, folder: Path) -> None:

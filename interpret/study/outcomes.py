@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from interpret import indicators
 from interpret.data import Dataset
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import Images
@@ -25,13 +24,18 @@ from interpret.study.passes import batches, my_part
 from interpret.study.processes import put_together
 from interpret.study.store import Store
 
+MEASURING = ("foundation", "mechanisms", "models", "indicators", "interventions")
+"""The rooms whose code an outcome depends on."""
+
 
 @cache
 def sources() -> str:
-    """SHA-256 of the code that measures: a store forgets what other code has found."""
+    """SHA-256 of the code that measures, and of what it stands on: a store forgets what other code has found."""
+    package = Path(__file__).parents[1]
     digest = hashlib.sha256()
-    for file in sorted(Path(indicators.__path__[0]).glob("*.py")):
-        digest.update(file.read_bytes())
+    for room in MEASURING:
+        for file in sorted((package / room).glob("*.py")):
+            digest.update(file.read_bytes())
     return digest.hexdigest()
 
 

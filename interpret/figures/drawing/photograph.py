@@ -10,12 +10,14 @@ from matplotlib.colors import Normalize
 from interpret.figures.drawing import plots
 
 
-def over(picture: plots.Picture, values: Float[np.ndarray, "height width"], ax: Axes, scale: plots.Scale) -> Axes:
+def over(
+    picture: plots.Picture, values: Float[np.ndarray, "height width"], scale: plots.Scale, ax: Axes | None = None
+) -> Axes:
     """The photograph in its colours; over it the map, the more opaque the further from zero; NaN is left clear."""
     share = np.clip(np.abs(np.nan_to_num(values)) / max(abs(scale.low), abs(scale.high)), 0, 1)
     colours = mpl.colormaps[scale.cmap](Normalize(scale.low, scale.high)(np.nan_to_num(values)))
     colours[..., 3] = np.where(np.isnan(values), 0, 0.25 + 0.6 * share)
-    plots.picture(picture, ax)
+    ax = plots.picture(picture, ax=ax)
     ax.imshow(colours)
     return ax
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -21,12 +20,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
-from numpy.typing import ArrayLike
 from PIL import Image
 
-from interpret.figures.drawing.style import BLEND, CUT, NONNEGATIVE, PAPER, SIGNED, STAMP, marker_of
+from interpret.figures.drawing.style import BLEND, CUT, NONNEGATIVE, PAPER, SIGNED, STAMP
 
 Picture = UInt8[np.ndarray, "height width 3"]
 Levels = UInt8[np.ndarray, "row col"]
@@ -105,8 +101,14 @@ def enlarge(image: Picture, side: int = 192) -> UInt8[np.ndarray, "tall broad 3"
     return np.ascontiguousarray(image.repeat(factor, axis=0).repeat(factor, axis=1))
 
 
-def picture(image: np.ndarray, ax: Axes, cmap: str | None = None) -> Axes:
+def axes_of(ax: Axes | None) -> Axes:
+    """The axes to draw into; those of a new figure where none are given."""
+    return Figure(layout="constrained").subplots() if ax is None else ax
+
+
+def picture(image: np.ndarray, cmap: str | None = None, ax: Axes | None = None) -> Axes:
     """An image without ticks and frame."""
+    ax = axes_of(ax)
     ax.imshow(image, cmap=cmap, vmin=0, vmax=255)
     ax.grid(False)
     ax.set(xticks=[], yticks=[])
@@ -114,14 +116,14 @@ def picture(image: np.ndarray, ax: Axes, cmap: str | None = None) -> Axes:
     return ax
 
 
-def overlay(image: Picture, patch_map: Map, ax: Axes, scale: Scale) -> Axes:
+def overlay(image: Picture, patch_map: Map, scale: Scale, ax: Axes | None = None) -> Axes:
     """A patch map over its image, in the colours of `scale`."""
-    return picture(overlay_pixels(enlarge(image), quantise(patch_map, scale), scale.cmap), ax)
+    return picture(overlay_pixels(enlarge(image), quantise(patch_map, scale), scale.cmap), ax=ax)
 
 
-def no_evidence(image: Picture, reason: str, ax: Axes) -> Axes:
+def no_evidence(image: Picture, reason: str, ax: Axes | None = None) -> Axes:
     """The grey image under a red stamp: a map that shows nothing is not drawn as if it did."""
-    picture(grey(image), ax, cmap="gray")
+    ax = picture(grey(image), cmap="gray", ax=ax)
     ax.text(
         0.5,
         0.5,
@@ -137,8 +139,9 @@ def no_evidence(image: Picture, reason: str, ax: Axes) -> Axes:
     return ax
 
 
-def patch_heatmap(patch_map: Map, ax: Axes, scale: Scale) -> Axes:
+def patch_heatmap(patch_map: Map, scale: Scale, ax: Axes | None = None) -> Axes:
     """A patch map cell by cell; cells that are exactly zero are drawn in `CUT`."""
+    ax = axes_of(ax)
     cmap = mpl.colormaps[scale.cmap].with_extremes(bad=CUT)
     ax.imshow(np.ma.masked_equal(patch_map, 0), cmap=cmap, vmin=scale.low, vmax=scale.high)
     ax.grid(False)
@@ -147,8 +150,9 @@ def patch_heatmap(patch_map: Map, ax: Axes, scale: Scale) -> Axes:
     return ax
 
 
-def head_grid(values: LayerHead, ax: Axes, scale: Scale, form: str = ".3g") -> Axes:
+def head_grid(values: LayerHead, scale: Scale, form: str = ".3g", ax: Axes | None = None) -> Axes:
     """One number for each layer and head, written in its cell; layers and heads are counted from 0."""
+    ax = axes_of(ax)
     sns.heatmap(
         pd.DataFrame(values),
         ax=ax,
@@ -169,58 +173,10 @@ def head_grid(values: LayerHead, ax: Axes, scale: Scale, form: str = ".3g") -> A
     return ax
 
 
-def line(x: ArrayLike, y: ArrayLike, ax: Axes, index: int, color: Color, **options: Any) -> Axes:
-    """A line with the marker that belongs to model `index`; a hollow marker shows what lies under it."""
-    marker = {"marker": marker_of(index), "markerfacecolor": "white", "markeredgecolor": color}
-    ax.plot(x, y, color=color, **(marker | options))
-    return ax
-
-
-def band(x: ArrayLike, low: ArrayLike, high: ArrayLike, ax: Axes, color: Color) -> Axes:
-    """A faint band from `low` to `high`."""
-    ax.fill_between(x, low, high, color=color, alpha=0.12, linewidth=0)
-    return ax
-
-
-def spread(table: pd.DataFrame, ax: Axes, index: int, color: Color, shift: float = 0.0) -> Axes:
-    """Heads as faint dots over their layer, the mean of the heads as a line.
-
-    Args:
-        table: columns layer, head, value; one row for each layer and head.
-        shift: sideways displacement of the dots, in layers, so that models do not hide one another.
-    """
-    ax.scatter(table["layer"] + shift, table["value"], s=7, color=color, alpha=0.45, linewidths=0)
-    mean = table.groupby("layer")["value"].mean()
-    line(mean.index, mean, ax, index, color)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    ax.set_xlabel("layer")
-    return ax
-
-
-def calm(ax: Axes, share: float = 0.1) -> Axes:
-    """Widen the y axis to at least `share` of its largest value: rounding errors are not drawn as findings."""
-    low, high = ax.get_ylim()
-    missing = share * max(abs(low), abs(high)) - (high - low)
-    if missing > 0:
-        ax.set_ylim(low - missing / 2, high + missing / 2)
-    return ax
-
-
-def head_dot() -> Line2D:
-    """The legend's entry for the dots of `spread`."""
-    return Line2D([], [], color="0.4", marker="o", markersize=2.5, linestyle="", label="one head")
-
-
 def outline(mask: np.ndarray, ax: Axes) -> Axes:
     """The border of an object mask (row, col), over a picture of the mask's shape enlarged to fill `ax`."""
     left, right, bottom, top = ax.get_images()[0].get_extent()
     ax.contour(mask, levels=[0.5], colors=["white"], linewidths=0.8, origin="upper", extent=(left, right, bottom, top))
-    return ax
-
-
-def mark(x: float, ax: Axes, color: Color) -> Axes:
-    """A dashed vertical line, for the value a model was trained with."""
-    ax.axvline(x, color=color, linestyle=(0, (4, 2)), linewidth=1.0, zorder=1)
     return ax
 
 

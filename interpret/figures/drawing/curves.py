@@ -1,0 +1,63 @@
+"""Numbers along an axis: lines, bands and dots, in the colour and under the marker of their model."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
+
+from interpret.figures.drawing.plots import Color, axes_of
+from interpret.figures.drawing.style import marker_of
+
+
+def line(x: ArrayLike, y: ArrayLike, index: int, color: Color, ax: Axes | None = None, **options: Any) -> Axes:
+    """A line with the marker that belongs to model `index`; a hollow marker shows what lies under it."""
+    marker = {"marker": marker_of(index), "markerfacecolor": "white", "markeredgecolor": color}
+    ax = axes_of(ax)
+    ax.plot(x, y, color=color, **(marker | options))
+    return ax
+
+
+def band(x: ArrayLike, low: ArrayLike, high: ArrayLike, color: Color, ax: Axes | None = None) -> Axes:
+    """A faint band from `low` to `high`."""
+    ax = axes_of(ax)
+    ax.fill_between(x, low, high, color=color, alpha=0.12, linewidth=0)
+    return ax
+
+
+def spread(table: pd.DataFrame, index: int, color: Color, shift: float = 0.0, ax: Axes | None = None) -> Axes:
+    """Heads as faint dots over their layer, the mean of the heads as a line.
+
+    Args:
+        table: columns layer, head, value; one row for each layer and head.
+        shift: sideways displacement of the dots, in layers, so that models do not hide one another.
+    """
+    ax = axes_of(ax)
+    ax.scatter(table["layer"] + shift, table["value"], s=7, color=color, alpha=0.45, linewidths=0)
+    mean = table.groupby("layer")["value"].mean()
+    line(mean.index, mean, index, color, ax=ax)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    ax.set_xlabel("layer")
+    return ax
+
+
+def calm(ax: Axes, share: float = 0.1) -> Axes:
+    """Widen the y axis to at least `share` of its largest value: rounding errors are not drawn as findings."""
+    low, high = ax.get_ylim()
+    missing = share * max(abs(low), abs(high)) - (high - low)
+    if missing > 0:
+        ax.set_ylim(low - missing / 2, high + missing / 2)
+    return ax
+
+
+def head_dot() -> Line2D:
+    """The legend's entry for the dots of `spread`."""
+    return Line2D([], [], color="0.4", marker="o", markersize=2.5, linestyle="", label="one head")
+
+
+def mark(x: float, color: Color, ax: Axes) -> Axes:
+    """A dashed vertical line, for the value a model was trained with."""
+    ax.axvline(x, color=color, linestyle=(0, (4, 2)), linewidth=1.0, zorder=1)
+    return ax
