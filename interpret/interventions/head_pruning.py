@@ -18,6 +18,8 @@ from interpret.interventions._edits import Pruned, check_index, edited, mask_of
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.tracing import trace
 
+AT_ONCE = 16
+"""Images whose weights and gradients are in memory together."""
 RANDOM = ("random 0", "random 1", "random 2")
 """Orders that know nothing, beside the one of importance."""
 
@@ -57,12 +59,19 @@ def importance(model: LoadedModel, images: Images, labels: Sequence[int] | None 
     The mean is over images; each layer is divided by its l2 norm, as in the paper. Higher: the loss depends more on the
     head. Deviation: where labels are not known, L is that of the predicted class.
     """
+    known = None if labels is None else torch.as_tensor(labels)
+    parts = torch.arange(len(images)).split(AT_ONCE)
+    slopes = [_by_mask(model, images[part], None if known is None else known[part]) for part in parts]
+    return F.normalize(torch.cat(slopes, dim=1).abs().mean(dim=1), dim=-1)
+
+
+def _by_mask(model: LoadedModel, images: Images, labels: Tensor | None) -> Float[Tensor, "layer batch head"]:
+    """-dL / dxi of each image."""
     logits = trace(model, images, keep=("weights",)).logits
-    target = logits.argmax(dim=-1) if labels is None else torch.as_tensor(labels, device=logits.device)
+    target = logits.argmax(dim=-1) if labels is None else labels.to(logits.device)
     slope = F.one_hot(target, logits.shape[-1]) - logits.softmax(dim=-1)
     seen = trace(model, images, slope, keep=("weights", "gradient"))
-    by_mask = (seen.need("weights") * seen.need("gradient")).sum(dim=(-2, -1)).double()
-    return F.normalize(by_mask.abs().mean(dim=1), dim=-1)
+    return (seen.need("weights") * seen.need("gradient")).sum(dim=(-2, -1)).double()
 
 
 def _prepared(model: LoadedModel, images: Images, labels: Sequence[int] | None) -> dict[str, Any]:
