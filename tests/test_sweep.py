@@ -248,3 +248,10 @@ def test_a_file_that_is_no_store_is_refused(tmp_path):
     path.write_text("not a database, but long enough to be taken for one " * 9)
     with pytest.raises(InterpretError, match=r"notes.txt: cannot be used as a store of results"):
         Store(path)
+
+
+def test_one_set_of_constants_is_kept_in_a_store_too(tmp_path):
+    given = {"indicators": "spectral_sparsity", "options": {"spectral_sparsity": {"delta": 0.1}}}
+    tables = [tau_sweep(filed(), gallery(2), (0.1,), store=store, **given) for store in (Store(tmp_path / "s"), None)]
+    assert_frame_equal(*tables)
+    assert {"delta=0.1"} <= set(tables[0]["variant"])

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Container, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from interpret.figures.drawing import curves, plots
-from interpret.figures.drawing.style import marker_of
+from interpret.figures.drawing.style import Line, marker_of
 from interpret.study.study import Study
 
 WEIGHTS = ("qk_weight", "sigma")
@@ -21,7 +22,7 @@ BESIDE = 3
 """So many panels stand beside each other at most."""
 
 
-def panels(rows: int, columns: int, width: float, height: float, **options: object) -> tuple[Figure, np.ndarray]:
+def panels(rows: int, columns: int, width: float, height: float, **options: Any) -> tuple[Figure, np.ndarray]:
     """A figure of rows x columns axes, its size in inches; the axes come as a 2-D array."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
@@ -68,7 +69,8 @@ def per_head(study: Study, indicator: str, kind: str = "") -> list[pd.DataFrame]
     """For each model the mean over the images: columns layer, head, value. Undefined values are left out."""
     table = study.tables["indicators"]
     chosen = table.loc[(table["indicator"] == indicator) & (table["kind"].fillna("") == kind)]
-    return [of_model(chosen, model).groupby(["layer", "head"])["value"].mean().reset_index() for model in study.models]
+    keys = ["layer", "head"]
+    return [of_model(chosen, model).groupby(keys, as_index=False).agg({"value": "mean"}) for model in study.models]
 
 
 def kinds(study: Study, indicator: str) -> list[str]:
@@ -103,10 +105,14 @@ def draw_by_layer(study: Study, axes: Iterable[tuple[Axes, str, str]]) -> None:
 
 def draw_by_epoch(table: pd.DataFrame, column: str, ax: Axes, index: int, color: plots.Color) -> None:
     """What `column` holds of each epoch, of heads or of seeds: the mean as a line, lowest to highest as a band."""
-    values = table.groupby("epoch")[column]
-    epochs = pd.Series(sorted(table["epoch"].unique()))
-    curves.line(epochs, values.mean(), index, color, ax=ax)
-    curves.band(epochs, values.min(), values.max(), color, ax=ax)
+    values = table.groupby("epoch")[column].agg(["mean", "min", "max"]).reset_index()
+    curves.line(values["epoch"], values["mean"], index, color, ax=ax)
+    curves.band(values["epoch"], values["min"], values["max"], color, ax=ax)
+
+
+def images(table: pd.DataFrame) -> int:
+    """How many images a survey or sweep saw, at most."""
+    return int(table["n"].to_numpy().max())
 
 
 def whole(table: pd.DataFrame) -> pd.DataFrame:
@@ -120,7 +126,7 @@ def curve(table: pd.DataFrame, quantity: str) -> pd.DataFrame:
 
 
 def draw_curve(
-    table: pd.DataFrame, ax: Axes, index: int, color: plots.Color, *, band: bool, linestyle: str = "-"
+    table: pd.DataFrame, ax: Axes, index: int, color: plots.Color, *, band: bool, linestyle: Line = "-"
 ) -> None:
     """A sweep's means against its strength as a line, their intervals as a band; a line without one is thinner."""
     rows = table.sort_values("strength")

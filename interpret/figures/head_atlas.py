@@ -38,14 +38,14 @@ def head_atlas(study: Study) -> Pages:
     ax.set(xlabel="attention entropy (nats)", ylabel="effective rank of attention (directions)", yscale="log")
     corner = Line2D([], [], color="0.3", marker="+", linestyle="", label="uniform, sink, identity")
     _layout.model_legend(study, figure, [corner])
-    figure.suptitle(f"Atlas of heads, {int(table['n'].max())} images")
+    figure.suptitle(f"Atlas of heads, {_layout.images(table)} images")
     return {"": figure}
 
 
 def _heads(table: pd.DataFrame, ax: Axes, index: int, color: plots.Color) -> None:
     keys = ["layer", "head"]
     entropy, rank = (_of(table, name, kind).set_index(keys)["mean"] for name, kind in AXES.items())
-    depth = entropy.index.get_level_values("layer")
+    depth = entropy.index.get_level_values("layer").to_numpy(dtype=float)
     shades = np.array([(*color, 0.3 + 0.7 * (layer + 1) / (depth.max() + 1)) for layer in depth])
     ax.scatter(entropy, rank[entropy.index], s=18, c=shades, marker=marker_of(index), linewidths=0)
 

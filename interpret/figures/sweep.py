@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 
 from interpret.figures import FIGURES, Pages, _layout, _strengths
 from interpret.figures.drawing import curves, plots
-from interpret.figures.drawing.style import LINES
+from interpret.figures.drawing.style import LINES, Line
 from interpret.interventions import INTERVENTIONS, Intervention
 from interpret.study.curves import of_intervention
 from interpret.study.quantities import title
@@ -40,7 +40,7 @@ def _page(study: Study, entry: Intervention) -> plots.Figure:
         _strengths.axis(table, entry, [fact for fact in entry.fact_labels if fact not in shown], ax)
     starred = _stars(study, table, entry, axes[0][0]) if first == "accuracy" else []
     _layout.model_legend(study, figure, [*_lines(table, entry), *starred], set(table["model"]))
-    figure.suptitle(f"{entry.label[0].upper()}{entry.label[1:]}, over {int(table['n'].max())} images")
+    figure.suptitle(f"{entry.label[0].upper()}{entry.label[1:]}, over {_layout.images(table)} images")
     return figure
 
 
@@ -64,7 +64,7 @@ def _fact(table: pd.DataFrame, fact: str) -> pd.DataFrame:
     return once.assign(mean=once[fact], low=once[fact], high=once[fact])
 
 
-def _styles(table: pd.DataFrame) -> dict[str, str]:
+def _styles(table: pd.DataFrame) -> dict[str, Line]:
     rules: Sequence[str] = table["rule"].unique().tolist()
     return {rule: LINES[index % len(LINES)] for index, rule in enumerate(rules)}
 

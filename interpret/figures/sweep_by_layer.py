@@ -52,7 +52,7 @@ def _page(study: Study, alone: pd.DataFrame, entry: Intervention) -> plots.Figur
         _panel(grid, ax, scale, SHOWN[quantity])
         ax.set(title=_heading(study, table, curve.iloc[0], columns), xlabel=entry.axis)
     plots.color_bar(list(axes.flat), scale, title(quantity))
-    figure.suptitle(f"{entry.label[0].upper()}{entry.label[1:]}, one layer at a time, {int(table['n'].max())} images")
+    figure.suptitle(f"{entry.label[0].upper()}{entry.label[1:]}, one layer at a time, {_layout.images(table)} images")
     return figure
 
 

@@ -6,9 +6,10 @@ from matplotlib.ticker import MaxNLocator
 
 from interpret.figures import FIGURES, Pages, _layout
 from interpret.figures.drawing import curves, plots
+from interpret.figures.drawing.style import Line
 from interpret.study.study import Study
 
-LINES = {"train": ":", "validation": "-"}
+LINES: dict[str, Line] = {"train": ":", "validation": "-"}
 
 
 @FIGURES.register(

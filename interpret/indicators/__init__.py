@@ -100,12 +100,18 @@ def evaluate(trace: Trace, names: Sequence[str], options: Options) -> Iterator[t
     for name in (*options, *names):
         INDICATORS[name]
     for name in names:
-        entry, sets = INDICATORS[name], options.get(name, [{}])
+        entry = INDICATORS[name]
         kinds = _spectra.available(trace) if entry.spectral else ("",)
-        for kind, chosen in itertools.product(kinds, [sets] if isinstance(sets, Mapping) else sets):
+        for kind, chosen in itertools.product(kinds, constant_sets(options, name)):
             _check_constants(entry, chosen)
             values = entry.function(trace, **chosen, **({"kind": kind} if kind else {}))
             yield name, kind, variant(entry, chosen), values
+
+
+def constant_sets(options: Options, name: str) -> list[dict[str, Any]]:
+    """The sets of constants that an indicator is measured with; one empty set leaves it its own."""
+    sets = options.get(name, [{}])
+    return [dict(each) for each in ([sets] if isinstance(sets, Mapping) else sets)]
 
 
 def variant(entry: Indicator, options: Mapping[str, Any]) -> str:

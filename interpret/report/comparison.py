@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from interpret.foundation.files import printable
 from interpret.report.manifest import Manifest
@@ -110,14 +112,14 @@ def _table(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[str]:
         _numbered(new, keys), on=[*keys, "occurrence"], how="outer", suffixes=(" old", " new"), indicator="side"
     )
     for side, said in (("left_only", "gone"), ("right_only", "new")):
-        if count := int((both["side"] == side).sum()):
+        if count := int((both["side"] == side).to_numpy().sum()):
             yield f"rows {said}: {count}"
-    both = both[both["side"] == "both"]
+    both = both.loc[both["side"] == "both"]
     named = next((key for key in ("indicator", "quantity") if key in keys), None)
     for name, rows in both.groupby(named, sort=False) if named else [("", both)]:
         for column in (column for column in shared if column not in keys):
             title = " ".join(filter(None, [str(name), column]))
-            yield from _column(title, rows[f"{column} old"], rows[f"{column} new"], rows[keys])
+            yield from _column(title, rows[f"{column} old"], rows[f"{column} new"], rows.loc[:, keys])
 
 
 def _numbered(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -127,16 +129,19 @@ def _numbered(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def _column(title: str, old: pd.Series, new: pd.Series, keys: pd.DataFrame) -> Iterator[str]:
-    differ = old != new
+    differ = (old != new).to_numpy()
     if not differ.any():
         return
-    before, after = (pd.to_numeric(values[differ], errors="coerce") for values in (old, new))
-    change = (after - before).abs()
-    numbers = change.notna().any()
-    place = change.idxmax() if numbers else differ.idxmax()
-    what = f"largest change {after[place] - before[place]:+.3g}, from" if numbers else "the first from"
-    where = ", ".join(f"{key} {json.dumps(value)[1:-1]}" for key, value in keys.loc[place].items() if value)
+    change = np.where(differ, _numbers(new) - _numbers(old), np.nan)
+    known = ~np.isnan(change)
+    place = int(np.nanargmax(np.abs(change)) if known.any() else differ.argmax())
+    what = f"largest change {change[place]:+.3g}, from" if known.any() else "the first from"
+    where = ", ".join(f"{key} {json.dumps(value)[1:-1]}" for key, value in keys.iloc[place].items() if value)
     yield (
-        f"{title}: {int(differ.sum())} of {len(differ)} values differ; {what} {_code(old[place])} to "
-        f"{_code(new[place])}{f' ({where})' if where else ''}"
+        f"{title}: {int(differ.sum())} of {len(differ)} values differ; {what} {_code(old.iloc[place])} to "
+        f"{_code(new.iloc[place])}{f' ({where})' if where else ''}"
     )
+
+
+def _numbers(text: pd.Series) -> Float[np.ndarray, "row"]:
+    return np.asarray(pd.to_numeric(text, errors="coerce"), dtype=float)

@@ -145,7 +145,8 @@ def _still(picture: plots.Picture, view: View, index: int, step: int, image: int
     grey = np.repeat(plots.grey(enlarged)[..., None], 3, axis=-1)
     pixels = grey if why else plots.overlay_pixels(enlarged, view.levels[index][step, image], view.scale.cmap)
     small = Image.fromarray(pixels)
-    small.thumbnail([math.ceil(side * STILL / min(small.size)) for side in small.size])
+    broad, tall = (math.ceil(side * STILL / min(small.size)) for side in small.size)
+    small.thumbnail((broad, tall))
     return {"src": embedding.photograph(small, quality=60), "blank": why}
 
 

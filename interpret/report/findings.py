@@ -63,7 +63,7 @@ def _too_few(study: Study) -> Iterator[str]:
     labelled = table.loc[table["labelled"]] if len(table) else table
     if labelled.empty:
         return
-    count, points = int(labelled["n"].max()), float(labelled["points"].max())
+    count, points = int(labelled["n"].to_numpy().max()), float(labelled["points"].iloc[0])
     if unseen_share(count) > points / 100:
         yield (
             f"The sweeps saw {count} images, too few to exclude a loss of {points:.1f} points of accuracy at a setting "

@@ -62,7 +62,7 @@ def _points(mean: float, low: float, high: float) -> str:
 def turning(study: Study) -> Table:
     """The knee and the free setting of each sweep."""
     table = study.tables["operating_points"]
-    points = number(table["points"].max()) if len(table) else ""
+    points = number(table["points"].iloc[0]) if len(table) else ""
     rows = [
         [
             *(row["model"], INTERVENTIONS[row["intervention"]].strength, row["rule"] or "-", str(row["layer"])),

@@ -42,7 +42,7 @@ def _points(table: pd.DataFrame) -> pd.DataFrame:
     if "strength" not in table:
         return table
     named = {strength: intervention for intervention, strength in SWEEPS.values()}
-    renewed = table.assign(intervention=table["strength"].map(named)).drop(columns="strength")
+    renewed = table.assign(intervention=[named[strength] for strength in table["strength"]]).drop(columns="strength")
     return renewed if "rule" in renewed else renewed.assign(rule="")
 
 

@@ -37,8 +37,8 @@ def operating_points(table: pd.DataFrame, points: float = 1.0) -> pd.DataFrame:
     apart = ["model", "intervention", "rule", "layer"]
     return pd.DataFrame(
         [
-            dict(zip(apart, place, strict=True)) | {"n": curve["n"].iloc[0], "points": points} | _turns(curve, points)
-            for place, curve in table.groupby(apart, sort=False)
+            {column: curve[column].iloc[0] for column in (*apart, "n")} | {"points": points} | _turns(curve, points)
+            for _, curve in table.groupby(apart, sort=False)
         ]
     )
 

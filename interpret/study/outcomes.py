@@ -16,7 +16,7 @@ from interpret.data import Dataset
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import Images
 from interpret.foundation.versions import versions
-from interpret.indicators import INDICATORS, Key, Options, evaluate
+from interpret.indicators import INDICATORS, Key, Options, constant_sets, evaluate
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.trace import stages_needed
 from interpret.models.tracing import trace
@@ -178,7 +178,7 @@ class _Look:
             "spec": asdict(self.model.spec),
             "images": [list(self.images.shape), pixels],
             "indicators": self.indicators,
-            "options": {name: [dict(each) for each in sets] for name, sets in self.options.items()},
+            "options": {name: constant_sets(self.options, name) for name in self.options},
             "machine": [self.model.device.type, str(next(self.model.model.parameters()).dtype)],
             "versions": versions(),
             "sources": sources(),

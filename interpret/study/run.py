@@ -126,15 +126,14 @@ def _strengths(
     models: Sequence[LoadedModel], sweeps: str | Sequence[str] | Mapping[str, Sequence[float] | None]
 ) -> dict[str, tuple[float, ...]]:
     """The strengths of each intervention that is swept; of the usual ones those that act on no model are left out."""
-    named = sweeps if isinstance(sweeps, Mapping) else dict.fromkeys(as_names(sweeps))
-    chosen = {}
+    named: Mapping[str, Any] = sweeps if isinstance(sweeps, Mapping) else dict.fromkeys(as_names(sweeps))
+    chosen: dict[str, tuple[float, ...]] = {}
     for name, values in named.items():
         entry = INTERVENTIONS[name]
         acted_on = [model for model in models if entry.applies(model)]
-        if acted_on and values is None:
-            chosen[name] = tuple(entry.grid(acted_on))
-        elif acted_on:
-            chosen[name] = tuple(sorted({entry.neutral, *map(float, values)}.union(*map(entry.own, acted_on))))
+        if acted_on:
+            own = {entry.neutral}.union(*map(entry.own, acted_on))
+            chosen[name] = tuple(entry.grid(acted_on) if values is None else sorted({*own, *map(float, values)}))
             _try(entry, acted_on[0], chosen[name])
         elif sweeps is not SWEPT:
             names = ", ".join(model.name for model in models)

@@ -72,7 +72,8 @@ class Study:
         folder = Path(folder)
         folder.mkdir(parents=True)
         masks = {} if self.masks is None else {"masks": self.masks}
-        np.savez_compressed(folder / "arrays.npz", images=self.images, **masks, **self.arrays)
+        arrays: dict[str, Any] = {"images": self.images} | masks | self.arrays
+        np.savez_compressed(folder / "arrays.npz", **arrays)
         for name, table in self.tables.items():
             table.to_csv(folder / f"{name}.csv", index=False)
         text = {

@@ -36,8 +36,8 @@ def spread(table: pd.DataFrame, index: int, color: Color, shift: float = 0.0, ax
     """
     ax = axes_of(ax)
     ax.scatter(table["layer"] + shift, table["value"], s=7, color=color, alpha=0.45, linewidths=0)
-    mean = table.groupby("layer")["value"].mean()
-    line(mean.index, mean, index, color, ax=ax)
+    mean = table.groupby("layer", as_index=False).agg({"value": "mean"})
+    line(mean["layer"], mean["value"], index, color, ax=ax)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.set_xlabel("layer")
     return ax

@@ -1,8 +1,8 @@
 """How every figure looks: sizes for a paper column, colours that colour-blind readers tell apart."""
 
-from typing import Any
+from typing import Any, Literal
 
-PAPER: dict[str, Any] = {
+PAPER: dict[Any, Any] = {
     **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), 8),
     **dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), 7),
     "figure.titlesize": 9,
@@ -26,8 +26,9 @@ STAMP = "#d0021b"
 BLEND = 0.5
 """Share of the map's colour in an overlay; the rest is the grey picture."""
 
+Line = Literal["-", ":", "--", "-."]
 MARKERS = "osD^vPX*"
-LINES = ("-", ":", "--", "-.")
+LINES: tuple[Line, ...] = ("-", ":", "--", "-.")
 """Styles of lines that belong to one model, in order."""
 
 
