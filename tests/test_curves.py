@@ -134,4 +134,12 @@ def test_draws_that_agree_are_no_evidence_of_no_change():
     still, moved = table.query("quantity == 'accuracy_change'")[["mean", "low", "high"]].to_numpy(dtype=float)
     assert_allclose(still, [0, -unseen_share(50), unseen_share(50)])
     assert_allclose(moved[0], -0.1)
-    assert moved[1] < -0.1 < moved[2] < 0
+    assert moved[1] < -0.1 < moved[2]
+
+
+def test_one_draw_of_one_image_is_no_narrower_than_none():
+    differences = np.zeros(128)
+    differences[0] = -1 / 8
+    low, high = paired_interval(differences)
+    assert high - low >= 2 * unseen_share(128)
+    assert low < -unseen_share(128)

@@ -55,16 +55,16 @@ np.testing.assert_allclose(table["value"].iloc[-1], indicators.peak(seen.weights
 """,
     "intervention": """
 exec(example[1])
-entry, vit = interpret.interventions.INTERVENTIONS["temperature"], tiny()
+entry, vit = interpret.interventions.INTERVENTIONS["sharpness"], tiny()
 plain = trace(vit, pictures(2), keep=("scores",))
 for strength in (entry.neutral, *entry.grid([vit])):
     with entry.function(vit, strength):
         seen = trace(vit, pictures(2), keep=("scores",))
-    torch.testing.assert_close(seen.scores[0] * strength, plain.scores[0])
+    torch.testing.assert_close(seen.scores[0], plain.scores[0] * strength)
     assert torch.equal(seen.logits, plain.logits) == (strength == entry.neutral)
 torch.testing.assert_close(trace(vit, pictures(2)).logits, plain.logits)
 q, k, v = np.random.default_rng(0).normal(size=(3, 1, 5, 4))
-np.testing.assert_allclose(heated(2)(0, q, k, v)["scores"] * 2, mechanisms.softmax(q, k, v)["scores"])
+np.testing.assert_allclose(flattened(0.5)(0, q, k, v)["scores"] * 2, mechanisms.softmax(q, k, v)["scores"])
 """,
     "dataset": """
 data = interpret.data.load_data("stripes")
@@ -152,6 +152,8 @@ seen = interpret.trace(live, [example.image for example in data], keep=["relevan
 assert torch.equal(seen.weights > 0, seen.probs > 0.06)
 assert interpret.attribute(seen, "relevance").shape == (4, 4, 4)
 table = interpret.sweep(live, data, "threshold", [0.0, 0.06, 0.2])
+change = table.query("strength == 0.06 and quantity == 'accuracy_change'")
+assert (change["low"] < 0).all(), "the plain rule in place of the toy's own is another function"
 assert set(table["rule"]) == {"hard"} and table.loc[table["trained"], "strength"].unique().tolist() == [0.06]
 
 command = "--data shapes --mechanism sharpened --tau 0.04 --epochs 1 --limit 16 --batch-size 8 --lr 0.01 --out toy.pt"

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -23,6 +24,16 @@ def vit():
 def named():
     model = vit()
     return replace(model, spec=replace(model.spec, classes=NAMED))
+
+
+class InWords(torch.utils.data.Dataset):
+    """Labels that are no numbers."""
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return PICTURE, "circle"
 
 
 def timm_vit():
@@ -146,6 +157,23 @@ SLIPS = {
         "load: backbone= is for files",
     ),
     "one class name": (lambda: interpret.load(timm_vit(), classes="abcde"), "1 class names given, the head has 5"),
+    "a sweep of words": (
+        lambda: interpret.sweep(vit(), [PICTURE] * 2, "threshold", ["a"]),
+        r"tau=\['a'\]; expected a finite number, or a list of them",
+    ),
+    "points of a table of something else": (
+        lambda: interpret.operating_points(pd.DataFrame()),
+        "operating_points takes the table of sweep",
+    ),
+    "a pack of a word": (lambda: interpret.write_pack("x", "y"), "write_pack takes a study, got a str"),
+    "a tau in words": (
+        lambda: interpret.load(timm_vit(), mechanism="hard_threshold", tau="0.01"),
+        "tau '0.01' is outside",
+    ),
+    "a label in words": (
+        lambda: interpret.survey(vit(), InWords(), "sparsity"),
+        "a label is a number of `classes`, got 'circle'",
+    ),
     "one mean": (
         lambda: interpret.load(timm_vit(), mean=0.5),
         "mean has 1 numbers and the input 3 channels; give one for each",

@@ -11,6 +11,7 @@ from pandas.testing import assert_frame_equal
 
 from interpret.foundation.errors import InterpretError
 from interpret.indicators import measure
+from interpret.interventions import INTERVENTIONS
 from interpret.interventions.head_pruning import head_pruning
 from interpret.interventions.sigma_retention import accounting, sigma_retention
 from interpret.interventions.threshold import default_taus, threshold
@@ -51,7 +52,7 @@ def test_what_removes_nothing_leaves_the_function():
     for model, intervention, strengths, expected in (
         (tiny("svda"), "sigma_retention", [0.5, 1.0], {1.0}),
         (tiny("svda"), "sigma_perturbation", [0.0, 0.1], {0.0}),
-        (tiny(), "head_pruning", [0.0, 0.5], {0.0}),
+        (tiny(), "head_pruning", [0.0, 0.05, 0.5], {0.0, 0.05}),  # 0.05 of 6 heads is none
     ):
         change = quantity(sweep(model, data, intervention, strengths, indicators=[]), "accuracy_change")
         exact = (change["low"] == 0) & (change["high"] == 0)
@@ -255,3 +256,17 @@ def test_one_set_of_constants_is_kept_in_a_store_too(tmp_path):
     tables = [tau_sweep(filed(), gallery(2), (0.1,), store=store, **given) for store in (Store(tmp_path / "s"), None)]
     assert_frame_equal(*tables)
     assert {"delta=0.1"} <= set(tables[0]["variant"])
+
+
+def test_images_are_set_aside_evenly_and_labelled_by_their_own_classes(monkeypatch):
+    """A folder in the order of its classes: all of them are looked at, and all are scored."""
+    loaded, data = tiny(), gallery(20, sorted(list(range(5)) * 4))
+    asked: list[list[int]] = []
+    entry = dataclasses.replace(
+        INTERVENTIONS["head_pruning"],
+        prepare=lambda model, images, labels: asked.append(labels) or {"ranks": [[0.0] * 3] * 2},
+    )
+    monkeypatch.setitem(INTERVENTIONS._entries, "head_pruning", entry)
+    table = sweep(loaded, data, "head_pruning", [0.0], indicators=[])
+    assert asked == [[0, 1, 2, 3, 4]]
+    assert set(table["n"]) == {15}

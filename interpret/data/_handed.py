@@ -22,7 +22,7 @@ def from_pictures(images: Sequence[Any]) -> Dataset:
 
 def from_torch(data: Any) -> Dataset:
     """What gives (picture, label) by position, or pictures alone; `classes` are its own, where it says them."""
-    name, classes = type(data).__name__.lower(), tuple(map(str, getattr(data, "classes", ())))
+    name, classes = type(data).__name__.lower(), tuple(map(str, getattr(data, "classes", None) or ()))
 
     def read(position: int) -> Example:
         item = data[position]
@@ -60,4 +60,9 @@ def _picture(image: Any, name: str) -> Image.Image:
 
 
 def _label(label: Any) -> int | None:
-    return None if label is None else int(np.asarray(label))
+    if label is None:
+        return None
+    number = np.asarray(label)
+    if number.size != 1 or number.dtype.kind not in "iub":
+        raise ImageError(f"a label is a number of `classes`, got {label!r}; give the class of an image as its number")
+    return int(number.item())

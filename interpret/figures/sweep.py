@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -40,7 +41,7 @@ def _page(study: Study, entry: Intervention) -> plots.Figure:
         _strengths.axis(table, entry, [fact for fact in entry.fact_labels if fact not in shown], ax)
     starred = _stars(study, table, entry, axes[0][0]) if first == "accuracy" else []
     _layout.model_legend(study, figure, [*_lines(table, entry), *starred], set(table["model"]))
-    figure.suptitle(f"{entry.label[0].upper()}{entry.label[1:]}, over {_layout.images(table)} images")
+    figure.suptitle(f"{entry.title}, over {_layout.images(table)} images")
     return figure
 
 
@@ -55,7 +56,10 @@ def _draw(study: Study, table: pd.DataFrame, entry: Intervention, name: str, ax:
             _layout.draw_curve(curve, ax, index, color, band=not beside, linestyle=styles[str(rule)])
         for strength in mine.loc[mine["trained"], "strength"].unique():
             curves.mark(strength, color, ax)
-    ax.set(ylabel=entry.fact_labels.get(name) or title(name), ylim=(0, 1.08 * (rows["high"].max() or 1.0)))
+    ax.set(
+        ylabel=entry.fact_labels.get(name) or title(name),
+        ylim=(0, 1.08 * (np.nanmax(rows["high"], initial=0.0) or 1.0)),
+    )
 
 
 def _fact(table: pd.DataFrame, fact: str) -> pd.DataFrame:

@@ -41,7 +41,7 @@ def _page(study: Study, alone: pd.DataFrame, entry: Intervention) -> plots.Figur
     table = of_intervention(alone, entry.name)
     curves = list(table.groupby(["model", "rule"], sort=False))
     quantity = next(name for name in SHOWN if all(bool(rows["quantity"].eq(name).any()) for _, rows in curves))
-    grids = [_grid(_layout.curve(rows, quantity), quantity) for _, rows in curves]
+    grids = [_grid(_layout.curve(rows, quantity), quantity).iloc[:, :: int(entry.sign)] for _, rows in curves]
     scale = plots.shared_scale([grid.to_numpy() for grid in grids])
     rows, columns = math.ceil(len(grids) / COLUMNS), min(len(grids), COLUMNS)
     height = 1.3 + 0.24 * max(map(len, grids))
@@ -52,7 +52,7 @@ def _page(study: Study, alone: pd.DataFrame, entry: Intervention) -> plots.Figur
         _panel(grid, ax, scale, SHOWN[quantity])
         ax.set(title=_heading(study, table, curve.iloc[0], columns), xlabel=entry.axis)
     plots.color_bar(list(axes.flat), scale, title(quantity))
-    figure.suptitle(f"{entry.label[0].upper()}{entry.label[1:]}, one layer at a time, {_layout.images(table)} images")
+    figure.suptitle(f"{entry.title}, one layer at a time, {_layout.images(table)} images")
     return figure
 
 

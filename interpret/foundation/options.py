@@ -1,12 +1,35 @@
-"""What the options of mechanisms may be. Pure: a command refuses them before PyTorch is imported."""
+"""What options may be. Pure: a command refuses them before PyTorch is imported."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
 
 from interpret.foundation.errors import InterpretError
 
 
-def check_tau(tau: float) -> float:
+def as_numbers(name: str, values: Any) -> list[float]:
+    """One number or several, as a list.
+
+    Args:
+        name: what such a number is called in messages.
+
+    Raises:
+        InterpretError: something that is no finite number.
+    """
+    listed = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [values]
+    try:
+        numbers = [float(value) for value in listed]
+    except (TypeError, ValueError):
+        numbers = [math.nan]
+    if not all(map(math.isfinite, numbers)):
+        raise InterpretError(f"{name}={values!r}; expected a finite number, or a list of them")
+    return numbers
+
+
+def check_tau(tau: Any) -> float:
     """Return `tau`, a probability below one."""
-    if not 0 <= tau < 1:
-        raise InterpretError(f"tau {tau} is outside [0, 1); tau is a threshold on attention probabilities")
+    if not isinstance(tau, int | float) or not 0 <= tau < 1:
+        raise InterpretError(f"tau {tau!r} is outside [0, 1); tau is a threshold on attention probabilities")
     return tau
 
 

@@ -72,7 +72,7 @@ class Intervention:
     rules: Callable[[LoadedModel], tuple[str, ...]] = _no_rule
     own: Callable[[LoadedModel], set[float]] = _no_strength
     trained: Callable[[LoadedModel], float | None] = _untrained
-    unchanged: Callable[[LoadedModel, float], bool] | None = None
+    unchanged: Callable[[LoadedModel, float, int | None], bool] | None = None
     facts: Callable[[LoadedModel, float, int | None], dict[str, float]] = _no_facts
     fact_labels: Mapping[str, str] = field(default_factory=dict)
     shown: tuple[str, ...] = ("agreement",)
@@ -99,9 +99,14 @@ class Intervention:
         """Whether it must look at images first."""
         return self.prepare is not _nothing
 
-    def leaves(self, model: LoadedModel, strength: float) -> bool:
+    def leaves(self, model: LoadedModel, strength: float, layer: int | None = None) -> bool:
         """Whether `model` is at this strength the function that it is without, by construction."""
-        return strength == self.neutral if self.unchanged is None else self.unchanged(model, strength)
+        return strength == self.neutral if self.unchanged is None else self.unchanged(model, strength, layer)
+
+    @property
+    def title(self) -> str:
+        """The label as a heading begins."""
+        return f"{self.label[0].upper()}{self.label[1:]}"
 
     def scope(
         self,

@@ -74,6 +74,16 @@ def _by_mask(model: LoadedModel, images: Images, labels: Tensor | None) -> Float
     return (seen.need("weights") * seen.need("gradient")).sum(dim=(-2, -1)).double()
 
 
+def _of(model: LoadedModel, layer: int | None) -> int:
+    """Heads in question."""
+    return model.heads * (model.depth if layer is None else 1)
+
+
+def _count(model: LoadedModel, share: float, layer: int | None) -> int:
+    """Heads that a share removes: the nearest whole number."""
+    return round(share * _of(model, layer))
+
+
 def _prepared(model: LoadedModel, images: Images, labels: Sequence[int] | None) -> dict[str, Any]:
     return {"ranks": importance(model, images, labels).tolist()}
 
@@ -87,6 +97,9 @@ def _prepared(model: LoadedModel, images: Images, labels: Sequence[int] | None) 
     grid=lambda models: (0.0, 0.1, 0.25, 0.5, 0.75),
     reference="Michel et al. 2019, arXiv 1905.10650: ascending |gradient of the head's mask|",
     rules=lambda model: ("gradient", *RANDOM),
+    unchanged=lambda model, share, layer: _count(model, share, layer) == 0,
+    facts=lambda model, share, layer: {"removed": _count(model, share, layer) / _of(model, layer)},
+    fact_labels={"removed": "heads removed (share)"},
     prepare=_prepared,
 )
 def prune_share(

@@ -57,7 +57,7 @@ def kept_directions(
     grid=lambda models: GRID,
     stops=lambda models: (0.1, 0.2, 0.3, 0.4, *GRID),
     reference="after arXiv 2609.24370, known from its abstract alone",
-    unchanged=lambda model, rho: removed_share(model, rho) == 0,
+    unchanged=lambda model, rho, layer: removed_share(model, rho, layer) == 0,
     facts=lambda model, rho, layer: {"removed": removed_share(model, rho, layer)},
     fact_labels={"removed": "directions removed (share)"},
     shown=("agreement", "removed"),

@@ -7,8 +7,10 @@ from functools import partial
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.options import check_tau
 from interpret.interventions import INTERVENTIONS
-from interpret.interventions._edits import check_index, edited, mask_of, with_threshold
+from interpret.interventions._edits import Thresholded, check_index, edited, mask_of, with_threshold
 from interpret.mechanisms import MECHANISMS, _thresholding
+from interpret.mechanisms.hard_threshold import HardThreshold
+from interpret.mechanisms.soft_threshold import SoftThreshold
 from interpret.models.loaded_model import LoadedModel
 
 
@@ -38,10 +40,11 @@ def _taus(models: Sequence[LoadedModel], multiples: Sequence[float]) -> tuple[fl
     return tuple(sorted({0.0}.union(spread, *map(own_taus, models))))
 
 
-def _is_own(model: LoadedModel, tau: float) -> bool:
-    """Whether every layer selects by its own rule at this one tau already."""
+def _is_own(model: LoadedModel, tau: float, layer: int | None) -> bool:
+    """Whether every layer selects by its own rule, as it stands here, at this one tau already."""
     selections = [block.attn.mechanism for block in model.vit.blocks]
-    return all((each.rule, getattr(each, "tau", None)) == (own_rule(model), tau) for each in selections)
+    known = all(isinstance(each, HardThreshold | SoftThreshold | Thresholded) for each in selections)
+    return known and all((each.rule, getattr(each, "tau", None)) == (own_rule(model), tau) for each in selections)
 
 
 @INTERVENTIONS.register(

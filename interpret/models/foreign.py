@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from interpret.foundation.errors import CheckpointError
 from interpret.models import state_dict as state_dicts
 from interpret.models.backbones import input_statistics
 from interpret.models.model_spec import ModelSpec
@@ -45,9 +46,18 @@ def foreign(
 
 
 def folder_backbone(path: Path) -> str | None:
-    """timm's name from the config.json beside the weights."""
+    """timm's name from the config.json beside the weights.
+
+    Raises:
+        CheckpointError: the file is no JSON of names.
+    """
     config = path / "config.json"
-    return json.loads(config.read_text()).get("architecture") if config.is_file() else None
+    if not config.is_file():
+        return None
+    try:
+        return json.loads(config.read_text(encoding="utf-8")).get("architecture")
+    except (ValueError, AttributeError) as error:
+        raise CheckpointError(f"{config} is not the configuration of a model; mend it, or name the weights") from error
 
 
 def assumed(spec: ModelSpec, mechanism: str | None, given: dict[str, Any]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -102,7 +103,9 @@ def _statistics(name: str, values: Any) -> tuple[float, ...]:
     if values is None:
         return ()
     numbers = [values] if not isinstance(values, Iterable) else [] if isinstance(values, str) else list(values)
-    known = all(isinstance(value, int | float) and (name == "mean" or value > 0) for value in numbers)
+    known = all(
+        isinstance(value, int | float) and math.isfinite(value) and (name == "mean" or value > 0) for value in numbers
+    )
     if not (numbers and known):
         above = ", each above 0" if name == "std" else ""
         raise InterpretError(f"load: {name}={values!r}; expected a number for each channel of the input{above}")

@@ -64,7 +64,10 @@ def separate(text: str) -> tuple[Path, dict[str, Any]]:
     match = None if Path(text).exists() else WITH_OVERRIDES.fullmatch(text)
     if match is None:
         return Path(text), {}
-    return Path(match[1]), dict(_override(pair) for pair in re.split(r",(?=[A-Za-z_-]+=)", match[2]))
+    pairs = [_override(pair) for pair in re.split(r",(?=[A-Za-z_-]+=)", match[2])]
+    if len(dict(pairs)) < len(pairs):
+        raise InterpretError(f"{text} says something twice; say each override once")
+    return Path(match[1]), dict(pairs)
 
 
 def _override(pair: str) -> tuple[str, Any]:

@@ -33,7 +33,11 @@ def check(arguments: argparse.Namespace) -> None:
     check_entries("attribution", "attributions", arguments.attributions)
     check_entries("indicator", "indicators", arguments.indicators)
     check_entries("mechanism", "mechanisms", [arguments.mechanism] if arguments.mechanism else [])
-    check_entries("intervention", "interventions", [name for name, _ in arguments.sweep or ()])
+    swept = [name for name, _ in arguments.sweep or ()]
+    check_entries("intervention", "interventions", swept)
+    for name, count in Counter(swept).items():
+        if count > 1:
+            raise InterpretError(f"--sweep names {name} twice; give its strengths at once: {name}=S,S")
     size_of(arguments.img_size or (1, 1))
     if arguments.checkpoints:
         check_free(place(arguments), arguments.overwrite, "replace it (--overwrite)")
@@ -74,4 +78,4 @@ def given_once(paths: Sequence[Path]) -> None:
     """Refuse a checkpoint that is named twice."""
     twice = [str(path) for path, count in Counter(path.resolve() for path in paths).items() if count > 1]
     if twice:
-        raise InterpretError(f"{twice[0]} is given twice; name every checkpoint once")
+        raise InterpretError(f"{twice[0]} is given twice; name it once, and copy it for another override")

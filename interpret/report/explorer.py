@@ -119,7 +119,7 @@ def notes(study: Study, model: dict[str, Any]) -> list[str]:
 
 def _note(row: dict[Any, Any]) -> str:
     name = "confidence" if math.isnan(row.get("accuracy", math.nan)) else "accuracy"
-    own = ", its own" if row["trained"] else ""
+    own = ", of its training" if row["trained"] else ""
     kept = f"{row['active_tokens']:.1f} active tokens"
     return f"{row['rule']} rule{own}, tau N = {row['tau_n']:.3g}: {kept}, {name} {row[name]:.2f}"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from interpret.interventions import INTERVENTIONS
 from interpret.report.table import groups
 from interpret.study.curves import whole_model
 from interpret.study.statistics import images_to_exclude, unseen_share
@@ -26,22 +27,24 @@ def _agreement(study: Study) -> Iterator[str]:
 
 def _kept(study: Study) -> Iterator[str]:
     table = whole_model(study.tables["sweep"], "threshold")
-    tokens = {model["name"]: model["tokens"] for model in study.models}
-    learned = {model["name"] for model in study.models if model.get("mechanism") == "learned_threshold"}
+    model_of = {model["name"]: model for model in study.models}
     for (name,), swept in groups(table, "model") if len(table) else ():
         rows = swept.sort_values("strength").to_dict("records")
-        own = next((row for row in rows if row["trained"]), rows[0])
+        tau = model_of[name]["tau"]
+        own = next((row for row in rows if row["strength"] == tau), rows[0])
         told = "" if math.isnan(own.get("accuracy", math.nan)) else _free(study, name)
-        instead = ", in place of the learned thresholds," if name in learned else ""
-        yield f"{name}: {_operating(own, tokens[name], instead)}{told}."
+        yield f"{name}: {_operating(own, model_of[name])}{told}."
 
 
-def _operating(row: dict[Any, Any], tokens: int, instead: str) -> str:
+def _operating(row: dict[Any, Any], model: dict[str, Any]) -> str:
     """What a query keeps at the model's own tau; a model without one starts at tau = 0."""
-    where = f"at its own tau = {row['strength']:g}" if row["trained"] else f"at tau = {row['strength']:g}"
-    return (
-        f"{where} ({row['rule']} rule){instead} a query keeps {row['active_tokens']:.1f} of {tokens} tokens on average"
+    where = (
+        f"at its own tau = {row['strength']:g}" if row["strength"] == model["tau"] else f"at tau = {row['strength']:g}"
     )
+    learned = model.get("mechanism") == "learned_threshold"
+    instead = ", in place of the learned thresholds," if learned else ""
+    kept = f"a query keeps {row['active_tokens']:.1f} of {model['tokens']} tokens on average"
+    return f"{where} ({row['rule']} rule){instead} {kept}"
 
 
 def _free(study: Study, name: str) -> str:
@@ -58,15 +61,17 @@ def _free(study: Study, name: str) -> str:
 
 
 def _too_few(study: Study) -> Iterator[str]:
-    """What so many images cannot say of any setting, and how many could."""
+    """What so many images cannot say of a setting, and how many could; some are set aside by an intervention."""
     table = study.tables["operating_points"]
     labelled = table.loc[table["labelled"]] if len(table) else table
-    if labelled.empty:
-        return
-    count, points = int(labelled["n"].to_numpy().max()), float(labelled["points"].iloc[0])
-    if unseen_share(count) > points / 100:
-        yield (
-            f"The sweeps saw {count} images, too few to exclude a loss of {points:.1f} points of accuracy at a setting "
-            f"that changes the model: where not one of them changes, {100 * unseen_share(count):.1f} points are still "
-            f"possible (95 %). --sample {images_to_exclude(points / 100)} could exclude it."
-        )
+    for (intervention,), rows in groups(labelled, "intervention") if len(labelled) else ():
+        count, points = int(rows["n"].iloc[0]), float(rows["points"].iloc[0])
+        least = unseen_share(count)
+        if least > points / 100:
+            aside = max(0, study.settings.get("sample", count) - count)
+            yield (
+                f"The sweep of {INTERVENTIONS[intervention].strength} saw {count} images, too few to exclude a loss of "
+                f"{points:.1f} points of accuracy at a setting that changes the model: where not one of them changes, "
+                f"{100 * least:.1f} points are still possible (95 %). --sample "
+                f"{images_to_exclude(points / 100) + aside} could exclude it."
+            )

@@ -10,6 +10,7 @@ from tqdm import tqdm
 from interpret.figures import FIGURES
 from interpret.figures.drawing import plots
 from interpret.foundation import tables
+from interpret.foundation.errors import InterpretError
 from interpret.foundation.files import sha256, written_whole
 from interpret.report import page, summary
 from interpret.report.early import check_free
@@ -17,7 +18,7 @@ from interpret.report.manifest import FORMAT, MANIFEST
 from interpret.study.study import Study
 
 
-def write_pack(study: Study, out: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+def write_pack(study: Any, out: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
     """Figures, tables, the study itself, `report.html` and last `manifest.json`, in the folder `out`.
 
     Everything is written beside `out` first and renamed when it is complete: after a failure nothing is left, and a
@@ -41,6 +42,8 @@ def write_pack(study: Study, out: str | os.PathLike[str], *, overwrite: bool = F
         >>> interpret.write_pack(study, "demo").as_posix()
         'demo/report.html'
     """
+    if not isinstance(study, Study):
+        raise InterpretError(f"write_pack takes a study, got a {type(study).__name__}; make one by run_study")
     out = Path(out)
     check_free(out, overwrite, "replace it with overwrite=True")
     with written_whole(out) as folder:

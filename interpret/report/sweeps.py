@@ -37,7 +37,7 @@ def _swept(study: Study, entry: Intervention) -> Table:
         for row in table.to_dict("records")
     ]
     note = (
-        f"{entry.label[0].upper()}{entry.label[1:]}: the model run again at each {entry.axis}. Changes are against the "
+        f"{entry.title}: the model run again at each {entry.axis}. Changes are against the "
         "model as it was loaded, on the same images, with a 95 % interval; where no image changed it is the bound on "
         "what so few could show, and zero only where the model is the same function."
     )
@@ -46,7 +46,7 @@ def _swept(study: Study, entry: Intervention) -> Table:
 
 
 def _rule(row: dict[Any, Any]) -> str:
-    return f"{row['rule'] or '-'}{' (its own)' if row['trained'] else ''}"
+    return f"{row['rule'] or '-'}{' (of its training)' if row['trained'] else ''}"
 
 
 def _cell(row: dict[Any, Any], column: str) -> str:

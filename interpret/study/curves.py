@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from interpret.indicators import Key
 from interpret.study.outcomes import Outcomes, Setting
-from interpret.study.statistics import bootstrap_bands, paired_interval, unseen_share, wilson_interval
+from interpret.study.statistics import bootstrap_bands, paired_interval, wilson_interval
 
 OF_SETTING = ("model", "intervention", "rule", "strength", "layer", "trained", "n")
 OF_QUANTITY = ("quantity", "kind", "variant", "mean", "low", "high", "n_valid")
@@ -30,8 +30,8 @@ def tidy(model: str, settings: Sequence[Setting], seen: Outcomes, draws: int = 1
     taken as given: no interval speaks of other trainings.
 
     Args:
-        draws: so many settings that follow each other are one, an image's value being their mean. Wilson's interval is
-            then wider than need be; accuracy_change gets a bootstrap's where any image changes.
+        draws: so many settings that follow each other are one, an image's value being their mean; Wilson's interval
+            is then wider than need be.
     """
     settings = settings[::draws]
     rows = []
@@ -64,12 +64,7 @@ def _of_share(values: Values) -> Bounds:
 
 
 def _of_change(values: Values) -> Bounds:
-    """`paired_interval`, or the bootstrap where draws make a difference a fraction."""
-    if np.isin(values, (-1.0, 0.0, 1.0)).all():
-        return _bounds(paired_interval(row) for row in values)
-    low, high = bootstrap_bands(values)
-    still, bound = ~values.any(axis=1), unseen_share(values.shape[1])
-    return np.where(still, -bound, low), np.where(still, bound, high)
+    return _bounds(paired_interval(row) for row in values)
 
 
 def _bounds(pairs: Iterable[tuple[float, float]]) -> Bounds:

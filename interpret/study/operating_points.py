@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from interpret.foundation.errors import InterpretError
 from interpret.interventions import INTERVENTIONS
 
 ABOVE = 1e-9
@@ -26,6 +27,9 @@ def operating_points(table: pd.DataFrame, points: float = 1.0) -> pd.DataFrame:
         table: of `sweep`, or several of them joined.
         points: the loss of accuracy in question, in percentage points.
 
+    Raises:
+        InterpretError: a table of something else.
+
     Example:
         >>> import interpret
         >>> vit, data = interpret.load("checkpoints/shapes-softmax.pt"), interpret.load_data("shapes")
@@ -35,6 +39,8 @@ def operating_points(table: pd.DataFrame, points: float = 1.0) -> pd.DataFrame:
         0    threshold  hard       0.01  4
     """
     apart = ["model", "intervention", "rule", "layer"]
+    if not {*apart, "strength", "quantity"} <= set(table):
+        raise InterpretError("operating_points takes the table of sweep, or several of them joined")
     return pd.DataFrame(
         [
             {column: curve[column].iloc[0] for column in (*apart, "n")} | {"points": points} | _turns(curve, points)

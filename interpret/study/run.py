@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from interpret.data import Dataset, Example, as_dataset, fit, fit_mask
 from interpret.foundation.errors import InterpretError
+from interpret.foundation.options import as_numbers
 from interpret.foundation.registry import as_names
 from interpret.foundation.versions import versions
 from interpret.indicators import Options
@@ -35,7 +36,7 @@ def run_study(
     *,
     attributions: str | Sequence[str],
     indicators: str | Sequence[str],
-    sweeps: str | Sequence[str] | Mapping[str, Sequence[float] | None] = SWEPT,
+    sweeps: str | Sequence[str] | Mapping[str, Any] | None = None,
     limit: int = 8,
     sample: int = 128,
     by_layer: bool = False,
@@ -53,7 +54,8 @@ def run_study(
         limit: images that are shown, drawn by `seed` from a labelled set, the first ones of another.
         sample: images that the survey and the sweeps look at, drawn alike.
         sweeps: interventions, each swept over the models that it acts on; a mapping names the strengths too, to which
-            the neutral one and those that the models have are added, None being the intervention's own grid.
+            the neutral one and those that the models have are added, None being the intervention's own grid. Without
+            it `SWEPT`, as far as they act on any of the models.
         by_layer: sweep each layer alone too.
         store: keeps what the sweeps saw and finds it again.
 
@@ -123,26 +125,30 @@ def _arrays(
 
 
 def _strengths(
-    models: Sequence[LoadedModel], sweeps: str | Sequence[str] | Mapping[str, Sequence[float] | None]
+    models: Sequence[LoadedModel], sweeps: str | Sequence[str] | Mapping[str, Any] | None
 ) -> dict[str, tuple[float, ...]]:
     """The strengths of each intervention that is swept; of the usual ones those that act on no model are left out."""
-    named: Mapping[str, Any] = sweeps if isinstance(sweeps, Mapping) else dict.fromkeys(as_names(sweeps))
+    usual = sweeps is None
+    named: Mapping[str, Any] = (
+        sweeps if isinstance(sweeps, Mapping) else dict.fromkeys(as_names(SWEPT if usual else sweeps))
+    )
     chosen: dict[str, tuple[float, ...]] = {}
     for name, values in named.items():
         entry = INTERVENTIONS[name]
         acted_on = [model for model in models if entry.applies(model)]
         if acted_on:
             own = {entry.neutral}.union(*map(entry.own, acted_on))
-            chosen[name] = tuple(entry.grid(acted_on) if values is None else sorted({*own, *map(float, values)}))
+            asked = entry.grid(acted_on) if values is None else {*own, *as_numbers(entry.strength, values)}
+            chosen[name] = tuple(sorted(asked))
             _try(entry, acted_on[0], chosen[name])
-        elif sweeps is not SWEPT:
+        elif not usual:
             names = ", ".join(model.name for model in models)
             raise InterpretError(f"{name} acts on none of the models ({names}); leave it out, or add one it acts on")
     return chosen
 
 
 def _try(entry: Intervention, model: LoadedModel, strengths: Sequence[float]) -> None:
-    """Refuse a strength outside the intervention's range before any image is looked at."""
+    """Refuse a strength out of range before any image is looked at; what must look at some first is tried later."""
     for strength in () if entry.prepared else strengths:
         with entry.scope(model, strength, rule=entry.rules(model)[0]):
             pass

@@ -54,18 +54,16 @@ def wilson_interval(share: float, count: int) -> tuple[float, float]:
 
 
 def paired_interval(differences: Float[np.ndarray, "image"]) -> tuple[float, float]:
-    """95 % interval of the mean of differences -1, 0 and 1: of two shares of the same images.
+    """95 % interval of the mean of differences in [-1, 1]: of two shares of the same images, or of means over draws.
 
-    Bonett & Price 2012 where images differ: Wald's interval after one image is added to each of the two ways of
-    differing. Where none differs, the exact bound of `unseen_share` on the share that would, either way: about 3 / n,
-    where a bootstrap would have no width.
+    Bonett & Price 2012: Wald's interval after one image is added to each of the two ways of differing. It reaches no
+    less far than the exact bound of `unseen_share`, about 3 / n, which stands where no image differs at all: a
+    bootstrap would have no width there.
     """
-    if not differences.any():
-        return -unseen_share(len(differences)), unseen_share(len(differences))
     count = len(differences) + 2
-    up, down = ((differences == sign).sum() + 1 for sign in (1, -1))
-    mean = (up - down) / count
-    reach = norm.ppf(0.975) * (((up + down) / count - mean**2) / count) ** 0.5
+    mean = differences.sum() / count
+    reach = norm.ppf(0.975) * ((((differences**2).sum() + 2) / count - mean**2) / count) ** 0.5
+    reach = max(reach, unseen_share(len(differences)))
     return float(max(mean - reach, -1.0)), float(min(mean + reach, 1.0))
 
 

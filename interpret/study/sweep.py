@@ -6,6 +6,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
@@ -14,6 +15,7 @@ from torch import Tensor
 from interpret.attributions import ATTRIBUTIONS
 from interpret.data import Dataset, as_dataset
 from interpret.foundation.errors import InterpretError, UnsupportedModelError
+from interpret.foundation.options import as_numbers
 from interpret.foundation.registry import as_names
 from interpret.foundation.tensors import Images
 from interpret.indicators import Options
@@ -34,7 +36,7 @@ def sweep(
     model: LoadedModel,
     data: Any,
     intervention: str,
-    strengths: Sequence[float] | None = None,
+    strengths: Any = None,
     *,
     by_layer: bool = False,
     indicators: str | Sequence[str] = MEASURED,
@@ -51,11 +53,11 @@ def sweep(
     Args:
         data: as `as_dataset` takes it.
         intervention: registered name.
-        strengths: None takes the intervention's own grid.
+        strengths: numbers, one or several; None takes the intervention's own grid.
         by_layer: change each layer alone too, the others being as they were loaded.
         store: keeps what was seen, batch by batch, and finds it again.
-        calibration: images that an intervention which must look at some looks at; None sets the last quarter of `data`
-            aside for it, 64 images at most, which are then not scored.
+        calibration: images that an intervention which must look at some looks at; None sets a quarter of `data` aside
+            for it, evenly spread and 64 images at most, which are then not scored.
 
     Returns:
         Tidy table of the columns model, intervention, rule (the way it is done, "" where there is one), strength (a
@@ -78,14 +80,14 @@ def sweep(
     entry, data = INTERVENTIONS[intervention], as_dataset(data)
     if not entry.applies(model):
         raise InterpretError(f"{intervention} does not act on {model.name}, whose attention is {model.spec.rule}")
-    strengths = entry.grid([model]) if strengths is None else [float(strength) for strength in strengths]
+    strengths = entry.grid([model]) if strengths is None else as_numbers(entry.strength, strengths)
     found, data = _prepared(entry, model, data, calibration)
     settings = [
         Setting(
             columns=_columns(entry, model, rule, strength, layer),
             scope=partial(entry.scope, model, strength, rule=rule, layer=layer, seed=seed, found=found),
             layer=layer,
-            unchanged=entry.leaves(model, strength),
+            unchanged=entry.leaves(model, strength, layer),
             about=(seed, *found.values()),
         )
         for layer in ([None, *range(model.depth)] if by_layer else [None])
@@ -135,13 +137,16 @@ def _prepared(
     if not entry.prepared:
         return {}, data
     if calibration is None:
-        aside = max(1, min(ASIDE, len(data) // 4))
-        if len(data) <= aside:
+        if len(data) < 2:
             raise InterpretError(f"{entry.name} needs images apart from those scored; got {len(data)} in all")
-        data, calibration = data[:-aside], data[-aside:]
-    examples = list(as_dataset(calibration))
+        count = max(1, min(ASIDE, len(data) // 4))
+        aside = {int(place) for place in np.linspace(0, len(data) - 1, count)}
+        calibration = data.subset(sorted(aside))
+        data = data.subset([place for place in range(len(data)) if place not in aside])
+    calibration = as_dataset(calibration)
+    examples = list(calibration)
     images = model.pixels([example.image for example in examples])
-    return entry.prepare(model, images, model.labels(examples, data.classes)), data
+    return entry.prepare(model, images, model.labels(examples, calibration.classes)), data
 
 
 def _columns(entry: Intervention, model: LoadedModel, rule: str, strength: float, layer: int | None) -> dict[str, Any]:
