@@ -17,7 +17,7 @@ SLIPS = {
         r"shapes-softmx.pt: no such file; did you mean .*shapes-softmax.pt\?",
     ),
     "no such folder": (["nowhere/a.pt"], r"nowhere/a.pt: no such file; expected a checkpoint"),
-    "a checkpoint given twice": ([GOOD, GOOD], "is given twice; name every checkpoint once"),
+    "a checkpoint given twice": ([GOOD, GOOD], "is given twice; name it once, and copy it for another override"),
     "a misspelt image": ([GOOD, "--images", "READM.md"], r"READM.md: no such file; did you mean README.md\?"),
     "a misspelt data set": ([GOOD, "--data", "shape"], "unknown data set 'shape'; did you mean 'shapes'"),
     "a root that is not there": ([GOOD, "--data", "cifar10:nowhere"], "data set 'cifar10': nowhere does not exist"),

@@ -178,10 +178,13 @@ def test_too_few_images_are_said_to_be_too_few_and_how_many_would_do():
     few = {"operating_points": study.tables["operating_points"].assign(n=128)}
     said = findings(replace(study, tables=study.tables | few))
     assert not any("largest tau" in line for line in said)
+    assert said[-2].startswith("The sweep of tau saw 128 images")
     assert said[-1] == (
-        "The sweeps saw 128 images, too few to exclude a loss of 1.0 points of accuracy at a setting that changes the "
-        "model: where not one of them changes, 2.3 points are still possible (95 %). --sample 299 could exclude it."
+        "The sweep of rho saw 128 images, too few to exclude a loss of 1.0 points of accuracy at a setting that changes "
+        "the model: where not one of them changes, 2.3 points are still possible (95 %). --sample 299 could exclude it."
     )
+    aside = replace(study, tables=study.tables | few, settings=study.settings | {"sample": 170})
+    assert findings(aside)[-1].endswith("--sample 341 could exclude it."), "42 images were set aside"
 
 
 def test_a_picture_in_the_page_is_exact_where_the_script_reads_it():
@@ -193,11 +196,11 @@ def test_a_picture_in_the_page_is_exact_where_the_script_reads_it():
 
 def test_figures_stand_where_they_say(tmp_path, monkeypatch):
     Image.new("RGB", (9, 6)).save(tmp_path / "a.png")
-    names = ["training_curves", "tau_sweep", "epoch_time", "attention_heatmaps", "active_tokens"]
+    names = ["training_curves", "sweep", "epoch_time", "attention_heatmaps", "active_tokens"]
     shown = [page.Shown(name, name, name, "caption", tmp_path / "a.png") for name in names]
-    monkeypatch.setitem(FIGURES._entries, "tau_sweep", replace(FIGURES["tau_sweep"], place=0))
+    monkeypatch.setitem(FIGURES._entries, "sweep", replace(FIGURES["sweep"], place=0))
     assert list(page._sections(shown)) == [
-        "tau_sweep", "attention_heatmaps", "active_tokens", "epoch_time", "training_curves",
+        "sweep", "attention_heatmaps", "active_tokens", "epoch_time", "training_curves",
     ]  # fmt: skip
 
 

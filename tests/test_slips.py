@@ -11,6 +11,8 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 import interpret
+from interpret.data import as_dataset
+from interpret.foundation.options import check_tau
 from tests.models import tiny
 
 NAMED = ("ant", "bee", "cat", "dog", "elk")
@@ -167,11 +169,11 @@ SLIPS = {
     ),
     "a pack of a word": (lambda: interpret.write_pack("x", "y"), "write_pack takes a study, got a str"),
     "a tau in words": (
-        lambda: interpret.load(timm_vit(), mechanism="hard_threshold", tau="0.01"),
+        lambda: check_tau("0.01"),
         "tau '0.01' is outside",
     ),
     "a label in words": (
-        lambda: interpret.survey(vit(), InWords(), "sparsity"),
+        lambda: as_dataset(InWords())[0],
         "a label is a number of `classes`, got 'circle'",
     ),
     "one mean": (
