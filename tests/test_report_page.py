@@ -181,7 +181,8 @@ def test_too_few_images_are_said_to_be_too_few_and_how_many_would_do():
     assert said[-2].startswith("The sweep of tau saw 128 images")
     assert said[-1] == (
         "The sweep of rho saw 128 images, too few to exclude a loss of 1.0 points of accuracy at a setting that "
-        "changes the model: where not one of them changes, 2.3 points are still possible (95 %). --sample 299 could exclude it."
+        "changes the model: where not one of them changes, 2.3 points are still possible (95 %). --sample 299 could "
+        "exclude it."
     )
     aside = replace(study, tables=study.tables | few, settings=study.settings | {"sample": 170})
     assert findings(aside)[-1].endswith("--sample 341 could exclude it."), "42 images were set aside"
