@@ -1,8 +1,10 @@
 """NAME or NAME:ROOT, as the commands name a data set: what can be refused before the data set is opened."""
 
+import os
 from pathlib import Path
 
 from interpret.foundation.errors import ImageError
+from interpret.foundation.files import printable
 from interpret.foundation.registry import check_name, entry_files
 
 
@@ -11,9 +13,11 @@ def check_data(spec: str) -> None:
 
     Raises:
         UnknownNameError: none of that name.
-        ImageError: nothing lies at ROOT, or a folder of images is nowhere.
+        ImageError: a path in place of a name, nothing lies at ROOT, or a folder of images is nowhere.
     """
     name, _, root = spec.partition(":")
+    if not root and os.sep in name:
+        raise ImageError(f"{printable(name)} is no name of a data set; a folder of images is imagefolder:PATH")
     check_name("data set", name, entry_files("interpret.data"))
     if root and not Path(root).expanduser().exists():
         raise ImageError(f"data set {name!r}: {root} does not exist; give the folder or archive that holds it")

@@ -40,6 +40,8 @@ def _swept(study: Study, entry: Intervention) -> Table:
         f"{entry.title}: the model run again at each {entry.axis}. Changes are against the "
         "model as it was loaded, on the same images, with a 95 % interval; where no image changed it is the bound on "
         "what so few could show, and zero only where the model is the same function."
+        + " It looked at some of the images first; they are not among those that were scored."
+        * entry.prepared
     )
     columns = ["model", "rule", entry.strength, *facts.values(), *measured.values(), "images"]
     return Table(f"Sweep of {entry.strength}", note, columns, rows, "sweep.csv")
