@@ -12,6 +12,7 @@ from torch import nn
 
 import interpret
 from interpret.data import as_dataset
+from interpret.foundation.data_spec import check_data
 from interpret.foundation.options import check_tau
 from tests.models import tiny
 
@@ -229,7 +230,7 @@ SLIPS = {
         lambda: interpret.upsample(torch.zeros(4, 6), PICTURE, timm_vit()),
         "model= is what interpret.load gives, got a VisionTransformer",
     ),
-    "a path as a name": (lambda: interpret.load_data("/nope"), "/nope is no name of a data set; a folder of images is"),
+    "a path as a name": (lambda: check_data("/nope"), "/nope is no name of a data set; a folder of images is"),
     "a folder as a name": (lambda: interpret.load_data("tests"), "'tests' is a folder; write 'imagefolder:tests'"),
     "pictures as a name": (lambda: interpret.load_data([PICTURE]), "load_data opens a registered name, got a list"),
     "a survey of nothing": (lambda: interpret.survey(vit(), PICTURE, []), "no indicator is named"),
