@@ -88,7 +88,7 @@ def tau_of(mechanism, head):
     """What a probability must exceed to be kept: by hand from the mechanism, never from the weights."""
     if hasattr(mechanism, "tau_logit"):
         return (1 - 1e-6) / (1 + math.exp(-mechanism.tau_logit[head].item()))
-    return mechanism.tau or 0.0
+    return getattr(mechanism, "tau", None) or 0.0
 
 
 def twin(name, seen, layer, image, head):

@@ -192,7 +192,7 @@ def test_a_column_sorts_by_its_numbers_from_the_keyboard(tab):
     button.focus()
     tab.keyboard.press("Enter")
     assert column.all_text_contents() == sorted(before, key=float)
-    sweep = tab.get_by_role("region", name="Threshold sweep")
+    sweep = tab.get_by_role("region", name="Sweep of tau")
     tokens = sweep.locator("tbody tr td:nth-child(9)")
     sweep.get_by_role("button", name="active tokens").press("Space")
     assert [float(cell) for cell in tokens.all_text_contents()] == [20] * 3 + [24] * 3 + [25] * 3
