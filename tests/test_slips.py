@@ -39,6 +39,13 @@ class InWords(torch.utils.data.Dataset):
         return PICTURE, "circle"
 
 
+class Numbered(InWords):
+    """Labels that are numbers of nothing."""
+
+    def __getitem__(self, index):
+        return PICTURE, index
+
+
 def timm_vit():
     return VisionTransformer(img_size=32, patch_size=8, embed_dim=24, depth=1, num_heads=3, num_classes=5)
 
@@ -275,3 +282,12 @@ def test_lists_of_pictures_go_anywhere():
     assert len(study.image_ids) == 2
     table = interpret.tau_sweep(vit(), pictures, [0.1])
     assert set(table["n"]) == {2}
+
+
+def test_labels_that_nobody_can_name_are_said_to_be_unused(caplog):
+    """Once a data set, not once an image."""
+    data = as_dataset(Numbered())
+    assert [data[index].label for index in (0, 1)] == [0, 1]
+    assert [record.message for record in caplog.records if "numbered" in record.message] == [
+        "numbered names no classes, so its labels are not used; give it `.classes`, in their order"
+    ]

@@ -1,6 +1,8 @@
 """Data sets that somebody hands over: lists of pictures, those of torch, those of Hugging Face."""
 
+import logging
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,8 @@ from PIL import Image
 from interpret.data._examples import Dataset, Example
 from interpret.data._pictures import as_pictures
 from interpret.foundation.errors import ImageError
+
+logger = logging.getLogger(__name__)
 
 
 def from_pictures(images: Sequence[Any]) -> Dataset:
@@ -27,6 +31,8 @@ def from_torch(data: Any) -> Dataset:
     def read(position: int) -> Example:
         item = data[position]
         image, label = item if isinstance(item, tuple | list) and len(item) == 2 else (item, None)
+        if label is not None and not classes:
+            _say_unused(name)
         return Example(_picture(image, name), _label(label), None, f"{name}/{position:05d}")
 
     return Dataset(name, classes, len(data), read)
@@ -57,6 +63,11 @@ def _picture(image: Any, name: str) -> Image.Image:
             "model fits and normalises the pictures itself"
         )
     return as_pictures(image)[0]
+
+
+@cache
+def _say_unused(name: str) -> None:
+    logger.warning("%s names no classes, so its labels are not used; give it `.classes`, in their order", name)
 
 
 def _label(label: Any) -> int | None:

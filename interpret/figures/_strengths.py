@@ -9,7 +9,7 @@ from interpret.interventions import Intervention
 
 CLOSEST = 0.06
 """Room that a tick label needs, as a share of the axis."""
-OCTAVES = 20
+SPREAD = 20
 """Strengths whose largest is so many times the smallest above 0 are spread by their logarithm."""
 
 
@@ -20,11 +20,11 @@ def axis(table: pd.DataFrame, entry: Intervention, facts: Sequence[str], ax: Axe
     _ticks(strengths, needed, ax, [f"{strength:g}" for strength in strengths], entry.sign < 0)
     ax.set_xlabel(entry.axis)
     for fact in facts:
-        told = table.groupby("strength")[fact]
-        if all(len(set(values)) == 1 for _, values in told):
+        values = table.groupby("strength")[fact]
+        if all(len(set(each)) == 1 for _, each in values):
             above = ax.twiny()
             above.grid(False)
-            _ticks(strengths, needed, above, [f"{value:.2g}" for value in told.first()], entry.sign < 0)
+            _ticks(strengths, needed, above, [f"{value:.2g}" for value in values.first()], entry.sign < 0)
             above.set_xlabel(entry.fact_labels[fact])
             return
 
@@ -33,7 +33,7 @@ def _ticks(strengths: list[float], needed: set[float], ax: Axes, labels: list[st
     positive = [strength for strength in strengths if strength > 0] or [1.0]
     margin = 0.04 * (strengths[-1] - strengths[0]) or 0.5
     low, high = strengths[0] - margin, strengths[-1] + margin
-    if positive[-1] > OCTAVES * positive[0]:
+    if positive[-1] > SPREAD * positive[0]:
         ax.set_xscale("symlog", linthresh=positive[0], linscale=0.5)
         low, high = strengths[0] - 0.4 * positive[0], 1.4 * positive[-1]
     ax.set_xlim((high, low) if falling else (low, high))

@@ -9,6 +9,7 @@ import pandas as pd
 from interpret.interventions import INTERVENTIONS
 from interpret.report.table import groups
 from interpret.study.curves import whole_model
+from interpret.study.quantities import POINTS
 from interpret.study.statistics import images_to_exclude, unseen_share
 from interpret.study.study import Study
 
@@ -53,7 +54,7 @@ def _free(study: Study, name: str) -> str:
     turns = whole.set_index("model").loc[name]
     count, points = int(turns["n"]), turns["points"]
     loss = f"a loss of more than {points:.1f} points of accuracy against the model as it was loaded"
-    if unseen_share(count) > points / 100:
+    if POINTS * unseen_share(count) > points:
         return ""
     if pd.isna(turns["free"]):
         return f"; no tau tried excludes {loss} on {count} images"
@@ -67,11 +68,11 @@ def _too_few(study: Study) -> Iterator[str]:
     for (intervention,), rows in groups(labelled, "intervention") if len(labelled) else ():
         count, points = int(rows["n"].iloc[0]), float(rows["points"].iloc[0])
         least = unseen_share(count)
-        if least > points / 100:
+        if POINTS * least > points:
             aside = max(0, study.settings.get("sample", count) - count)
             yield (
                 f"The sweep of {INTERVENTIONS[intervention].strength} saw {count} images, too few to exclude a loss of "
                 f"{points:.1f} points of accuracy at a setting that changes the model: where not one of them changes, "
-                f"{100 * least:.1f} points are still possible (95 %). --sample "
-                f"{images_to_exclude(points / 100) + aside} could exclude it."
+                f"{POINTS * least:.1f} points are still possible (95 %). --sample "
+                f"{images_to_exclude(points / POINTS) + aside} could exclude it."
             )

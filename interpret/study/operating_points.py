@@ -6,6 +6,7 @@ from jaxtyping import Float
 
 from interpret.foundation.errors import InterpretError
 from interpret.interventions import INTERVENTIONS
+from interpret.study.quantities import POINTS
 
 ABOVE = 1e-9
 """Less than this above the chord is rounding."""
@@ -54,7 +55,7 @@ def _turns(curve: pd.DataFrame, points: float) -> dict[str, float | bool]:
     by_strength = curve.assign(order=sign * curve["strength"]).sort_values("order")
     change = by_strength.loc[by_strength["quantity"] == "accuracy_change"]
     accuracy = by_strength.loc[by_strength["quantity"] == "accuracy"]
-    free = change.loc[change["low"] >= -points / 100].tail(1)
+    free = change.loc[change["low"] >= -points / POINTS].tail(1)
     summit = int(accuracy["mean"].argmax()) if len(accuracy) else 0
     lost = bool((change["high"].iloc[summit:] < 0).any())
     return {

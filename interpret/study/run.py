@@ -75,9 +75,8 @@ def run_study(
     attributions, indicators = as_names(attributions), as_names(indicators)
     _check(models, data, limit)
     frame = common_size(models)
-    order = np.random.default_rng(seed).permutation(len(data)) if data.classes else np.arange(len(data))
-    drawn = [data[int(position)] for position in order[:limit]]
-    sampled = data.subset([int(position) for position in order[:sample]])
+    order = _order(data, seed)
+    drawn, sampled = list(data.subset(order[:limit])), data.subset(order[:sample])
     strengths = _strengths(models, sweeps)
     taus = strengths.get("threshold", ())
     baseline = {"would_be_sparsity": [{"tau": tau} for tau in sorted(set().union(*map(own_taus, models)))] or [{}]}
@@ -105,6 +104,11 @@ def run_study(
         arrays=_arrays(models, seen, drawn, taus, batch_size),
         masks=_masks(drawn, frame),
     )
+
+
+def _order(data: Dataset, seed: int) -> list[int]:
+    """Positions as they are drawn: by `seed` from a labelled set, from the first one on of another."""
+    return np.random.default_rng(seed).permutation(len(data)).tolist() if data.classes else list(range(len(data)))
 
 
 def _arrays(
