@@ -11,9 +11,10 @@ from timm.layers import Attention as TimmAttention
 
 from interpret.data import Dataset, Example
 from interpret.mechanisms import MECHANISMS, Mechanism
-from interpret.models.attention import Attention
+from interpret.models.attention import Attention, Stages, attended, stages
 from interpret.models.loaded_model import LoadedModel, from_memory
 from interpret.models.model_spec import ModelSpec
+from interpret.models.seam import observing
 from interpret.models.trace import STAGES, Trace
 from tests.references import mechanisms as twins
 from tests.references import vit as twin_vit
@@ -74,21 +75,30 @@ def gallery(count: int, labels: Sequence[int] | None = None, size: tuple[int, in
 
 
 def attention(mechanism: str, num_heads: int, head_dim: int, options: dict[str, Any]) -> Attention:
-    """The tapped attention alone, in float64."""
+    """The attention alone, in float64."""
     outer = TimmAttention(num_heads * head_dim, num_heads).double()
     return Attention(outer, MECHANISMS[mechanism].function(num_heads, head_dim, **options).double())
 
 
 def stages_of(layer: Attention, q: Any, k: Any, v: Any) -> dict[str, torch.Tensor]:
     """Every stage of one image as the real layer forms it; q may be shorter than k, and v narrower."""
-    seen: dict[str, torch.Tensor] = {}
-    for stage in ("scores", "probs", "weights"):
-        getattr(layer, stage).register_forward_hook(lambda _, args, out, stage=stage: seen.update({stage: out[0]}))
     q, k, v = (torch.as_tensor(array, dtype=torch.float64)[None] for array in (q, k, v))
     queries, repeats = q.shape[-2], k.shape[-2] // q.shape[-2]
-    q, k = layer.mechanism.project(q.repeat(1, 1, repeats, 1), k)
-    stages = {"out": layer._explicit(q, k, v, None)[0]} | seen
-    return {stage: value[:, :queries] for stage, value in stages.items()}
+    seen = stages(q.repeat(1, 1, repeats, 1), k, layer.mechanism, scale=layer.scale)
+    formed = {stage: getattr(seen, stage) for stage in ("scores", "probs", "weights")} | {"out": attended(seen, v)}
+    return {stage: value[0, :, :queries] for stage, value in formed.items()}
+
+
+def watched(root: torch.nn.Module, *args: Any, **kwargs: Any) -> tuple[Any, list[Stages]]:
+    """What the module gives when it is called, and what is seen of every attention."""
+    seen: list[Stages] = []
+
+    def see(layer: int, stages: Stages) -> torch.Tensor:
+        seen.append(stages)
+        return stages.weights
+
+    with observing(root, see):
+        return root(*args, **kwargs), seen
 
 
 def twin_stages(name: str, mechanism: Mechanism, q: Any, k: Any, v: Any) -> twins.Stages:

@@ -14,7 +14,6 @@ from interpret.attributions import ATTRIBUTIONS, NoEvidenceWarning, attribute
 from interpret.foundation.errors import InterpretError, NoEvidenceError
 from interpret.interventions.threshold import threshold
 from interpret.mechanisms import MECHANISMS
-from interpret.models.attention import Tap
 from interpret.models.trace import Trace
 from interpret.models.tracing import trace
 from tests.models import KINDS, pictures, tiny
@@ -54,7 +53,7 @@ class LinearTail(nn.Module):
 
     def __init__(self, gradient):
         super().__init__()
-        self.tap, self.gradient = Tap(), nn.Parameter(gradient)
+        self.tap, self.gradient = torch.nn.Identity(), nn.Parameter(gradient)
 
     def forward(self, features):
         return (self.tap(features).flatten(2).transpose(1, 2) * self.gradient).sum(dim=(1, 2))[:, None].expand(-1, 5)

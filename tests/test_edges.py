@@ -13,6 +13,7 @@ from interpret.figures import FIGURES
 from interpret.foundation.versions import versions
 from interpret.indicators import _spectra
 from interpret.mechanisms import MECHANISMS
+from interpret.models.seam import observing
 from interpret.models.state import state_of
 from interpret.report import caveats
 from interpret.study import outcomes
@@ -233,26 +234,22 @@ def test_importance_is_the_change_of_the_loss_when_a_heads_mask_moves():
     model, images, labels = tiny(), pictures(3), torch.tensor([0, 3, 1])
     found = importance(model, images, labels.tolist())
     by_hand = torch.zeros(2, 3, dtype=torch.float64)
-    for layer, block in enumerate(model.model.blocks):
+    for layer in range(2):
         for head in range(3):
-            losses = [_masked_loss(model.model, block, head, 1 + step, images, labels) for step in (1e-5, -1e-5)]
+            losses = [_masked_loss(model.model, layer, head, 1 + step, images, labels) for step in (1e-5, -1e-5)]
             by_hand[layer, head] = ((losses[0] - losses[1]) / 2e-5).abs().mean()
     by_hand = by_hand / by_hand.norm(dim=-1, keepdim=True)
     assert_allclose(found, by_hand, rtol=1e-6)
 
 
-def _masked_loss(vit, block, head, factor, images, labels):
-    def scale(module, args, weights):
-        mask = torch.ones(3, dtype=weights.dtype)
-        mask[head] = factor
-        return weights * mask[:, None, None]
+def _masked_loss(vit, layer, head, factor, images, labels):
+    def scale(index, stages):
+        mask = torch.ones(3, dtype=stages.weights.dtype)
+        mask[head] = factor if index == layer else 1
+        return stages.weights * mask[:, None, None]
 
-    handle = block.attn.weights.register_forward_hook(scale)
-    try:
-        with torch.no_grad():
-            return torch.nn.functional.cross_entropy(vit(images), labels, reduction="none")
-    finally:
-        handle.remove()
+    with observing(vit, scale), torch.no_grad():
+        return torch.nn.functional.cross_entropy(vit(images), labels, reduction="none")
 
 
 def test_pruning_takes_the_least_important_first_and_three_random_orders_stand_beside_it():

@@ -15,7 +15,7 @@ from interpret.indicators import INDICATORS, _spectra, measure
 from interpret.mechanisms import MECHANISMS, Mechanism
 from interpret.models.trace import STAGES, Trace
 from interpret.models.tracing import trace
-from tests.models import pictures, tiny
+from tests.models import pictures, tiny, watched
 from tests.references import indicators as twins
 from tests.references.golden import BASELINES
 from tests.references.golden import INDICATORS as GOLDEN
@@ -66,11 +66,7 @@ def queries_and_keys(seen, layer, image, head):
 
 def attention_of(seen, layer, tokens):
     """What the real module attends to when these tokens enter it."""
-    attn, kept = seen.model.model.blocks[layer].attn, []
-    hook = attn.weights.register_forward_hook(lambda module, given, weights: kept.append(weights))
-    attn(tokens)
-    hook.remove()
-    return kept[0].detach().numpy()
+    return watched(seen.model.model.blocks[layer].attn, tokens)[1][0].weights.detach().numpy()
 
 
 def robustness(seen, layer, image, head):

@@ -22,7 +22,7 @@ from interpret.mechanisms import MECHANISMS
 from interpret.models.loaded_model import LoadedModel, from_memory
 from interpret.models.model_spec import ModelSpec
 from interpret.models.tracing import trace
-from tests.models import attention, pictures, tiny, twin_forward
+from tests.models import attention, pictures, tiny, twin_forward, watched
 from tests.references import retention
 from tests.references import vit as twin_vit
 from tests.references.golden import RETENTION
@@ -269,11 +269,7 @@ def one_token() -> tuple[LoadedModel, torch.Tensor]:
 
 
 def score_of(loaded: LoadedModel, token: torch.Tensor) -> float:
-    layer, seen = loaded.model.blocks[0].attn, []
-    hook = layer.scores.register_forward_hook(lambda module, args, output: seen.append(output.item()))
-    layer(token)
-    hook.remove()
-    return seen[0]
+    return watched(loaded.model.blocks[0].attn, token)[1][0].scores.item()
 
 
 def test_masking_and_reducing_give_the_golden_logits():

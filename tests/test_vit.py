@@ -1,4 +1,5 @@
 import itertools
+from contextlib import nullcontext
 
 import pytest
 import timm
@@ -11,7 +12,8 @@ from interpret.mechanisms import MECHANISMS
 from interpret.models import backbones
 from interpret.models import vit as vits
 from interpret.models.loading import load
-from tests.models import KINDS, OPTIONS, SMALL, pictures, tiny, twin_forward
+from interpret.models.seam import changing, observing
+from tests.models import KINDS, OPTIONS, SMALL, pictures, tiny, twin_forward, watched
 
 BIG = {
     "ViT-B/16": ("vit_base_patch16_224", {}),
@@ -42,16 +44,8 @@ def timm_and_ours(backbone="vit_tiny_patch16_224", **arguments):
     return theirs.double(), vits.make_attention_explicit(ours).double()
 
 
-def listen(vit, stage="weights"):
-    """Hook a tap of every layer; what passes is collected."""
-    seen = []
-    for block in vit.blocks:
-        getattr(block.attn, stage).register_forward_hook(lambda module, args, out: seen.append(out))
-    return seen
-
-
 @pytest.mark.parametrize("name", BIG)
-def test_softmax_logits_are_those_of_timm_fused_and_tapped(name):
+def test_softmax_logits_are_those_of_timm_fused_and_watched(name):
     backbone, arguments = BIG[name]
     torch.manual_seed(0)
     model = timm.create_model(backbone, **arguments).eval()
@@ -65,14 +59,13 @@ def test_softmax_logits_are_those_of_timm_fused_and_tapped(name):
         expected = model(images)
         vits.make_attention_explicit(model)
         assert_close(model(images), expected, rtol=1e-5, atol=1e-5)
-        probs = listen(model)
-        assert_close(model(images), expected, rtol=1e-5, atol=1e-5)
+        logits, seen = watched(model, images)
+        assert_close(logits, expected, rtol=1e-5, atol=1e-5)
     assert set(model.state_dict()) == keys
     tokens = vits.patch_grid(model).tokens
-    assert [tensor.shape[1:] for tensor in probs] == [(model.blocks[0].attn.num_heads, tokens, tokens)] * len(
-        model.blocks
-    )
-    assert max(tensor.std() for tensor in probs) > 0.1 / tokens
+    probs = torch.stack([stages.probs for stages in seen])
+    assert probs.shape == (len(model.blocks), 1, model.blocks[0].attn.num_heads, tokens, tokens)
+    assert probs.std() > 0.1 / tokens
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -80,8 +73,8 @@ def test_every_plain_architecture_agrees_with_timm(name):
     theirs, ours = timm_and_ours(**SMALL | PLAIN[name])
     images = pictures(3)
     assert_close(ours(images), theirs(images), rtol=1e-10, atol=1e-10)
-    listen(ours, "scores")
-    assert_close(ours(images), theirs(images), rtol=1e-10, atol=1e-10)
+    assert_close(watched(ours, images)[0], theirs(images), rtol=1e-10, atol=1e-10)
+    assert_close(watched(theirs, images)[0], theirs(images), rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -89,12 +82,12 @@ def test_every_plain_architecture_agrees_with_timm(name):
 def test_logits_and_stages_agree_with_the_twin_of_the_whole_model(mechanism, kind):
     loaded = tiny(mechanism, kind)
     images = pictures(1)
-    seen = {stage: listen(loaded.model, stage) for stage in ("scores", "probs", "weights")}
-    logits, stages = twin_forward(loaded, images[0])
+    expected, stages = twin_forward(loaded, images[0])
     with torch.no_grad():
-        assert_close(loaded.model(images)[0], torch.from_numpy(logits), rtol=1e-9, atol=1e-9)
-    for layer, stage in itertools.product(range(2), seen):
-        assert_close(seen[stage][layer][0].detach(), torch.from_numpy(stages[layer][stage]), rtol=1e-9, atol=1e-9)
+        logits, seen = watched(loaded.model, images)
+    assert_close(logits[0], torch.from_numpy(expected), rtol=1e-9, atol=1e-9)
+    for layer, stage in itertools.product(range(2), ("scores", "probs", "weights")):
+        assert_close(getattr(seen[layer], stage)[0], torch.from_numpy(stages[layer][stage]), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
@@ -119,9 +112,8 @@ def test_a_state_dict_under_another_prefix_gives_the_formula_of_the_paper(tmp_pa
     expected, tokens = hard_threshold_vit(model, image, tau=0.01), loaded.grid.tokens
     with torch.no_grad():
         assert_close(loaded.model(image), expected, rtol=1e-5, atol=1e-5)
-        weights = listen(loaded.model)
-        loaded.model(image)
-        assert max((tensor == 0).double().mean() for tensor in weights) > 0.5 > 1 / tokens
+        seen = watched(loaded.model, image)[1]
+        assert max((stages.weights == 0).double().mean() for stages in seen) > 0.5 > 1 / tokens
         assert (model(image) - expected).abs().max() > 1e-3
 
 
@@ -146,15 +138,16 @@ def masks():
     return {"boolean": {"attn_mask": kept}, "additive": {"attn_mask": bias}, "causal": {"is_causal": True}, "none": {}}
 
 
-@pytest.mark.parametrize("tapped", [False, True], ids=["fused", "tapped"])
+@pytest.mark.parametrize("watch", [False, True], ids=["fused", "watched"])
 @pytest.mark.parametrize("mask", masks())
 @pytest.mark.parametrize("options", [{}, {"gated": True}, {"qk_norm": True, "scale_norm": True}], ids=str)
-def test_masks_gate_and_norms_agree_with_timm(options, mask, tapped):
+def test_masks_gate_and_norms_agree_with_timm(options, mask, watch):
     theirs, ours = timm_layer(options)
-    if tapped:
-        ours.probs.register_forward_hook(lambda module, args, out: None)
     x = torch.randn(2, 25, 24, dtype=torch.float64)
-    assert_close(ours(x, **masks()[mask]), theirs(x, **masks()[mask]), rtol=1e-10, atol=1e-10)
+    expected = theirs(x, **masks()[mask])
+    for layer in (ours, theirs):
+        out = watched(layer, x, **masks()[mask])[0] if watch else layer(x, **masks()[mask])
+        assert_close(out, expected, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("mask", masks())
@@ -175,42 +168,40 @@ def test_a_masked_key_gets_no_weight_and_a_masked_row_is_zero(mechanism):
     layer = tiny(mechanism).model.blocks[0].attn
     kept = torch.rand(25, 25) > 0.5
     kept[3] = False
-    weights = []
-    layer.weights.register_forward_hook(lambda module, args, out: weights.append(out))
-    out = layer(torch.randn(2, 25, 24, dtype=torch.float64), attn_mask=kept)
+    x = torch.randn(2, 25, 24, dtype=torch.float64)
+    out, (seen,) = watched(layer, x, attn_mask=kept)
     assert out.isfinite().all()
-    assert weights[0][..., ~kept].count_nonzero() == 0
-    assert weights[0][..., 3, :].count_nonzero() == 0
+    assert seen.weights[..., ~kept].count_nonzero() == 0
+    assert seen.weights[..., 3, :].count_nonzero() == 0
     assert_close(out[:, 3], layer.proj.bias.expand(2, -1))
 
 
-def test_attention_dropout_acts_in_training_alone_fused_and_tapped():
+def test_attention_dropout_acts_in_training_alone_fused_and_watched():
     x = torch.randn(2, 25, 24, dtype=torch.float64)
     theirs, _ = timm_layer({})
     quiet = theirs(x)
-    for share, tapped in itertools.product((0.0, 0.5), (False, True)):
+    for share, watch in itertools.product((0.0, 0.5), (False, True)):
         theirs.attn_drop.p = share
         layer = vits.Attention(theirs, MECHANISMS["softmax"].function(3, 8))
-        if tapped:
-            layer.weights.register_forward_hook(lambda module, args, out: None)
-        assert_close(layer.eval()(x), quiet)
-        changed = (layer.train()(x) - quiet).abs().max() > 1e-3
-        assert bool(changed) == (share > 0), (share, tapped)
+        with observing(layer, lambda index, seen: seen.weights) if watch else nullcontext():
+            assert_close(layer.eval()(x), quiet)
+            changed = (layer.train()(x) - quiet).abs().max() > 1e-3
+        assert bool(changed) == (share > 0), (share, watch)
 
 
-@pytest.mark.parametrize("tap", ["scores", "probs", "weights"])
-def test_the_fused_kernel_is_used_unless_something_listens(tap, monkeypatch):
+def test_the_fused_kernel_is_used_unless_someone_looks_at_the_layer_or_changes_it(monkeypatch):
     calls, fused = [], F.scaled_dot_product_attention
     monkeypatch.setattr(F, "scaled_dot_product_attention", lambda *args, **kw: calls.append(1) or fused(*args, **kw))
     model, images = tiny().model, pictures()
     model(images)
-    assert len(calls) == len(model.blocks)
-    handle = getattr(model.blocks[0].attn, tap).register_forward_hook(lambda module, args, out: None)
+    assert len(calls) == 2
+    with changing(model, {0: lambda mechanism: mechanism}):
+        model(images)
+    assert len(calls) == 3
+    assert len(watched(model, images)[1]) == 2
+    assert len(calls) == 3
     model(images)
-    assert len(calls) == 2 * len(model.blocks) - 1
-    handle.remove()
-    model(images)
-    assert len(calls) == 3 * len(model.blocks) - 1
+    assert len(calls) == 5
 
 
 @pytest.mark.parametrize("name", ["hard_threshold", "soft_threshold", "learned_threshold"])
@@ -220,13 +211,11 @@ def test_a_mechanism_that_selects_never_uses_the_fused_kernel(name, monkeypatch)
     assert model(pictures()).isfinite().all()
 
 
-@pytest.mark.parametrize("stage", ["scores", "probs", "weights"])
-def test_a_hook_may_replace_what_passes_a_tap(stage):
+def test_an_observer_may_replace_the_weights_that_go_on():
     model, images = tiny().model, pictures()
     before = model(images)
-    handle = getattr(model.blocks[0].attn, stage).register_forward_hook(lambda module, args, out: 0 * out)
-    assert (model(images) - before).abs().max() > 1e-3
-    handle.remove()
+    with observing(model, lambda layer, seen: 0 * seen.weights):
+        assert (model(images) - before).abs().max() > 1e-3
     assert_close(model(images), before)
 
 

@@ -176,8 +176,8 @@ class Views:
 
 def selected_anew(seen: Trace) -> Trace:
     """The trace with its probabilities selected as the model now selects; what it computed, above all logits, stays."""
-    blocks = seen.model.vit.blocks
-    weights = [block.attn.mechanism.select(probs) for block, probs in zip(blocks, seen.need("probs"), strict=True)]
+    mechanisms = seen.model.mechanisms
+    weights = [mechanism.select(probs) for mechanism, probs in zip(mechanisms, seen.need("probs"), strict=True)]
     return replace(seen, weights=torch.stack(weights))
 
 

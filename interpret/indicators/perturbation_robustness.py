@@ -8,7 +8,6 @@ from torch import Tensor
 
 from interpret.foundation.tensors import LayerAttention, PerHead, Tokens
 from interpret.indicators import INDICATORS, _rows
-from interpret.models.attention import Attention, installed
 from interpret.models.trace import Trace
 
 
@@ -39,8 +38,9 @@ def perturbation_robustness(trace: Trace, *, eta: float = 0.05, draws: int = 8, 
     with torch.no_grad():
         for layer, (block, mechanism, x, weights) in enumerate(layers):
             noisy = _noisy(x, eta, draws, torch.Generator().manual_seed(seed + layer))
-            with installed(mechanism, block.attn):
-                moved.append(torch.stack([_distance(weights, _weights(block.attn, each)) for each in noisy]))
+            like = block.attn.qkv.weight.dtype
+            after = (block.attn.stages(each.to(like), mechanism).weights for each in noisy)
+            moved.append(torch.stack([_distance(weights, each) for each in after]))
     return 1 - torch.stack(moved).nanmean(dim=(1, -1))
 
 
@@ -49,11 +49,6 @@ def _noisy(x: Tokens, eta: float, draws: int, generator: torch.Generator) -> Ite
     size = eta * x.square().mean(dim=(1, 2), keepdim=True).sqrt()
     for _ in range(draws):
         yield x + size * torch.randn(x.shape[1:], generator=generator, dtype=torch.float64).to(x)
-
-
-def _weights(attention: Attention, x: Tokens) -> LayerAttention:
-    q, k, _ = attention.project(x.to(attention.qkv.weight.dtype))
-    return attention.attend(q, k)
 
 
 def _distance(one: LayerAttention, other: LayerAttention) -> Float[Tensor, "batch head query"]:

@@ -6,8 +6,8 @@ sigma at the bottom, thresholds over it, pruned heads on top.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
 from functools import partial
 from typing import Any
@@ -19,8 +19,9 @@ from torch import Tensor
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import LayerAttention
 from interpret.mechanisms import Mechanism, _thresholding
-from interpret.models.attention import Attention, installed
+from interpret.models.attention import Attention
 from interpret.models.loaded_model import LoadedModel
+from interpret.models.seam import Change, changing
 
 Heads = Bool[Tensor, "head"]
 Sigma = Float[Tensor, "head direction"]
@@ -77,17 +78,10 @@ class Pruned(Edited):
         return self.inner.select(probs).masked_fill(self.heads[:, None, None], 0.0)
 
 
-Change = Callable[[Mechanism], Mechanism]
-
-
 @contextmanager
-def edited(model: LoadedModel, changes: dict[int, Change]) -> Iterator[LoadedModel]:
+def edited(model: LoadedModel, changes: Mapping[int, Change]) -> Iterator[LoadedModel]:
     """Scope in which the mechanism of each named layer is what its change makes of it."""
-    attentions = {layer: model.vit.blocks[layer].attn for layer in changes}
-    mechanisms = {layer: change(attentions[layer].mechanism) for layer, change in changes.items()}
-    with ExitStack() as scope:
-        for layer, mechanism in mechanisms.items():
-            scope.enter_context(installed(mechanism, attentions[layer]))
+    with changing(model.model, changes):
         yield model
 
 
@@ -114,7 +108,7 @@ def edited_sigma(model: LoadedModel, sigmas: Mapping[int, Sigma]) -> AbstractCon
 
 def has_sigma(model: LoadedModel) -> bool:
     """Whether every layer has a learned sigma."""
-    return all(hasattr(block.attn.mechanism, "sigma") for block in model.vit.blocks)
+    return all(hasattr(mechanism, "sigma") for mechanism in model.mechanisms)
 
 
 def sigmas_of(model: LoadedModel) -> list[Sigma]:
@@ -128,7 +122,7 @@ def sigmas_of(model: LoadedModel) -> list[Sigma]:
             f"{model.name} has no learned sigma: expected mechanism svda, found {model.spec.mechanism}; load an SVDA "
             "checkpoint"
         )
-    return [block.attn.mechanism.get_parameter("sigma").detach() for block in model.vit.blocks]
+    return [mechanism.get_parameter("sigma").detach() for mechanism in model.mechanisms]
 
 
 def check_index(index: int, count: int, noun: str, model: LoadedModel) -> int:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from copy import deepcopy
 from pathlib import Path
 
 from interpret.foundation.errors import InterpretError
@@ -30,15 +31,16 @@ def export(model: LoadedModel, path: str | os.PathLike[str], changes: str) -> No
     if Path(path).exists():
         raise InterpretError(f"{path} exists, and an edited model replaces no file; choose another path")
     spec, copy = _spec(model), own_copy(model)
-    for block in copy.vit.blocks:
-        _write_pruning(block.attn)
-        block.attn.mechanism = _mechanism(block.attn, None if spec is model.spec else spec)
+    for block, mechanism in zip(copy.vit.blocks, model.mechanisms, strict=True):
+        _write_pruning(block.attn, mechanism)
+        chosen = _mechanism(block.attn, mechanism, None if spec is model.spec else spec)
+        block.attn.mechanism = deepcopy(chosen)
     save(path, noted(copy, changes, spec=spec, recorded=model.recorded or model.spec))
 
 
 def _spec(model: LoadedModel) -> ModelSpec:
     """The specification with the threshold that an intervention has set, if any."""
-    layers = [_beneath(block.attn.mechanism, Pruned) for block in model.vit.blocks]
+    layers = [_beneath(mechanism, Pruned) for mechanism in model.mechanisms]
     rules = {(layer.rule, layer.tau) if isinstance(layer, Thresholded) else None for layer in layers}
     if rules == {None}:
         return model.spec
@@ -52,15 +54,14 @@ def _spec(model: LoadedModel) -> ModelSpec:
     return dataclasses.replace(model.spec, mechanism=MECHANISM_OF[rule], options={"tau": tau})
 
 
-def _mechanism(attention: Attention, spec: ModelSpec | None) -> Mechanism:
+def _mechanism(attention: Attention, mechanism: Mechanism, spec: ModelSpec | None) -> Mechanism:
     """That of `spec`, or the layer's own without what stands in front of it."""
     if spec is None:
-        return _beneath(attention.mechanism, Edited)
+        return _beneath(mechanism, Edited)
     return MECHANISMS[spec.mechanism].function(attention.num_heads, attention.head_dim, **spec.options)
 
 
-def _write_pruning(attention: Attention) -> None:
-    mechanism = attention.mechanism
+def _write_pruning(attention: Attention, mechanism: Mechanism) -> None:
     while isinstance(mechanism, Pruned):
         for rows in rows_of(attention):
             rows[2, mechanism.heads] = 0

@@ -87,7 +87,7 @@ def sigma_retention(
         >>> import interpret
         >>> vit = interpret.load("checkpoints/shapes-svda.pt")
         >>> with interpret.sigma_retention(vit, 0.9):
-        ...     [int((block.attn.mechanism.sigma != 0).sum()) for block in vit.vit.blocks]
+        ...     [int((mechanism.sigma != 0).sum()) for mechanism in vit.mechanisms]
         [87, 87, 86, 85]
     """
     found = _sigma_and_kept(model, rho, power)
@@ -114,12 +114,13 @@ def reduced(model: LoadedModel, rho: float, power: float = 2.0) -> LoadedModel:
         UnsupportedModelError: q and k pass a norm of the backbone's before SVDA's own; zero rows would not leave it.
     """
     copy = own_copy(model)
-    for block, (sigma, kept) in zip(copy.vit.blocks, _sigma_and_kept(model, rho, power), strict=True):
+    layers = zip(copy.vit.blocks, model.mechanisms, _sigma_and_kept(model, rho, power), strict=True)
+    for block, mechanism, (sigma, kept) in layers:
         if not isinstance(block.attn.q_norm, nn.Identity) or not isinstance(block.attn.k_norm, nn.Identity):
             raise UnsupportedModelError(f"{model.name} normalises q and k before SVDA does; use sigma_retention")
         for rows in rows_of(block.attn):
             rows[:2, ~kept] = 0
-        block.attn.mechanism = with_sigma(block.attn.mechanism, sigma.masked_fill(~kept, 0))
+        block.attn.mechanism = with_sigma(mechanism, sigma.masked_fill(~kept, 0))
     return noted(copy, f"directions outside rho={rho}, power={power:g} deleted from q, k and sigma")
 
 

@@ -42,9 +42,9 @@ def _taus(models: Sequence[LoadedModel], multiples: Sequence[float]) -> tuple[fl
 
 def _is_own(model: LoadedModel, tau: float, layer: int | None) -> bool:
     """Whether every layer selects by its own rule, as it stands here, at this one tau already."""
-    selections = [block.attn.mechanism for block in model.vit.blocks]
-    known = all(type(each) in (HardThreshold, SoftThreshold, Thresholded) for each in selections)
-    return known and all((each.rule, getattr(each, "tau", None)) == (own_rule(model), tau) for each in selections)
+    known = all(type(each) in (HardThreshold, SoftThreshold, Thresholded) for each in model.mechanisms)
+    own = {(each.rule, getattr(each, "tau", None)) for each in model.mechanisms}
+    return known and own == {(own_rule(model), tau)}
 
 
 @INTERVENTIONS.register(

@@ -1,67 +1,129 @@
-"""Self-attention with its mechanism explicit and tapped."""
+"""Self-attention as one operation with its mechanism explicit, and the module that computes it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from timm.layers import Attention as TimmAttention
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.overrides import handle_torch_function, has_torch_function
 
 from interpret.foundation.tensors import LayerAttention, Tokens
 from interpret.mechanisms import Mechanism
 
+Heads = Float[Tensor, "batch head token d"]
+Bias = Float[Tensor, "..."]
 
-class Tap(nn.Identity):
-    """An identity with a name: a forward hook on it reads, or replaces, the tensor that passes."""
 
-    @property
-    def listening(self) -> bool:
-        """Whether anything is hooked to this tap."""
-        return bool(self._forward_hooks)
+@dataclass(frozen=True)
+class Stages:
+    """What one attention computes on the way.
+
+    Attributes:
+        mechanism: what formed it, edits included.
+        probs, weights: after the softmax over keys, and what multiplies the values.
+        scores: what the softmax was given.
+        queries, keys: as the mechanism receives them; None where the module multiplied them by itself.
+    """
+
+    mechanism: Mechanism
+    scores: LayerAttention
+    probs: LayerAttention
+    weights: LayerAttention
+    queries: Heads | None = None
+    keys: Heads | None = None
+
+
+def attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mechanism: Mechanism,
+    *,
+    bias: Tensor | None = None,
+    scale: float | None = None,
+    dropout: float = 0.0,
+    queries: int | None = None,
+) -> Tensor:
+    """The values that each query attends to, (batch head query d); seen by torch function modes as one operation.
+
+    Where the mechanism selects nothing, the fused kernel computes it, unless that would be the slower way.
+
+    Args:
+        bias: added to the scores.
+        scale: of the scores; None is 1 / sqrt(d).
+        dropout: share of the weights set to zero.
+        queries: asks for the first so many rows only, each row being its own.
+    """
+    options = {"bias": bias, "scale": scale, "dropout": dropout, "queries": queries}
+    if has_torch_function((q, k, v)):
+        return handle_torch_function(attention, (q, k, v), q, k, v, mechanism, **options)
+    if mechanism.selects or _slow_when_fused(q):
+        return attended(stages(q, k, mechanism, bias, scale, queries), v, dropout)
+    q, k = mechanism.project(q, k)
+    bias = None if bias is None else bias[..., :queries, :]
+    return F.scaled_dot_product_attention(q[:, :, :queries], k, v, attn_mask=bias, dropout_p=dropout, scale=scale)
+
+
+def stages(
+    q: Tensor,
+    k: Tensor,
+    mechanism: Mechanism,
+    bias: Tensor | None = None,
+    scale: float | None = None,
+    queries: int | None = None,
+) -> Stages:
+    """The stages of q and k, in fp32 or wider from the probabilities on."""
+    one, other = mechanism.project(q, k)
+    one = one[:, :, :queries]
+    scores = (one * (one.shape[-1] ** -0.5 if scale is None else scale)) @ other.mT
+    if bias is not None:
+        scores = scores + bias[..., :queries, :]
+    probs = _softmax(scores, masked=bias is not None)
+    with torch.autocast(probs.device.type, enabled=False):
+        return Stages(mechanism, scores, probs, mechanism.select(probs), q, k)
+
+
+def attended(stages: Stages, v: Tensor, dropout: float = 0.0) -> Tensor:
+    """weights @ v."""
+    return F.dropout(stages.weights, dropout, dropout > 0).to(v.dtype) @ v
 
 
 class Attention(nn.Module):
-    """timm's multi-head self-attention with its mechanism explicit and three taps: `scores`, `probs`, `weights`.
+    """timm's multi-head self-attention with its mechanism explicit.
 
-    Takes over the parameters of a timm `Attention` under their own names. Where nothing listens and the mechanism
-    selects nothing, the fused kernel computes the same result, unless it would be the slower way.
+    Takes over the parameters of a timm `Attention` under their own names.
     """
 
-    def __init__(self, attention: TimmAttention, mechanism: Mechanism) -> None:
+    def __init__(self, plain: TimmAttention, mechanism: Mechanism) -> None:
         super().__init__()
-        self.num_heads = attention.num_heads
-        self.head_dim = attention.head_dim
-        self.scale = attention.scale
-        self.qkv, self.q_norm, self.k_norm = attention.qkv, attention.q_norm, attention.k_norm
-        self.attn_drop, self.proj, self.proj_drop = attention.attn_drop, attention.proj, attention.proj_drop
-        self.norm, self.gate = attention.norm, getattr(attention, "gate", None)
+        self.num_heads = plain.num_heads
+        self.head_dim = plain.head_dim
+        self.scale = plain.scale
+        self.qkv, self.q_norm, self.k_norm = plain.qkv, plain.q_norm, plain.k_norm
+        self.attn_drop, self.proj, self.proj_drop = plain.attn_drop, plain.proj, plain.proj_drop
+        self.norm, self.gate = plain.norm, getattr(plain, "gate", None)
         self.mechanism = mechanism
-        self.scores, self.probs, self.weights = Tap(), Tap(), Tap()
 
     def forward(
-        self, x: Tokens, attn_mask: Tensor | None = None, is_causal: bool = False, queries: int | None = None
+        self,
+        x: Tokens,
+        attn_mask: Tensor | None = None,
+        is_causal: bool = False,
+        queries: int | None = None,
+        mechanism: Mechanism | None = None,
     ) -> Float[Tensor, "batch query feature"]:
-        """As timm's; `queries` asks for the output of the first so many tokens only, each row being its own."""
-        q, k, v = self.project(x)
-        bias = additive_mask(attn_mask, is_causal, q)
-        q, bias = q[:, :, :queries], None if bias is None else bias[..., :queries, :]
-        listening = any(tap.listening for tap in (self.scores, self.probs, self.weights))
-        if self.mechanism.selects or listening or _slow_when_fused(q):
-            out = self._explicit(q, k, v, bias)
-        else:
-            dropout = self.attn_drop.p if self.training else 0.0
-            out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout, scale=self.scale)
+        """As timm's; `queries` asks for the output of the first so many tokens only, `mechanism` for another one."""
+        q, k, v = self.split(x)
+        out = attention(
+            q, k, v, mechanism or self.mechanism, scale=self.scale, queries=queries,
+            bias=additive_mask(attn_mask, is_causal, q), dropout=self.attn_drop.p if self.training else 0.0,
+        )  # fmt: skip
         out = self.norm(out.transpose(1, 2).flatten(2))
         if self.gate is not None:
             out = out * self.gate(x[:, :queries]).sigmoid()
         return self.proj_drop(self.proj(out))
-
-    def project(self, x: Tokens) -> tuple[Tensor, Tensor, Tensor]:
-        """q, k as they enter the dot product and v, each (batch head token d)."""
-        q, k, v = self.split(x)
-        return *self.mechanism.project(q, k), v
 
     def split(self, x: Tokens) -> tuple[Tensor, Tensor, Tensor]:
         """q, k and v as the mechanism receives them, each (batch head token d)."""
@@ -69,16 +131,10 @@ class Attention(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
         return self.q_norm(q), self.k_norm(k), v
 
-    def attend(self, q: Tensor, k: Tensor, bias: Tensor | None = None) -> LayerAttention:
-        """The weights of q and k as `project` gives them, through the taps."""
-        scores = (q * self.scale) @ k.transpose(-2, -1)
-        scores = self.scores(scores if bias is None else scores + bias)
-        probs = self.probs(_softmax(scores, masked=bias is not None))
-        with torch.autocast(probs.device.type, enabled=False):
-            return self.weights(self.mechanism.select(probs))
-
-    def _explicit(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
-        return self.attn_drop(self.attend(q, k, bias).to(v.dtype)) @ v
+    def stages(self, x: Tokens, mechanism: Mechanism) -> Stages:
+        """What tokens meet here under a mechanism."""
+        q, k, _ = self.split(x)
+        return stages(q, k, mechanism, scale=self.scale)
 
 
 def _slow_when_fused(q: Tensor) -> bool:
@@ -100,13 +156,3 @@ def additive_mask(attn_mask: Tensor | None, is_causal: bool, q: Tensor) -> Tenso
     if attn_mask is not None and attn_mask.dtype == torch.bool:
         return torch.zeros_like(attn_mask, dtype=q.dtype).masked_fill(~attn_mask, -torch.inf)
     return attn_mask
-
-
-@contextmanager
-def installed(mechanism: Mechanism, attention: Attention) -> Iterator[None]:
-    """Scope in which `attention` forms its weights by `mechanism`."""
-    own, attention.mechanism = attention.mechanism, mechanism
-    try:
-        yield
-    finally:
-        attention.mechanism = own

@@ -11,12 +11,13 @@ import torch
 from interpret.data import Example
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import Images, Logits
-from interpret.mechanisms import MECHANISMS
+from interpret.mechanisms import MECHANISMS, Mechanism
 from interpret.models.device import usable
 from interpret.models.model_spec import ModelSpec
 from interpret.models.pixels import model_input
+from interpret.models.seam import is_changed
 from interpret.models.state import plain_attributes
-from interpret.models.vit import PatchGrid, VisionTransformer, ViT, patch_grid
+from interpret.models.vit import PatchGrid, VisionTransformer, ViT, mechanisms_of, patch_grid
 
 
 @dataclass(frozen=True, repr=False)
@@ -118,6 +119,11 @@ class LoadedModel:
         return self.vit.blocks[0].attn.num_heads
 
     @property
+    def mechanisms(self) -> list[Mechanism]:
+        """How each layer forms its attention here and now, inside any scope that changes it."""
+        return mechanisms_of(self.vit)
+
+    @property
     def vit(self) -> ViT:
         """The same module, as what is looked at: the layers of a torch `Sequential` have no type of their own."""
         return cast(ViT, self.model)
@@ -152,8 +158,7 @@ class LoadedModel:
 
         "" where a file and a specification do not say all of the model, so under an intervention.
         """
-        mechanisms = [block.attn.mechanism for block in self.vit.blocks]
-        if not self.sha256 or any(hasattr(mechanism, "inner") for mechanism in mechanisms):
+        if not self.sha256 or is_changed(self.model):
             return ""
         digest = hashlib.sha256(repr(plain_attributes(self.model)).encode())
         for name, tensor in [*self.model.named_parameters(), *self.model.named_buffers()]:

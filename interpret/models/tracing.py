@@ -1,22 +1,26 @@
-"""Trace, trace(): one forward and at most one backward pass, looked at through the taps."""
+"""trace(): one forward and at most one backward pass, looked at where attention is computed."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import Images
+from interpret.models.attention import Stages
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.objective import Objective, objective_of
 from interpret.models.preserving import untouched
+from interpret.models.seam import observing
 from interpret.models.state import state_of
 from interpret.models.trace import STAGES, Trace
-from interpret.models.vit import Block, ViT, patch_grid
+from interpret.models.vit import ViT, mechanisms_of, patch_grid
 
+AT_THE_OPERATION = ("queries", "keys", "scores", "probs", "weights")
+"""The stages that `Stages` holds under the same names."""
 PASS_BYTES = {"cpu": 300e6, "cuda": 4e9}
 """Activations live for one pass only: as many images go into a pass as keep theirs below this."""
 
@@ -48,7 +52,7 @@ def trace(
         for first in range(0, len(pixels), step):
             part = slice(first, first + step)
             record.look(pixels[part], objective.of(part), part)
-        mechanisms = tuple(block.attn.mechanism for block in model.vit.blocks)
+        mechanisms = record.mechanisms
         state = state_of(model.model, mechanisms)
         tensors = record.tensors()
         if "target" in tensors:
@@ -69,7 +73,8 @@ class _Record:
     def __init__(self, vit: ViT, batch: int, keep: Sequence[str]) -> None:
         self.vit = vit
         self.backward = "gradient" in keep
-        selects = any(block.attn.mechanism.selects for block in vit.blocks)
+        self.mechanisms = tuple(mechanisms_of(vit))
+        selects = any(mechanism.selects for mechanism in self.mechanisms)
         self.aliased = not selects and {"probs", "weights"} <= set(keep)
         self.stages = [stage for stage in STAGES if stage in keep and not (self.aliased and stage == "probs")]
         tokens, attention = patch_grid(vit).tokens, vit.blocks[0].attn
@@ -85,8 +90,10 @@ class _Record:
     def look(self, pixels: Images, objective: Objective, part: slice) -> None:
         """One forward, and one backward where a gradient is kept, over the images of `part`."""
         live: list[Tensor] = []
-        with ExitStack() as hooks, torch.set_grad_enabled(self.backward):
-            self._hook(hooks, part, live)
+        see = partial(self._see, part, live)
+        with ExitStack() as scope, torch.set_grad_enabled(self.backward):
+            self._hook(scope, part)
+            scope.enter_context(observing(cast(nn.Module, self.vit), see))
             logits = self.vit(pixels)
         target = objective.target(logits)
         self._keep_part(logits=logits, **({} if target is None else {"target": target}))
@@ -101,20 +108,25 @@ class _Record:
         whole = {name: torch.cat(parts) for name, parts in self.parts.items() if parts} | self.kept
         return whole | ({"probs": whole["weights"]} if self.aliased else {})
 
-    def _hook(self, hooks: ExitStack, part: slice, live: list[Tensor]) -> None:
+    def _see(self, part: slice, live: list[Tensor], layer: int, seen: Stages) -> Tensor:
+        """Keep the stages; with every parameter frozen the graph starts at the first weights."""
+        for stage in AT_THE_OPERATION:
+            if stage in self.stages:
+                self.kept[stage][layer, part] = getattr(seen, stage).detach()
+        if self.backward:
+            live.append(seen.weights if live else seen.weights.detach().requires_grad_())
+            return live[-1]
+        return seen.weights
+
+    def _hook(self, scope: ExitStack, part: slice) -> None:
         blocks = self.vit.blocks
         for layer, block in enumerate(blocks):
-            for stage in self.stages:
-                if stage != "gradient":
+            for stage, module in {"inputs": block.norm1, "outputs": block}.items():
+                if stage in self.stages:
                     copy = partial(_copy_into, self.kept[stage][layer, part])
-                    hooks.callback(_tap(block, stage).register_forward_hook(copy).remove)
-            if self.backward:
-                hold = partial(_hold, live)
-                hooks.callback(block.attn.weights.register_forward_hook(hold).remove)
-        if self.backward:
-            hooks.callback(blocks[0].register_forward_pre_hook(_start_graph).remove)
-        hooks.callback(blocks[-1].register_forward_pre_hook(self._keep_residual).remove)
-        hooks.callback(blocks[-1].norm1.register_forward_hook(self._keep_normed).remove)
+                    scope.callback(module.register_forward_hook(copy).remove)
+        scope.callback(blocks[-1].register_forward_pre_hook(self._keep_residual).remove)
+        scope.callback(blocks[-1].norm1.register_forward_hook(self._keep_normed).remove)
 
     def _keep_part(self, **tensors: Tensor) -> None:
         for name, tensor in tensors.items():
@@ -127,27 +139,12 @@ class _Record:
         self._keep_part(normed=output)
 
 
-def _tap(block: Block, stage: str) -> nn.Module | Block:
-    """The module whose output is that stage."""
-    elsewhere = {"inputs": block.norm1, "queries": block.attn.q_norm, "keys": block.attn.k_norm, "outputs": block}
-    return elsewhere[stage] if stage in elsewhere else getattr(block.attn, stage)
-
-
 def _copy_into(place: Tensor, module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
     place.copy_(output.detach())
 
 
 def _copy_gradient(place: Tensor, gradient: Tensor) -> None:
     place.copy_(gradient)
-
-
-def _hold(live: list[Tensor], module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
-    live.append(output)
-
-
-def _start_graph(module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """With every parameter frozen the graph starts here, so nothing before the first block is differentiated."""
-    return (args[0].detach().requires_grad_(), *args[1:])
 
 
 def _check_keep(keep: Sequence[str]) -> None:

@@ -16,7 +16,8 @@ from torch.utils.hooks import RemovableHandle
 from interpret.foundation.errors import InterpretError, UnsupportedModelError
 from interpret.foundation.tensors import Features, Images, Logits, Tokens
 from interpret.mechanisms import MECHANISMS, Mechanism
-from interpret.models.attention import Attention, Tap, installed
+from interpret.models.attention import Attention
+from interpret.models.seam import in_force
 
 
 class PatchEmbed(Protocol):
@@ -98,6 +99,11 @@ def patch_grid(vit: Tokenised) -> PatchGrid:
     return PatchGrid(rows, cols, vit.num_prefix_tokens)
 
 
+def mechanisms_of(vit: ViT) -> list[Mechanism]:
+    """How each block forms its attention here and now, inside any scope that changes it."""
+    return [in_force(cast(nn.Module, vit), layer, block.attn.mechanism) for layer, block in enumerate(vit.blocks)]
+
+
 def readout(vit: ViT) -> Float[Tensor, "token"]:
     """How much the classifier reads of each final token; sums to one.
 
@@ -144,15 +150,14 @@ class Tail(nn.Module):
     ) -> None:
         super().__init__()
         self.vit, self.mechanism = vit, mechanism
-        self.tap = Tap()
+        self.tap = nn.Identity()
         self.residual, self.prefix = residual, prefix
 
     def forward(self, features: Features) -> Logits:
         tokens = torch.cat([self.prefix, self.tap(features).flatten(2).transpose(1, 2)], dim=1)
         block = self.vit.blocks[-1]
         read = self.prefix.shape[1] if self.vit.global_pool == "token" else tokens.shape[1]
-        with installed(self.mechanism, block.attn):
-            attended = block.attn(tokens, queries=read)
+        attended = block.attn(tokens, queries=read, mechanism=self.mechanism)
         x = self.residual[:, :read] + block.drop_path1(block.ls1(attended))
         x = x + block.drop_path2(block.ls2(block.mlp(block.norm2(x))))
         return self.vit.forward_head(self.vit.norm(x))
