@@ -62,6 +62,7 @@ def test_a_command_gets_what_follows_its_name(command, capsys):
     assert capsys.readouterr().err.startswith(f"python -m interpret.{command}: error: ")
 
 
+@pytest.mark.long
 def test_the_report_works_without_the_extras(tmp_path):
     out = tmp_path / "out"
     arguments = ["checkpoints/shapes-svda.pt", "--data", "shapes", "--limit", "2", "--sample", "3", "--out", str(out)]
@@ -71,6 +72,7 @@ def test_the_report_works_without_the_extras(tmp_path):
     assert done.stdout == f"{out / 'report.html'}\n"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("code", "line"),
     [

@@ -127,6 +127,7 @@ def test_the_manifest_is_true_of_every_file(pack):
     assert manifest["settings"]["seed"] == 0
 
 
+@pytest.mark.long
 def test_a_pack_is_the_same_byte_for_byte_when_written_again(pack, tmp_path):
     again = write_pack(synthetic_study(), tmp_path / "again").parent
     assert {name for name in files(pack) if (pack / name).read_bytes() != (again / name).read_bytes()} == set()

@@ -86,6 +86,7 @@ def test_the_largest_change_of_each_quantity_is_named_with_its_place(folders):
     ]
 
 
+@pytest.mark.long
 def test_two_packs_as_they_are_written_can_be_compared(tmp_path):
     study = synthetic_study(history=False)
     doubled = study.tables["survey"].assign(mean=2 * study.tables["survey"]["mean"])

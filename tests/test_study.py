@@ -175,6 +175,7 @@ def test_another_seed_draws_other_images():
     assert drawn[0] == drawn[1] != drawn[2]
 
 
+@pytest.mark.long
 def test_a_batch_of_one_gives_the_same_study(shapes):
     one_by_one = study_of(trio(), batch_size=1)
     for name, array in shapes.arrays.items():

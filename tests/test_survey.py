@@ -88,6 +88,7 @@ def test_two_processes_survey_what_one_does(tmp_path):
     assert set(one["n_valid"]) == {5}
 
 
+@pytest.mark.long
 def test_a_report_by_two_processes_holds_the_tables_of_one(tmp_path):
     asked = [
         "-m",
@@ -110,6 +111,7 @@ def test_a_report_by_two_processes_holds_the_tables_of_one(tmp_path):
         pd.testing.assert_frame_equal(one, two, rtol=1e-4, atol=1e-6, obj=path.name)
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_data():
     model, data = loading.load(ROOT / "shapes-softmax.pt"), load_data("shapes")
     names = ["active_tokens", "effective_rank", "angular_alignment"]

@@ -104,6 +104,7 @@ def test_every_tiny_preset_runs_an_epoch(name, roots, tmp_path):
     assert not list(tmp_path.glob("*.resume"))
 
 
+@pytest.mark.long
 def test_all_arms_under_two_seeds_and_their_comparison(tmp_path, monkeypatch, capsys, caplog):
     small = [*SMALL, "--epochs=1", "--out", str(tmp_path)]
     begin = ["--preset", "shapes-tiny", "--seeds", "0,1", "--resume", *small]
@@ -145,6 +146,7 @@ def test_a_comparison_tells_a_better_arm_from_an_equal_one():
     assert comparison.to_markdown(table).count("\n") == 5
 
 
+@pytest.mark.long
 def test_a_killed_run_goes_on_bit_for_bit(tmp_path):
     whole, cut = tmp_path / "whole.pt", tmp_path / "cut.pt"
     given = ["--data", "shapes", *SMALL, "--epochs=12", "--patience=12", "--mechanism=svda", "--ema=0.9", "--shift=2"]
@@ -318,6 +320,7 @@ def test_another_recipe_is_not_resumed(tmp_path, capsys, monkeypatch):
     assert "a.resume is of a run with lr=0.001, not 0.5; give the same options" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_two_processes_learn_what_one_does(tmp_path):
     given = ["--data", "shapes", *SMALL, "--epochs=2", "--hflip=0", "--limit=32", "--save-dtype=float32"]
     alone, shared = tmp_path / "alone.pt", tmp_path / "shared.pt"
@@ -329,6 +332,7 @@ def test_two_processes_learn_what_one_does(tmp_path):
     assert one.record["test_accuracy"] == two.record["test_accuracy"]
 
 
+@pytest.mark.long
 def test_the_average_of_the_weights_is_what_is_kept(tmp_path):
     models = []
     for name, extra in (("plain", []), ("average", ["--ema=0.999"])):

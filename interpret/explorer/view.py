@@ -176,7 +176,7 @@ class Views:
 
 def selected_anew(seen: Trace) -> Trace:
     """The trace with its probabilities selected as the model now selects; what it computed, above all logits, stays."""
-    mechanisms = seen.model.mechanisms
+    mechanisms = seen.model.selecting(seen.need("weights"))
     weights = [mechanism.select(probs) for mechanism, probs in zip(mechanisms, seen.need("probs"), strict=True)]
     return replace(seen, weights=torch.stack(weights))
 

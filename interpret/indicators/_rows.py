@@ -29,7 +29,7 @@ def mean(values: PerQuery, trace: Trace, rows: str | None) -> PerHead:
     """
     chosen = {
         None: slice(None),
-        "cls": slice(0, int(trace.model.vit.cls_token is not None)),
+        "cls": slice(0, int(trace.model.anatomy.class_token)),
         "patches": slice(trace.grid.prefix, None),
     }
     if rows not in chosen:

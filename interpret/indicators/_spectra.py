@@ -37,6 +37,7 @@ def available(trace: Trace) -> tuple[str, ...]:
         "sigma": learned,
         "sigma_effective": met,
         "scores": trace.scores is not None,
+        "qk_weight": trace.model.measured is None,
         **dict.fromkeys(("attention", "attention_centred"), trace.weights is not None),
     }
     return tuple(kind for kind in KINDS if given.get(kind, True))
@@ -85,7 +86,7 @@ def _roots_of_gram(matrix: LayerAttention) -> Float[Tensor, "batch head directio
 @once
 def scores(trace: Trace) -> Spectrum:
     """The first d singular values of the scores, which have no more: they are products of vectors of width d."""
-    return torch.linalg.svdvals(trace.need("scores"))[..., : trace.model.vit.blocks[0].attn.head_dim]
+    return torch.linalg.svdvals(trace.need("scores"))[..., : trace.model.anatomy.head_dim]
 
 
 @once

@@ -1,6 +1,7 @@
 """Perturbation robustness."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from interpret.foundation.tensors import LayerAttention, PerHead, Tokens
 from interpret.indicators import INDICATORS, _rows
+from interpret.models.preserving import untouched
 from interpret.models.trace import Trace
 
 
@@ -31,15 +33,13 @@ def perturbation_robustness(trace: Trace, *, eta: float = 0.05, draws: int = 8, 
         eta: size of the noise, as a share of the input's root mean square.
         draws: how often noise is drawn; layer and draw fix it, so that models of one shape meet the same noise.
     """
-    layers = zip(
-        trace.unchanged().vit.blocks, trace.mechanisms, trace.need("inputs"), trace.need("weights"), strict=True
-    )
+    trace.unchanged()
+    layers = zip(trace.sites, trace.need("inputs"), trace.need("weights"), strict=True)
     moved = []
-    with torch.no_grad():
-        for layer, (block, mechanism, x, weights) in enumerate(layers):
+    with untouched(trace.model.model), torch.no_grad():
+        for layer, (site, x, weights) in enumerate(layers):
             noisy = _noisy(x, eta, draws, torch.Generator().manual_seed(seed + layer))
-            like = block.attn.qkv.weight.dtype
-            after = (block.attn.stages(each.to(like), mechanism).weights for each in noisy)
+            after = (site.call(each.to(trace.images), partial(trace.change, layer)).weights for each in noisy)
             moved.append(torch.stack([_distance(weights, each) for each in after]))
     return 1 - torch.stack(moved).nanmean(dim=(1, -1))
 

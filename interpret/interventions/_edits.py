@@ -134,7 +134,7 @@ def check_index(index: int, count: int, noun: str, model: LoadedModel) -> int:
 
 def mask_of(model: LoadedModel, layer: int, heads: Sequence[int] | None) -> Heads:
     """True for the named heads of a layer, for all where none is named; on the model's device."""
-    count = model.vit.blocks[layer].attn.num_heads
+    count = model.heads
     chosen = range(count) if heads is None else [check_index(head, count, "head", model) for head in heads]
     mask = torch.zeros(count, dtype=torch.bool)
     mask[list(chosen)] = True

@@ -25,6 +25,7 @@ class Stages:
         probs, weights: after the softmax over keys, and what multiplies the values.
         scores: what the softmax was given.
         queries, keys: as the mechanism receives them; None where the module multiplied them by itself.
+        module: qualified name of the module that it is computed in.
     """
 
     mechanism: Mechanism
@@ -33,6 +34,7 @@ class Stages:
     weights: LayerAttention
     queries: Heads | None = None
     keys: Heads | None = None
+    module: str = ""
 
 
 def attention(
@@ -130,11 +132,6 @@ class Attention(nn.Module):
         qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim))
         q, k, v = qkv.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
         return self.q_norm(q), self.k_norm(k), v
-
-    def stages(self, x: Tokens, mechanism: Mechanism) -> Stages:
-        """What tokens meet here under a mechanism."""
-        q, k, _ = self.split(x)
-        return stages(q, k, mechanism, scale=self.scale)
 
 
 def _slow_when_fused(q: Tensor) -> bool:

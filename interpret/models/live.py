@@ -1,4 +1,4 @@
-"""A live timm ViT -> a LoadedModel: a copy of it, so that the user's own module stays as it is."""
+"""A live module -> a LoadedModel: looked at as it is, or as a copy where that says more."""
 
 import dataclasses
 from copy import deepcopy
@@ -6,14 +6,17 @@ from typing import Any, cast
 
 import torch
 from timm.layers import Attention as TimmAttention
+from timm.models.vision_transformer import Block as TimmBlock
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from interpret.foundation.errors import UnsupportedModelError
+from interpret.foundation.errors import InterpretError, UnsupportedModelError
 from interpret.models import state_dict as state_dicts
 from interpret.models.backbones import configured
+from interpret.models.configuration import input_channels, input_size, said
 from interpret.models.loaded_model import LoadedModel, from_memory
 from interpret.models.model_spec import ModelSpec
+from interpret.models.probe import Asked, measured
 from interpret.models.tracing import trace
 from interpret.models.vit import make_attention_explicit
 
@@ -21,23 +24,62 @@ CLOSE = 1e-4
 """Logits of two ways to compute the same in fp32 differ by less than this share of the largest."""
 
 
-def from_module(module: nn.Module, mechanism: str, options: dict[str, Any], given: dict[str, Any]) -> LoadedModel:
-    """A copy of the module with its attention explicit, in eval mode and without its hooks.
+def from_module(
+    module: nn.Module, mechanism: str, options: dict[str, Any], given: dict[str, Any], asked: Asked
+) -> LoadedModel:
+    """Any module, as it is; of timm's plain ViT, where nothing is put in its place, a copy with explicit attention.
 
-    Mean, std and class names come from its `pretrained_cfg`, where they are not given.
+    Mean, std and class names come from the configurations of timm and of Hugging Face, where they are not given.
 
     Args:
         mechanism, options: how attention is formed.
         given: fields of `ModelSpec` that take precedence.
+        asked: what is said of its tokens and its input.
 
     Raises:
-        UnsupportedModelError: not a plain timm `VisionTransformer`, or one that was changed to compute something else.
+        UnsupportedModelError: its attention cannot be looked at, or is not what it computes.
     """
-    if not isinstance(module, VisionTransformer):
+    if _is_plain(module):
+        try:
+            return _copied(module, mechanism, options, given)
+        except AlteredError:
+            pass
+    if mechanism != "softmax":
         raise UnsupportedModelError(
-            f"{type(module).__name__} is no model that can be looked at; expected a timm VisionTransformer, or the "
-            "path of a checkpoint"
+            f"{type(module).__name__} forms its attention by itself and takes no mechanism; load it without "
+            "mechanism= and tau=, and set a threshold by interpret.threshold(model, tau)"
         )
+    size = asked.size or input_size(module)
+    if size is None:
+        raise InterpretError(f"{type(module).__name__} does not say the size of its input; pass img_size=")
+    name = _name(module)
+    anatomy = measured(module, name, size, input_channels(module), asked)
+    known = said(module)
+    neutral = dict.fromkeys(("mean", "std"), (0.5,) * anatomy.channels)
+    notes = [f"{field} {value[0]} assumed" for field, value in neutral.items() if field not in known | given]
+    if len(known.get("classes", ())) != anatomy.classes:
+        known.pop("classes", None)
+    spec = dataclasses.replace(ModelSpec(type(module).__name__), **(neutral | known | given))
+    return LoadedModel(model=module, spec=spec, name=name, assumed=(*anatomy.notes, *notes), measured=anatomy)
+
+
+class AlteredError(UnsupportedModelError):
+    """A module of timm's that computes something else than timm's."""
+
+
+def _is_plain(module: nn.Module) -> bool:
+    """Whether it is built as timm's own ViT, of its own plain blocks."""
+    if type(module) is not VisionTransformer:
+        return False
+    return all(type(block) is TimmBlock and type(block.attn) is TimmAttention for block in module.blocks)
+
+
+def _copied(module: Any, mechanism: str, options: dict[str, Any], given: dict[str, Any]) -> LoadedModel:
+    """A copy with its attention explicit, in eval mode.
+
+    Raises:
+        AlteredError: it was changed to compute something else.
+    """
     told = {name: value for name, value in configured(module).items() if value}
     notes = [f"{name} {getattr(ModelSpec, name)} assumed" for name in ("mean", "std") if name not in told | given]
     spec = dataclasses.replace(_spec(module), mechanism=mechanism, options=options, **(told | given))
@@ -62,10 +104,7 @@ def _copy(module: nn.Module) -> Any:
     try:
         return deepcopy(module)
     except (RuntimeError, TypeError) as error:
-        raise UnsupportedModelError(
-            f"{type(module).__name__} cannot be copied ({str(error).split('.')[0]}); take from it what was added, such "
-            "as activations that a hook has kept"
-        ) from error
+        raise AlteredError(f"{type(module).__name__} cannot be copied: {error}") from error
 
 
 def _prove(module: VisionTransformer, spec: ModelSpec) -> None:
@@ -75,7 +114,7 @@ def _prove(module: VisionTransformer, spec: ModelSpec) -> None:
     fresh model has them, would hide what is otherwise.
 
     Raises:
-        UnsupportedModelError: they do not: a hook, a forward or a number was put in the place of timm's.
+        AlteredError: they do not: a hook, a forward or a number was put in the place of timm's.
     """
     own = _copy(module).float().eval().requires_grad_(False)
     plain = dataclasses.replace(spec, mechanism="softmax", options={})
@@ -86,10 +125,7 @@ def _prove(module: VisionTransformer, spec: ModelSpec) -> None:
         seen = trace(from_memory(_explicit(own), plain, "the copy"), images)
         expected, found = own(seen.images), (seen.model(seen.images), seen.logits, seen.tail()(seen.features))
     if not all(_alike(logits, expected) for logits in found):
-        raise UnsupportedModelError(
-            f"{type(module).__name__} computes something else than its timm modules alone; a forward hook, a replaced "
-            "forward or another attention scale is the usual cause: take it back, and load again"
-        )
+        raise AlteredError(f"{type(module).__name__} computes something else than its timm modules alone")
 
 
 def _alike(logits: Tensor, expected: Any) -> bool:

@@ -3,21 +3,29 @@
 import dataclasses
 import hashlib
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any, cast
+from functools import cached_property
+from typing import Any
 
 import torch
+from torch import nn
 
 from interpret.data import Example
-from interpret.foundation.errors import InterpretError
-from interpret.foundation.tensors import Images, Logits
+from interpret.foundation.errors import InterpretError, UnsupportedModelError
+from interpret.foundation.tensors import Attention, Images, Logits
 from interpret.mechanisms import MECHANISMS, Mechanism
+from interpret.models.anatomy import Anatomy, anatomy_of, as_vit
 from interpret.models.device import usable
+from interpret.models.grid import PatchGrid
 from interpret.models.model_spec import ModelSpec
+from interpret.models.operations import PLAIN, Own
+from interpret.models.outputs import logits_of
 from interpret.models.pixels import model_input
-from interpret.models.seam import is_changed
+from interpret.models.preserving import untouched
+from interpret.models.seam import in_force, is_changed
 from interpret.models.state import plain_attributes
-from interpret.models.vit import PatchGrid, VisionTransformer, ViT, mechanisms_of, patch_grid
+from interpret.models.vit import ViT
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,6 +39,7 @@ class LoadedModel:
         sha256: of the file it came from, "" for a model that came from memory.
         recorded: the specification in the file, before anything in it was overridden; None where there was none.
         assumed: what the loader took for granted, because the file does not say it.
+        measured: the anatomy of a module that is looked at as it is; None of a plain ViT, whose attributes say it.
 
     Example:
         >>> import interpret
@@ -41,7 +50,7 @@ class LoadedModel:
         (1, 10)
     """
 
-    model: VisionTransformer
+    model: nn.Module
     spec: ModelSpec
     name: str
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -49,20 +58,26 @@ class LoadedModel:
     sha256: str = ""
     recorded: ModelSpec | None = None
     assumed: tuple[str, ...] = ()
+    measured: Anatomy | None = None
 
     def __repr__(self) -> str:
         shape = f"{self.depth} layers, {self.heads} heads, N={self.grid.tokens}"
         return f"LoadedModel({self.name!r}, {self.spec.rule}, {shape})"
 
+    @cached_property
+    def anatomy(self) -> Anatomy:
+        """What it is made of."""
+        return self.measured or anatomy_of(self.vit)
+
     @property
     def grid(self) -> PatchGrid:
         """Where its tokens lie."""
-        return patch_grid(self.vit)
+        return self.anatomy.grid
 
     @property
     def img_size(self) -> tuple[int, int]:
         """(height, width) of the input."""
-        return self.vit.patch_embed.img_size
+        return self.anatomy.img_size
 
     @property
     def device(self) -> torch.device:
@@ -101,36 +116,52 @@ class LoadedModel:
     @property
     def patch_size(self) -> tuple[int, int]:
         """(height, width) of a patch, pixels of the input."""
-        return self.vit.patch_embed.patch_size
+        return self.anatomy.patch_size
 
     @property
     def channels(self) -> int:
         """Of the input."""
-        return self.vit.patch_embed.proj.in_channels
+        return self.anatomy.channels
 
     @property
     def depth(self) -> int:
         """Number of layers."""
-        return len(self.vit.blocks)
+        return self.anatomy.depth
 
     @property
     def heads(self) -> int:
         """Number of heads of a layer."""
-        return self.vit.blocks[0].attn.num_heads
+        return self.anatomy.heads
 
     @property
     def mechanisms(self) -> list[Mechanism]:
         """How each layer forms its attention here and now, inside any scope that changes it."""
-        return mechanisms_of(self.vit)
+        own = [PLAIN] * self.depth if self.measured else [block.attn.mechanism for block in self.vit.blocks]
+        return [in_force(self.model, layer, mechanism) for layer, mechanism in enumerate(own)]
+
+    def selecting(self, weights: Attention) -> list[Mechanism]:
+        """Likewise, where it has selected these weights by itself; a module that is looked at does not say how."""
+        if not self.measured:
+            return self.mechanisms
+        return [in_force(self.model, layer, Own(of_layer)) for layer, of_layer in enumerate(weights)]
 
     @property
     def vit(self) -> ViT:
-        """The same module, as what is looked at: the layers of a torch `Sequential` have no type of their own."""
-        return cast(ViT, self.model)
+        """The same module, as the plain ViT that it is.
+
+        Raises:
+            UnsupportedModelError: it is another module, looked at as it is.
+        """
+        if self.measured:
+            raise UnsupportedModelError(
+                f"{self.name} is a {type(self.model).__name__}, no plain ViT of timm; this needs its weights by name"
+            )
+        return as_vit(self.model)
 
     def __call__(self, images: Images) -> Logits:
-        """The logits, as a plain forward pass gives them."""
-        return self.model(images)
+        """The logits, as a plain forward pass in eval mode gives them."""
+        with untouched(self.model) if self.model.training else nullcontext():
+            return logits_of(self.model(images), self.name)
 
     def to(self, device: str | torch.device) -> "LoadedModel":
         """The same model on another device; its module is moved, as PyTorch does it."""
@@ -143,14 +174,14 @@ class LoadedModel:
         A model without class names takes those of the data set where it has as many.
         """
         same = tuple(classes) == self.spec.classes
-        unnamed = not self.spec.classes and self.vit.num_classes == len(classes)
+        unnamed = not self.spec.classes and self.anatomy.classes == len(classes)
         labels = [example.label for example in examples]
         known = [label for label in labels if label is not None]
         return known if classes and (same or unnamed) and len(known) == len(labels) else None
 
     def same_classes(self, other: "LoadedModel") -> bool:
         """Whether a class of one is the same class of the other."""
-        return self.spec.classes == other.spec.classes and self.vit.num_classes == other.vit.num_classes
+        return self.spec.classes == other.spec.classes and self.anatomy.classes == other.anatomy.classes
 
     @property
     def fingerprint(self) -> str:
@@ -187,7 +218,7 @@ class LoadedModel:
             "layers": self.depth,
             "heads": self.heads,
             "img_size": list(self.img_size),
-            "classes": [self.class_name(index) for index in range(self.vit.num_classes)],
+            "classes": [self.class_name(index) for index in range(self.anatomy.classes)],
             "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
             "sha256": self.sha256,
             "record": self.record,
@@ -195,7 +226,7 @@ class LoadedModel:
         }
 
 
-def from_memory(model: VisionTransformer, spec: ModelSpec, name: str) -> LoadedModel:
+def from_memory(model: nn.Module, spec: ModelSpec, name: str) -> LoadedModel:
     """A model that is already built, as `load` would return it."""
     return LoadedModel(model=model.eval(), spec=spec, name=name)
 

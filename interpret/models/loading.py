@@ -20,6 +20,7 @@ from interpret.models.device import usable
 from interpret.models.foreign import assumed, folder_backbone, foreign
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.model_spec import ModelSpec
+from interpret.models.probe import Asked
 from interpret.models.vit import VisionTransformer
 from interpret.models.weights import weight_file
 
@@ -35,6 +36,8 @@ def load(
     heads: int | None = None,
     classes: Sequence[str] | None = None,
     img_size: int | tuple[int, int] | None = None,
+    grid: tuple[int, int] | None = None,
+    prefix: int | None = None,
     mean: float | Sequence[int | float] | None = None,
     std: float | Sequence[int | float] | None = None,
     name: str | None = None,
@@ -57,7 +60,10 @@ def load(
         backbone: timm's name, where the tensors of a file cannot tell the architecture.
         heads: number of heads, where the width of a file's tensors is not one of timm's.
         classes: names in the order of the logits.
-        img_size: (height, width), where the patch grid of a file is not square, or one number for both.
+        img_size: (height, width), where the patch grid of a file is not square or a module does not say it; one number
+            for both.
+        grid, prefix: of a live module whose tokens do not say it: (rows, cols) of its patches, and how many tokens
+            stand before them.
         mean, std: of the input, one for each of its channels; for a foreign file timm's of `backbone`, or (0.5, 0.5,
             0.5) where none is named.
         name: what tables and figures call it.
@@ -81,11 +87,11 @@ def load(
     given: dict[str, Any] = {"classes": tuple(as_names(classes or ()))}
     given |= {field: _statistics(field, values) for field, values in {"mean": mean, "std": std}.items()}
     given = {field: value for field, value in given.items() if value}
+    size = (img_size, img_size) if isinstance(img_size, int) else img_size
     if isinstance(source, nn.Module):
-        _check_for_files(source, backbone=backbone, heads=heads, img_size=img_size)
-        loaded = _from_module(source, mechanism, tau, given)
+        _check_for_files(source, backbone=backbone, heads=heads)
+        loaded = _from_module(source, mechanism, tau, given, Asked(size, grid, prefix))
     else:
-        size = (img_size, img_size) if isinstance(img_size, int) else img_size
         loaded = _from_file(_path(source), mechanism, tau, given, backbone, heads, size)
     return dataclasses.replace(loaded, name=printable(name or loaded.name)).to(where)
 
@@ -112,10 +118,12 @@ def _statistics(name: str, values: Any) -> tuple[float, ...]:
     return tuple(map(float, numbers))
 
 
-def _from_module(module: nn.Module, mechanism: str | None, tau: float | None, given: dict[str, Any]) -> LoadedModel:
+def _from_module(
+    module: nn.Module, mechanism: str | None, tau: float | None, given: dict[str, Any], seen_as: Asked
+) -> LoadedModel:
     asked = _with_mechanism(ModelSpec(""), mechanism, tau, type(module).__name__)
-    loaded = live.from_module(module, asked.mechanism, asked.options, given)
-    _check_classes(loaded.spec, loaded.model, loaded.name)
+    loaded = live.from_module(module, asked.mechanism, asked.options, given, seen_as)
+    _check_classes(loaded.spec, loaded.anatomy.classes, loaded.name)
     _check_channels(given, loaded.channels, loaded.name)
     return loaded
 
@@ -141,7 +149,7 @@ def _from_file(
         notes = (*notes, *assumed(spec, mechanism, given))
     spec = _with_mechanism(dataclasses.replace(spec, **given), mechanism, tau, file)
     model = _fill(spec, tensors, file)
-    _check_classes(spec, model, file)
+    _check_classes(spec, model.num_classes, file)
     _check_channels(given, model.patch_embed.proj.in_channels, file)
     logger.log(
         logging.WARNING if notes else logging.INFO, "%s: matched %d of %d tensors; %s; %s",
@@ -213,11 +221,9 @@ def _fill(spec: ModelSpec, tensors: Mapping[str, Tensor], file: Path) -> VisionT
     return model
 
 
-def _check_classes(spec: ModelSpec, model: VisionTransformer, file: object) -> None:
-    if spec.classes and len(spec.classes) != model.num_classes:
-        raise CheckpointError(
-            f"{file}: {len(spec.classes)} class names given, the head has {model.num_classes} classes"
-        )
+def _check_classes(spec: ModelSpec, count: int, file: object) -> None:
+    if spec.classes and len(spec.classes) != count:
+        raise CheckpointError(f"{file}: {len(spec.classes)} class names given, the head has {count} classes")
 
 
 def _check_channels(given: Mapping[str, Any], channels: int, file: object) -> None:

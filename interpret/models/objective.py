@@ -86,7 +86,7 @@ def objective_of(target: Any, model: LoadedModel, batch: int) -> Objective:
     if callable(target) and not isinstance(target, Tensor):
         return Objective(function=target)
     numbers = _numbers(target, model)
-    classes = model.vit.num_classes
+    classes = model.anatomy.classes
     if numbers.is_floating_point():
         return Objective(mixture=_mixture(numbers, batch, classes))
     numbers = numbers.expand(batch) if numbers.ndim == 0 else numbers

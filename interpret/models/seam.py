@@ -16,6 +16,8 @@ from interpret.models import operations
 from interpret.models.attention import Stages, attended, stages
 
 Change = Callable[[Mechanism], Mechanism]
+Changes = Mapping[int, Change]
+"""Of the mechanisms of some layers."""
 Observer = Callable[[int, Stages], Tensor]
 """Sees the attention of a layer and gives the weights to go on with."""
 
@@ -35,7 +37,7 @@ class Seam(TorchFunctionMode):
     def __init__(self, root: nn.Module) -> None:
         super().__init__()
         self.root = root
-        self.changes: list[Mapping[int, Change]] = []
+        self.changes: list[Changes] = []
         self.observers: list[Observer] = []
         self.modules = {module: name for name, module in root.named_modules()}
         self.running: list[nn.Module] = []
@@ -98,12 +100,10 @@ class Seam(TorchFunctionMode):
 
     def changed(self, layer: int, mechanism: Mechanism) -> Mechanism:
         """What stands in the place of a layer's mechanism now."""
-        for changes in self.changes:
-            if layer in changes:
-                mechanism = changes[layer](mechanism)
-        return mechanism
+        return changed(self.changes, layer, mechanism)
 
     def _observed(self, seen: Stages) -> Stages:
+        seen = replace(seen, module=self.modules[self.running[-1]])
         for observer in self.observers:
             seen = replace(seen, weights=observer(self.layer, seen))
         self.layer += 1
@@ -159,7 +159,7 @@ def seam_of(root: nn.Module) -> Iterator[Seam]:
 
 
 @contextmanager
-def changing(root: nn.Module, changes: Mapping[int, Change]) -> Iterator[None]:
+def changing(root: nn.Module, changes: Changes) -> Iterator[None]:
     """Scope in which the mechanism of each named layer is what its change makes of it."""
     with seam_of(root) as seam:
         seam.changes.append(changes)
@@ -167,6 +167,25 @@ def changing(root: nn.Module, changes: Mapping[int, Change]) -> Iterator[None]:
             yield
         finally:
             seam.changes = [each for each in seam.changes if each is not changes]
+
+
+def changed(changes: Sequence[Changes], layer: int, mechanism: Mechanism) -> Mechanism:
+    """What a layer's mechanism becomes, change by change."""
+    for each in changes:
+        if layer in each:
+            mechanism = each[layer](mechanism)
+    return mechanism
+
+
+@contextmanager
+def under(root: nn.Module, changes: Sequence[Changes]) -> Iterator[None]:
+    """Scope in which these changes are in force, and no others."""
+    with seam_of(root) as seam:
+        outside, seam.changes = seam.changes, list(changes)
+        try:
+            yield
+        finally:
+            seam.changes = outside
 
 
 @contextmanager

@@ -9,10 +9,13 @@ from torch import Tensor
 from interpret.foundation.errors import InterpretError, MissingTensorError
 from interpret.foundation.tensors import Attention, Features, Images, Keys, LayerTokens, Logits, Queries, Target, Tokens
 from interpret.mechanisms import Mechanism
+from interpret.models.grid import PatchGrid
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.objective import Objective
+from interpret.models.seam import Changes, changed
+from interpret.models.site import Replay, Site
 from interpret.models.state import state_of
-from interpret.models.vit import PatchGrid, Tail, readout
+from interpret.models.vit import Tail
 
 STAGES = ("inputs", "queries", "keys", "scores", "probs", "weights", "outputs", "gradient")
 
@@ -39,8 +42,11 @@ class Trace:
         model: the model that was looked at, for what by nature needs more passes.
         objective: what is explained, as a function of the logits.
         target: the class explained, one an image; None where it is not one class.
-        residual, normed: tokens entering the last block, and after its `norm1`.
+        normed: tokens entering the last attention, so after `norm1` of its block.
         mechanisms: of the blocks when they were looked at; an intervention may be over when a map is made.
+        residual: tokens entering the last block, where blocks are known.
+        changes: what interventions made of the mechanisms.
+        sites: the module of each layer that forms its attention.
         inputs: tokens entering the attention of each block, after its `norm1`. None where not kept, as all that follow.
         queries, keys: q and k as the mechanism receives them.
         scores, probs, weights: attention before the softmax, after it, and after selection (`probs` and `weights` are
@@ -61,7 +67,6 @@ class Trace:
     images: Images
     objective: Objective
     logits: Logits
-    residual: Tokens
     normed: Tokens
     mechanisms: tuple[Mechanism, ...]
     target: Target | None = None
@@ -73,7 +78,10 @@ class Trace:
     weights: Attention | None = None
     outputs: LayerTokens | None = None
     gradient: Attention | None = None
+    residual: Tokens | None = None
     state: tuple[object, ...] = field(default=(), repr=False)
+    changes: tuple[Changes, ...] = ()
+    sites: tuple[Site, ...] = ()
 
     def __repr__(self) -> str:
         kept = ", ".join(stage for stage in STAGES if getattr(self, stage) is not None)
@@ -105,6 +113,10 @@ class Trace:
             raise MissingTensorError(f"the trace holds no {stage!r}; call trace(..., keep={(*have, stage)!r})")
         return kept
 
+    def change(self, layer: int, mechanism: Mechanism) -> Mechanism:
+        """What interventions had made of a layer's mechanism when it was looked at."""
+        return changed(self.changes, layer, mechanism)
+
     @property
     def classes(self) -> Target:
         """The class that is explained of each image.
@@ -124,13 +136,17 @@ class Trace:
     @property
     def readout(self) -> Tensor:
         """How much the classifier reads of each final token (token,)."""
-        return readout(self.model.vit).to(self.images.device)
+        return self.model.anatomy.readout.to(self.images.device)
 
     @property
     def features(self) -> Features:
         """Output of the last block's `norm1` as a feature map, prefix tokens dropped."""
         return self.grid.fold(self.normed.transpose(1, 2))
 
-    def tail(self) -> Tail:
+    def tail(self) -> Tail | Replay:
         """The rest of the model as a function of `features`; use it inside `untouched`."""
-        return Tail(self.unchanged().vit, self.mechanisms[-1], self.residual, self.normed[:, : self.grid.prefix])
+        model, prefix = self.unchanged(), self.normed[:, : self.grid.prefix]
+        if model.measured:
+            return Replay(model.model, model.anatomy.attentions[-1], self.images, prefix, self.changes)
+        assert self.residual is not None
+        return Tail(model.vit, self.mechanisms[-1], self.residual, prefix)

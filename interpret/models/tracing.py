@@ -3,21 +3,22 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from interpret.foundation.errors import InterpretError
+from interpret.foundation.errors import InterpretError, UnsupportedModelError
 from interpret.foundation.tensors import Images
+from interpret.models.anatomy import Anatomy
 from interpret.models.attention import Stages
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.objective import Objective, objective_of
 from interpret.models.preserving import untouched
-from interpret.models.seam import observing
+from interpret.models.seam import observing, seam_of
+from interpret.models.site import Site, given_tokens, site_of
 from interpret.models.state import state_of
 from interpret.models.trace import STAGES, Trace
-from interpret.models.vit import ViT, mechanisms_of, patch_grid
 
 AT_THE_OPERATION = ("queries", "keys", "scores", "probs", "weights")
 """The stages that `Stages` holds under the same names."""
@@ -47,54 +48,57 @@ def trace(
     pixels = model.pixels(images).to(model.device, next(model.model.parameters()).dtype)
     objective = objective_of(target, model, len(pixels))
     step = _images_per_pass(model, pixels.device.type)
-    with untouched(model.model):
-        record = _Record(model.vit, len(pixels), keep)
+    _check_shown(keep, model)
+    with untouched(model.model), seam_of(model.model) as seam:
+        record = _Record(model, len(pixels), keep)
         for first in range(0, len(pixels), step):
             part = slice(first, first + step)
             record.look(pixels[part], objective.of(part), part)
-        mechanisms = record.mechanisms
+        mechanisms = tuple(model.mechanisms)
         state = state_of(model.model, mechanisms)
         tensors = record.tensors()
         if "target" in tensors:
             objective = Objective(classes=tensors["target"])
-        return Trace(model=model, images=pixels, objective=objective, mechanisms=mechanisms, state=state, **tensors)
+        return Trace(
+            model=model, images=pixels, objective=objective, mechanisms=mechanisms, state=state,
+            changes=tuple(seam.changes), sites=tuple(record.sites), **tensors,
+        )  # fmt: skip
 
 
 def _images_per_pass(model: LoadedModel, device: str) -> int:
     """Bounded by the attention and the token activations that a backward pass keeps of every layer."""
-    vit, tokens = model.vit, model.grid.tokens
-    floats = len(vit.blocks) * tokens * (2 * vit.blocks[0].attn.num_heads * tokens + 12 * vit.embed_dim)
+    tokens = model.grid.tokens
+    floats = model.depth * tokens * (2 * model.heads * tokens + 12 * model.anatomy.width)
     return max(1, int(PASS_BYTES.get(device, PASS_BYTES["cpu"]) // (4 * floats)))
 
 
 class _Record:
     """The kept tensors, filled pass by pass."""
 
-    def __init__(self, vit: ViT, batch: int, keep: Sequence[str]) -> None:
-        self.vit = vit
+    def __init__(self, model: LoadedModel, batch: int, keep: Sequence[str]) -> None:
+        self.model, self.anatomy = model, model.anatomy
         self.backward = "gradient" in keep
-        self.mechanisms = tuple(mechanisms_of(vit))
-        selects = any(mechanism.selects for mechanism in self.mechanisms)
+        selects = model.measured or any(mechanism.selects for mechanism in model.mechanisms)
         self.aliased = not selects and {"probs", "weights"} <= set(keep)
         self.stages = [stage for stage in STAGES if stage in keep and not (self.aliased and stage == "probs")]
-        tokens, attention = patch_grid(vit).tokens, vit.blocks[0].attn
-        shapes: dict[str, tuple[int, ...]] = dict.fromkeys(STAGES, (attention.num_heads, tokens, tokens))
-        shapes |= dict.fromkeys(("inputs", "outputs"), (tokens, vit.embed_dim))
-        shapes |= dict.fromkeys(("queries", "keys"), (attention.num_heads, tokens, attention.head_dim))
-        like = attention.qkv.weight
+        like = next(model.model.parameters())
         dtype = torch.promote_types(like.dtype, torch.float32)
-        layers = len(vit.blocks), batch
-        self.kept = {name: torch.empty(layers + shapes[name], dtype=dtype, device=like.device) for name in self.stages}
+        shapes = _shapes(self.anatomy)
+        self.kept = {
+            name: torch.empty(model.depth, batch, *shapes[name], dtype=dtype, device=like.device)
+            for name in self.stages
+        }
         self.parts: dict[str, list[Tensor]] = {name: [] for name in ("logits", "target", "residual", "normed")}
+        self.sites: list[Site] = []
 
     def look(self, pixels: Images, objective: Objective, part: slice) -> None:
         """One forward, and one backward where a gradient is kept, over the images of `part`."""
         live: list[Tensor] = []
-        see = partial(self._see, part, live)
+        self.sites.clear()
         with ExitStack() as scope, torch.set_grad_enabled(self.backward):
             self._hook(scope, part)
-            scope.enter_context(observing(cast(nn.Module, self.vit), see))
-            logits = self.vit(pixels)
+            scope.enter_context(observing(self.model.model, partial(self._see, part, live)))
+            logits = self.model(pixels)
         target = objective.target(logits)
         self._keep_part(logits=logits, **({} if target is None else {"target": target}))
         if self.backward:
@@ -119,32 +123,57 @@ class _Record:
         return seen.weights
 
     def _hook(self, scope: ExitStack, part: slice) -> None:
-        blocks = self.vit.blocks
-        for layer, block in enumerate(blocks):
-            for stage, module in {"inputs": block.norm1, "outputs": block}.items():
-                if stage in self.stages:
-                    copy = partial(_copy_into, self.kept[stage][layer, part])
-                    scope.callback(module.register_forward_hook(copy).remove)
-        scope.callback(blocks[-1].register_forward_pre_hook(self._keep_residual).remove)
-        scope.callback(blocks[-1].norm1.register_forward_hook(self._keep_normed).remove)
+        """What is not seen at the operation: what enters each attention, and what enters and leaves each block."""
+        places = {stage: self.kept[stage][:, part] if stage in self.stages else None for stage in ("inputs", "outputs")}
+        for layer, name in enumerate(self.anatomy.attentions):
+            enter = partial(self._enter_attention, layer, places["inputs"])
+            module = self.model.model.get_submodule(name)
+            scope.callback(module.register_forward_pre_hook(enter, with_kwargs=True).remove)
+        blocks = [self.model.model.get_submodule(name) for name in self.anatomy.blocks]
+        for block, place in zip(blocks, [] if places["outputs"] is None else places["outputs"], strict=False):
+            scope.callback(block.register_forward_hook(partial(_copy_output, place)).remove)
+        if blocks:
+            scope.callback(blocks[-1].register_forward_pre_hook(self._keep_residual, with_kwargs=True).remove)
+
+    def _enter_attention(
+        self, layer: int, place: Tensor | None, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        tokens = given_tokens(args, kwargs)
+        self.sites.append(site_of(module, args, kwargs))
+        if place is not None:
+            place[layer] = tokens.detach()
+        if layer == self.model.depth - 1:
+            self._keep_part(normed=tokens)
 
     def _keep_part(self, **tensors: Tensor) -> None:
         for name, tensor in tensors.items():
             self.parts[name].append(tensor.detach())
 
-    def _keep_residual(self, module: nn.Module, args: tuple[Tensor, ...]) -> None:
-        self._keep_part(residual=args[0])
-
-    def _keep_normed(self, module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
-        self._keep_part(normed=output)
+    def _keep_residual(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._keep_part(residual=given_tokens(args, kwargs))
 
 
-def _copy_into(place: Tensor, module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
-    place.copy_(output.detach())
+def _shapes(anatomy: Anatomy) -> dict[str, tuple[int, ...]]:
+    """Of each stage, for one layer and image."""
+    tokens, heads = anatomy.grid.tokens, anatomy.heads
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(STAGES, (heads, tokens, tokens))
+    shapes |= dict.fromkeys(("inputs", "outputs"), (tokens, anatomy.width))
+    return shapes | dict.fromkeys(("queries", "keys"), (heads, tokens, anatomy.head_dim or 0))
+
+
+def _copy_output(place: Tensor, module: nn.Module, args: object, output: Any) -> None:
+    place.copy_((output if isinstance(output, Tensor) else output[0]).detach())
 
 
 def _copy_gradient(place: Tensor, gradient: Tensor) -> None:
     place.copy_(gradient)
+
+
+def _check_shown(keep: Sequence[str], model: LoadedModel) -> None:
+    hidden = model.anatomy.hidden
+    for stage in keep:
+        if stage in hidden:
+            raise UnsupportedModelError(f"{model.name} does not show {stage!r}: {hidden[stage]}")
 
 
 def _check_keep(keep: Sequence[str]) -> None:

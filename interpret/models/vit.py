@@ -2,7 +2,6 @@
 
 from abc import ABCMeta
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
@@ -17,7 +16,7 @@ from interpret.foundation.errors import InterpretError, UnsupportedModelError
 from interpret.foundation.tensors import Features, Images, Logits, Tokens
 from interpret.mechanisms import MECHANISMS, Mechanism
 from interpret.models.attention import Attention
-from interpret.models.seam import in_force
+from interpret.models.grid import PatchGrid
 
 
 class PatchEmbed(Protocol):
@@ -75,33 +74,10 @@ Block.register(TimmBlock)
 ViT.register(VisionTransformer)
 
 
-@dataclass(frozen=True)
-class PatchGrid:
-    """Where tokens lie: `prefix` tokens (CLS, distillation, registers, or none), then rows x cols patches."""
-
-    rows: int
-    cols: int
-    prefix: int
-
-    def fold(self, tokens: Float[Tensor, "*axes token"]) -> Float[Tensor, "*axes row col"]:
-        """Values of the patches on their grid; prefix tokens are dropped here and nowhere else."""
-        return tokens[..., self.prefix :].unflatten(-1, (self.rows, self.cols))
-
-    @property
-    def tokens(self) -> int:
-        """N, prefix and patches."""
-        return self.prefix + self.rows * self.cols
-
-
 def patch_grid(vit: Tokenised) -> PatchGrid:
     """The grid of the model's own input size."""
     rows, cols = vit.patch_embed.grid_size
     return PatchGrid(rows, cols, vit.num_prefix_tokens)
-
-
-def mechanisms_of(vit: ViT) -> list[Mechanism]:
-    """How each block forms its attention here and now, inside any scope that changes it."""
-    return [in_force(cast(nn.Module, vit), layer, block.attn.mechanism) for layer, block in enumerate(vit.blocks)]
 
 
 def readout(vit: ViT) -> Float[Tensor, "token"]:

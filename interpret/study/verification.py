@@ -147,7 +147,7 @@ def _input(model: LoadedModel) -> tuple[object, ...]:
 
 
 def _heads(model: LoadedModel) -> list[int]:
-    return [block.attn.num_heads for block in model.vit.blocks]
+    return [model.heads] * model.depth
 
 
 def _accuracies(right: Bool[np.ndarray, "time image"]) -> dict[str, float]:

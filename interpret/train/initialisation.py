@@ -49,7 +49,7 @@ def initialise(vit: VisionTransformer, recipe: Recipe) -> None:
         vit.init_weights(recipe.weight_init)
     if recipe.init is None:
         return
-    source = _pretrained(recipe) if recipe.init == "pretrained" else load(recipe.init).model
+    source = _pretrained(recipe) if recipe.init == "pretrained" else cast(VisionTransformer, load(recipe.init).model)
     tensors = _fitted(source, vit)
     own = {key for key in vit.state_dict() if ".mechanism." in key or key.startswith(HEADS)}
     try:
