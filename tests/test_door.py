@@ -51,21 +51,31 @@ CHANGED = {
     "hook before": lambda vit: vit.patch_embed.register_forward_pre_hook(lambda module, given: (2 * given[0],)),
     "forward of a block": lambda vit: setattr(vit.blocks[1], "forward", lambda x, **options: 0.5 * x),
     "forward of an attention": lambda vit: setattr(vit.blocks[0].attn, "forward", lambda x, **options: 0 * x),
-    "forward of the model": lambda vit: setattr(vit, "forward", lambda x: {"logits": x}),
     "scale that the fused kernel ignores": lambda vit: setattr(vit.blocks[0].attn, "scale", 0.9),
 }
 
 
 @pytest.mark.parametrize("change", CHANGED.values(), ids=CHANGED)
 @pytest.mark.parametrize("fresh", [False, True])
-def test_a_live_model_that_was_changed_is_refused(change, fresh):
+def test_a_live_model_that_was_changed_is_looked_at_as_it_is(change, fresh):
     """A fresh one too, whose zero head and small LayerScale hide from its logits what its blocks do."""
     vit = VisionTransformer(**SMALL, init_values=1e-6).eval() if fresh else live()
     if fresh:
         nn.init.zeros_(vit.head.weight)
-    interpret.load(vit)
+    assert interpret.load(vit).model is not vit
     change(vit)
-    with pytest.raises(interpret.InterpretError, match="VisionTransformer computes something else than its timm mod"):
+    loaded, images = interpret.load(vit), torch.randn(2, 3, 32, 48)
+    assert loaded.model is vit
+    assert_close(interpret.trace(loaded, images).logits, vit(images), rtol=1e-5, atol=1e-5)
+    proved = not any("which proves nothing" in note for note in loaded.assumed)
+    assert proved == (not fresh)
+
+
+def test_what_gives_no_logits_is_refused():
+    vit = live()
+    vit.forward = lambda x: {"pixels": x}
+    message = r"^VisionTransformer gives dict, expected \(batch, class\) numbers; wrap it in a module whose .*\Z"
+    with pytest.raises(interpret.InterpretError, match=message):
         interpret.load(vit)
 
 

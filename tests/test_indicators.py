@@ -174,7 +174,9 @@ def test_golden_robustness(golden, plain):
     before = torch.as_tensor(golden.inputs["before"]).expand(2, 1, 3, 2, 2)
     tokens = torch.ones(2, 1, 2, 24, dtype=torch.float64)
     kept = dict.fromkeys(STAGES) | {"weights": before, "inputs": tokens, "residual": tokens[0], "normed": tokens[0]}
-    seen = dataclasses.replace(plain, **kept, mechanisms=(Fixed(golden.inputs["after"]),) * 2, state=())
+    after = Fixed(golden.inputs["after"])
+    changes = ({0: lambda own: after, 1: lambda own: after},)
+    seen = dataclasses.replace(plain, **kept, changes=changes, state=())
     found = INDICATORS["perturbation_robustness"].function(seen)
     assert_allclose(found, np.full((2, 1, 3), golden.expected), rtol=0, atol=golden.tolerance)
 

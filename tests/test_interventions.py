@@ -19,10 +19,11 @@ from interpret.foundation.errors import InterpretError, UnsupportedModelError
 from interpret.interventions._export import export
 from interpret.interventions.sigma_retention import accounting, kept_directions, reduced
 from interpret.mechanisms import MECHANISMS
+from interpret.models.attention import stages
 from interpret.models.loaded_model import LoadedModel, from_memory
 from interpret.models.model_spec import ModelSpec
 from interpret.models.tracing import trace
-from tests.models import attention, pictures, tiny, twin_forward, watched
+from tests.models import attention, pictures, tiny, twin_forward
 from tests.references import retention
 from tests.references import vit as twin_vit
 from tests.references.golden import RETENTION
@@ -269,7 +270,8 @@ def one_token() -> tuple[LoadedModel, torch.Tensor]:
 
 
 def score_of(loaded: LoadedModel, token: torch.Tensor) -> float:
-    return watched(loaded.model.blocks[0].attn, token)[1][0].scores.item()
+    layer = loaded.model.blocks[0].attn
+    return stages(*layer.split(token)[:2], loaded.mechanisms[0], scale=layer.scale).scores.item()
 
 
 def test_masking_and_reducing_give_the_golden_logits():
@@ -412,13 +414,15 @@ def test_pruning_heads_is_zeroing_their_values_by_hand(name):
 def test_a_layer_without_heads_hands_on_the_bias_of_its_projection():
     loaded = tiny()
     layer = loaded.model.blocks[1].attn
-    tokens = torch.randn(2, 7, 24, dtype=torch.float64)
+    given = []
+    layer.register_forward_hook(lambda module, args, out: given.append(out))
     with head_pruning(loaded, [(1, 0), (1, 1)]), head_pruning(loaded, [(1, 2)]):
-        assert torch.equal(layer(tokens), layer.proj.bias.expand(2, 7, 24))
+        loaded(pictures())
+    assert torch.equal(given[0], layer.proj.bias.expand(2, 25, 24))
 
 
 def sigma_of(loaded: LoadedModel) -> torch.Tensor:
-    return torch.stack([block.attn.mechanism.sigma.detach() for block in loaded.model.blocks])
+    return torch.stack([mechanism.sigma.detach() for mechanism in loaded.mechanisms])
 
 
 def test_the_noise_on_sigma_is_relative_normal_and_that_of_the_seed():

@@ -10,7 +10,7 @@ from interpret.foundation.errors import InterpretError
 from interpret.mechanisms import MECHANISMS
 from interpret.mechanisms.learned_threshold import LearnedThreshold
 from interpret.mechanisms.svda import SVDA
-from tests.models import OPTIONS, attention, stages_of, tiny, twin_stages
+from tests.models import OPTIONS, attention, stages_of, tiny, twin_stages, watched
 from tests.references import mechanisms as twins
 from tests.references.golden import MECHANISMS as GOLDEN
 
@@ -225,12 +225,9 @@ def test_selects_says_whether_weights_can_differ_from_probs(name):
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_thresholding_is_in_fp32_under_autocast(name, dtype):
     layer = tiny(name, dtype=torch.float32).model.blocks[0].attn
-    seen = {}
-    for stage in ("probs", "weights"):
-        getattr(layer, stage).register_forward_hook(lambda _, args, out, stage=stage: seen.update({stage: out}))
     with torch.no_grad(), torch.autocast("cpu", dtype):
-        out = layer(torch.randn(2, 25, 24))
-    assert (seen["probs"].dtype, seen["weights"].dtype, out.dtype) == (torch.float32, torch.float32, dtype)
-    assert_close(seen["weights"], layer.mechanism.select(seen["probs"]), rtol=0, atol=0)
-    dead = (seen["weights"] == 0).all(dim=-1)
-    assert_close(seen["weights"].sum(dim=-1)[~dead], torch.ones(int((~dead).sum())), rtol=0, atol=1e-3)
+        out, (seen,) = watched(layer, torch.randn(2, 25, 24))
+    assert (seen.probs.dtype, seen.weights.dtype, out.dtype) == (torch.float32, torch.float32, dtype)
+    assert_close(seen.weights, layer.mechanism.select(seen.probs), rtol=0, atol=0)
+    dead = (seen.weights == 0).all(dim=-1)
+    assert_close(seen.weights.sum(dim=-1)[~dead], torch.ones(int((~dead).sum())), rtol=0, atol=1e-3)

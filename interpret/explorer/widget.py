@@ -19,7 +19,8 @@ from interpret.foundation.errors import InterpretError, UnknownControlError
 from interpret.foundation.tensors import Images
 from interpret.interventions import Intervention
 from interpret.interventions.threshold import own_rule, own_taus
-from interpret.models.loaded_model import LoadedModel, as_models
+from interpret.models.loaded_model import LoadedModel
+from interpret.models.side_by_side import as_models
 
 try:
     import anywidget

@@ -81,7 +81,7 @@ class Pruned(Edited):
 @contextmanager
 def edited(model: LoadedModel, changes: Mapping[int, Change]) -> Iterator[LoadedModel]:
     """Scope in which the mechanism of each named layer is what its change makes of it."""
-    with changing(model.model, changes):
+    with changing(model.model, changes, model.anatomy.apart):
         yield model
 
 

@@ -20,12 +20,13 @@ class Anatomy:
         img_size, patch_size: (height, width), pixels of the input.
         channels: of the input.
         classes: numbers of the output.
-        width: features of a token.
+        width: features of a token; None where no module is given tokens as (batch token feature).
         heads: of a layer.
         head_dim: of a query; None where queries are not seen.
         class_token: whether the first token stands for the image.
         reads: how much the output reads of each final token; in place of it, why that is no fixed average.
         attentions: qualified names of the modules that form attention, one a layer.
+        apart: how many attentions make a layer: 1, or one a head.
         blocks: qualified names of the blocks, one a layer; empty where they are not known.
         notes: what was found out of it, in words.
     """
@@ -34,7 +35,7 @@ class Anatomy:
     patch_size: tuple[int, int]
     channels: int
     classes: int
-    width: int
+    width: int | None
     grid: PatchGrid
     heads: int
     head_dim: int | None
@@ -42,6 +43,7 @@ class Anatomy:
     reads: tuple[float, ...] | str
     attentions: tuple[str, ...]
     blocks: tuple[str, ...] = ()
+    apart: int = 1
     notes: tuple[str, ...] = ()
 
     @property
@@ -55,7 +57,8 @@ class Anatomy:
         by_hand = "it multiplies queries and keys by itself"
         no_blocks = "no list of modules holds as many blocks as there are attentions"
         queries = {} if self.head_dim else dict.fromkeys(("queries", "keys"), by_hand)
-        return queries | ({} if self.blocks else {"outputs": no_blocks})
+        inputs = {} if self.width else {"inputs": "no module of its attention is given tokens as (batch token feature)"}
+        return queries | inputs | ({} if self.blocks else {"outputs": no_blocks})
 
     @property
     def readout(self) -> Float[Tensor, "token"]:
@@ -90,17 +93,6 @@ def anatomy_of(vit: ViT) -> Anatomy:
         attentions=tuple(f"blocks.{layer}.attn" for layer in layers),
         blocks=tuple(f"blocks.{layer}" for layer in layers),
     )
-
-
-def names_of_blocks(module: nn.Module, attentions: tuple[str, ...]) -> tuple[str, ...]:
-    """The members of the one list of modules that holds one attention each; empty where there is none."""
-    for name, listed in module.named_modules():
-        names = tuple(f"{name}.{index}" if name else str(index) for index, _ in listed.named_children())
-        if isinstance(listed, nn.ModuleList | nn.Sequential) and len(names) == len(attentions):
-            pairs = zip(names, attentions, strict=True)
-            if all(attention == block or attention.startswith(f"{block}.") for block, attention in pairs):
-                return names
-    return ()
 
 
 def as_vit(module: nn.Module) -> ViT:

@@ -26,6 +26,7 @@ class Stages:
         scores: what the softmax was given.
         queries, keys: as the mechanism receives them; None where the module multiplied them by itself.
         module: qualified name of the module that it is computed in.
+        head: which one it is, where the module forms the attention of each head apart.
     """
 
     mechanism: Mechanism
@@ -35,6 +36,7 @@ class Stages:
     queries: Heads | None = None
     keys: Heads | None = None
     module: str = ""
+    head: int | None = None
 
 
 def attention(

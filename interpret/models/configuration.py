@@ -25,7 +25,7 @@ def input_channels(module: nn.Module) -> int:
 
 
 def said(module: nn.Module) -> dict[str, Any]:
-    """ "mean", "std" and "classes", as far as they are known."""
+    """Mean and std of the input and names of the classes, as far as they are known."""
     timm, processor = _timm(module), _processor(module)
     found = {
         "mean": tuple(timm.get("mean") or processor.get("image_mean") or ()),

@@ -16,7 +16,8 @@ from interpret.models.backbones import configured
 from interpret.models.configuration import input_channels, input_size, said
 from interpret.models.loaded_model import LoadedModel, from_memory
 from interpret.models.model_spec import ModelSpec
-from interpret.models.probe import Asked, measured
+from interpret.models.patches import Asked
+from interpret.models.probe import measured
 from interpret.models.tracing import trace
 from interpret.models.vit import make_attention_explicit
 
@@ -142,7 +143,7 @@ def _move(vit: nn.Module) -> None:
             parameter.add_(0.05 * torch.randn(parameter.shape).to(parameter))
 
 
-def _name(module: VisionTransformer) -> str:
+def _name(module: nn.Module) -> str:
     known = getattr(module, "pretrained_cfg", None) or {}
     return known.get("architecture") or type(module).__name__
 

@@ -1,7 +1,6 @@
 """A model that is loaded."""
 
 import dataclasses
-import hashlib
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ import torch
 from torch import nn
 
 from interpret.data import Example
-from interpret.foundation.errors import InterpretError, UnsupportedModelError
+from interpret.foundation.errors import UnsupportedModelError
 from interpret.foundation.tensors import Attention, Images, Logits
 from interpret.mechanisms import MECHANISMS, Mechanism
 from interpret.models.anatomy import Anatomy, anatomy_of, as_vit
@@ -24,7 +23,7 @@ from interpret.models.outputs import logits_of
 from interpret.models.pixels import model_input
 from interpret.models.preserving import untouched
 from interpret.models.seam import in_force, is_changed
-from interpret.models.state import plain_attributes
+from interpret.models.state import digest_of
 from interpret.models.vit import ViT
 
 
@@ -191,10 +190,7 @@ class LoadedModel:
         """
         if not self.sha256 or is_changed(self.model):
             return ""
-        digest = hashlib.sha256(repr(plain_attributes(self.model)).encode())
-        for name, tensor in [*self.model.named_parameters(), *self.model.named_buffers()]:
-            digest.update(name.encode() + tensor.detach().reshape(-1).view(torch.uint8).numpy(force=True).tobytes())
-        return digest.hexdigest()
+        return digest_of(self.model)
 
     def class_name(self, index: int) -> str:
         """Name of a class, its number where the names are not known."""
@@ -229,45 +225,3 @@ class LoadedModel:
 def from_memory(model: nn.Module, spec: ModelSpec, name: str) -> LoadedModel:
     """A model that is already built, as `load` would return it."""
     return LoadedModel(model=model.eval(), spec=spec, name=name)
-
-
-def as_models(models: Any) -> list[LoadedModel]:
-    """One model or several, as a list.
-
-    Raises:
-        InterpretError: none, or something that was not loaded.
-    """
-    listed = list(models) if isinstance(models, Sequence) else [models]
-    for model in listed:
-        if not isinstance(model, LoadedModel):
-            raise InterpretError(
-                f"expected loaded models, found a {type(model).__name__}; pass what interpret.load gives"
-            )
-    if not listed:
-        raise InterpretError("there is no model to look at; pass at least one")
-    return listed
-
-
-def named_apart(models: Sequence[LoadedModel]) -> list[LoadedModel]:
-    """Models of one name get a number, so that rows of tables stay apart."""
-    names = [model.name for model in models]
-    return [
-        dataclasses.replace(model, name=f"{model.name} ({names[:index].count(model.name) + 1})")
-        if names.count(model.name) > 1
-        else model
-        for index, model in enumerate(models)
-    ]
-
-
-def common_size(models: Sequence[LoadedModel]) -> tuple[int, int]:
-    """The largest input size, (height, width): the size of the pictures under the maps.
-
-    Raises:
-        InterpretError: inputs of different aspect ratios.
-    """
-    if len({model.img_size[0] / model.img_size[1] for model in models}) > 1:
-        sizes = ", ".join(f"{model.name} {model.img_size}" for model in models)
-        raise InterpretError(
-            f"models whose inputs differ in aspect ratio cannot share pictures: {sizes}; report them apart"
-        )
-    return max(model.img_size for model in models)

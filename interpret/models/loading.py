@@ -20,7 +20,7 @@ from interpret.models.device import usable
 from interpret.models.foreign import assumed, folder_backbone, foreign
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.model_spec import ModelSpec
-from interpret.models.probe import Asked
+from interpret.models.patches import Asked
 from interpret.models.vit import VisionTransformer
 from interpret.models.weights import weight_file
 
@@ -38,6 +38,7 @@ def load(
     img_size: int | tuple[int, int] | None = None,
     grid: tuple[int, int] | None = None,
     prefix: int | None = None,
+    layers: int | None = None,
     mean: float | Sequence[int | float] | None = None,
     std: float | Sequence[int | float] | None = None,
     name: str | None = None,
@@ -64,6 +65,7 @@ def load(
             for both.
         grid, prefix: of a live module whose tokens do not say it: (rows, cols) of its patches, and how many tokens
             stand before them.
+        layers: of a live module that forms the attention of each head apart, where its lists of modules do not say it.
         mean, std: of the input, one for each of its channels; for a foreign file timm's of `backbone`, or (0.5, 0.5,
             0.5) where none is named.
         name: what tables and figures call it.
@@ -90,7 +92,7 @@ def load(
     size = (img_size, img_size) if isinstance(img_size, int) else img_size
     if isinstance(source, nn.Module):
         _check_for_files(source, backbone=backbone, heads=heads)
-        loaded = _from_module(source, mechanism, tau, given, Asked(size, grid, prefix))
+        loaded = _from_module(source, mechanism, tau, given, Asked(size, grid, prefix, layers))
     else:
         loaded = _from_file(_path(source), mechanism, tau, given, backbone, heads, size)
     return dataclasses.replace(loaded, name=printable(name or loaded.name)).to(where)

@@ -24,7 +24,7 @@ PLAIN = Softmax(1, 1)
 """Of modules that have no mechanism of this toolkit; it holds nothing."""
 
 
-def _values(out: Tensor, weights: Tensor) -> Any:
+def _values(out: Tensor, weights: Tensor | None) -> Any:
     return out
 
 
@@ -36,6 +36,7 @@ class Call:
         q, k, v: (batch head token d).
         options: of `attention`.
         result: what the call gives, made of the attended values and the weights.
+        gives_weights: whether that holds the weights.
     """
 
     q: Tensor
@@ -43,7 +44,8 @@ class Call:
     v: Tensor
     mechanism: Mechanism = PLAIN
     options: dict[str, Any] = field(default_factory=dict)
-    result: Callable[[Tensor, Tensor], Any] = _values
+    result: Callable[[Tensor, Tensor | None], Any] = _values
+    gives_weights: bool = False
 
 
 def with_mechanism(q: Tensor, k: Tensor, v: Tensor, mechanism: Mechanism, **options: Any) -> Call:
@@ -82,7 +84,7 @@ def multi_head(*args: Any, **kwargs: Any) -> Call | None:
         return None
     q, k, v = (_by_head(each, given["num_heads"]) for each in _projected(given))
     options = {"bias": _bias(given, q), "dropout": given["dropout_p"] if given["training"] else 0.0}
-    return Call(q, k, v, options=options, result=partial(_projected_out, given))
+    return Call(q, k, v, options=options, result=partial(_projected_out, given), gives_weights=given["need_weights"])
 
 
 _MULTI_HEAD = inspect.signature(F.multi_head_attention_forward)
@@ -118,9 +120,9 @@ def _added(mask: Tensor, q: Tensor) -> Tensor:
     return mask.to(q.dtype)
 
 
-def _projected_out(given: dict[str, Any], out: Tensor, weights: Tensor) -> tuple[Tensor, Tensor | None]:
+def _projected_out(given: dict[str, Any], out: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor | None]:
     out = F.linear(out.permute(2, 0, 1, 3).flatten(2), given["out_proj_weight"], given["out_proj_bias"])
-    if not given["need_weights"]:
+    if weights is None or not given["need_weights"]:
         return out, None
     return out, weights.mean(dim=1) if given["average_attn_weights"] else weights
 
@@ -159,6 +161,17 @@ def _sums_keys(equation: str, place: int) -> bool:
         return False
     query, key = parts[1 + place][-2:]
     return key in parts[2 - place] and key not in parts[3] and query in parts[3] and query not in parts[2 - place]
+
+
+class OneHead(Mechanism):
+    """One head of a mechanism of several, of the probabilities of that head alone."""
+
+    def __init__(self, whole: Mechanism, heads: int, head: int) -> None:
+        super().__init__(0, 0)
+        self._whole, self._heads, self._head = (whole,), heads, head
+
+    def select(self, probs: LayerAttention) -> LayerAttention:
+        return self._whole[0].select(probs.expand(-1, self._heads, -1, -1))[:, self._head : self._head + 1]
 
 
 class Own(Mechanism):

@@ -1,8 +1,8 @@
 """A module that nothing is known of, looked at with noise: its anatomy is measured, and what is seen is proved."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,14 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from interpret.foundation.errors import InterpretError, UnsupportedModelError
-from interpret.foundation.tensors import Images, Logits, Tokens
-from interpret.models.anatomy import Anatomy, names_of_blocks
+from interpret.foundation.tensors import Images, Logits
+from interpret.models.anatomy import Anatomy
 from interpret.models.attention import Stages
 from interpret.models.grid import PatchGrid
+from interpret.models.layering import attentions_a_layer, blocks_around, holder, prove_heads_apart
 from interpret.models.outputs import logits_of
+from interpret.models.patches import Asked, laid_out
 from interpret.models.preserving import untouched
 from interpret.models.seam import observing
-from interpret.models.site import given_tokens
+from interpret.models.site import given_tokens, here
 
 CLOSE = 1e-4
 """Logits of two ways to compute the same in fp32 differ by less than this share of the largest."""
@@ -25,64 +27,59 @@ ALIKE = 1e-4
 """Gradients of two tokens that are read alike differ by less than this share of the larger."""
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What a user says of a module where it does not: its input size, its patch grid, the number of tokens before."""
-
-    size: tuple[int, int] | None = None
-    grid: tuple[int, int] | None = None
-    prefix: int | None = None
-
-
 def measured(module: nn.Module, name: str, img_size: tuple[int, int], channels: int, asked: Asked) -> Anatomy:
     """The anatomy of any module.
 
     Raises:
-        UnsupportedModelError: no attention is seen, or none of tokens to each other over the whole image, or what is
-            seen is not what the module computes.
-        InterpretError: its tokens do not say how they lie; `grid=` does.
+        UnsupportedModelError: no attention is seen, or none of all tokens to each other, or what is seen is not what
+            the module computes.
+        InterpretError: its tokens do not say how they lie.
     """
     with untouched(module):
         probe = _Probe(module, name, img_size, channels)
-        layers = probe.layers()
-        grid, patch = _grid(layers[0].weights.shape[-1], probe, asked)
-        probe.prove_place(grid, patch, layers[0].module)
-        attentions = tuple(layer.module for layer in layers)
+        calls = probe.calls()
+        apart = attentions_a_layer(module, calls, asked.layers, name)
+        first = calls[0]
+        grid, patch = laid_out(module, first.weights.shape[-1], channels, img_size, asked)
+        probe.prove_place(grid, patch)
+        layers = [calls[at : at + apart] for at in range(0, len(calls), apart)]
+        attentions = tuple(holder(module, [call.module for call in layer]) for layer in layers)
+        blocks = blocks_around(module, attentions)
+        width = probe.width([*attentions, *blocks], grid.tokens)
         reads = probe.reads(grid)
-    queries, weights = layers[0].queries, layers[0].weights
+    constant = torch.equal(probe.logits[0], probe.logits[1])
+    selecting = any(call.weights is not call.probs and not torch.equal(call.weights, call.probs) for call in calls)
     return Anatomy(
         img_size=img_size,
         patch_size=patch,
         channels=channels,
         classes=probe.logits.shape[1],
-        width=probe.width,
+        width=width,
         grid=grid,
-        heads=weights.shape[1],
-        head_dim=None if queries is None else queries.shape[-1],
-        class_token=grid.prefix == 1 or (grid.prefix > 0 and not isinstance(reads, str) and reads[0] > 0),
+        heads=first.weights.shape[1] * apart,
+        head_dim=None if first.queries is None else first.queries.shape[-1],
+        class_token=grid.prefix == 1 or (grid.prefix > 1 and not isinstance(reads, str) and reads[0] > 0),
         reads=reads,
         attentions=attentions,
-        blocks=names_of_blocks(module, attentions),
-        notes=(f"{grid.rows} x {grid.cols} patches after {grid.prefix} other tokens", *_selecting(layers)),
+        blocks=blocks if width else (),
+        apart=apart,
+        notes=(
+            f"{grid.rows} x {grid.cols} patches after {grid.prefix} other tokens",
+            *["its attention selects by itself after the softmax"] * selecting,
+            *["it gives every image the same, which proves nothing of what was seen"] * constant,
+        ),
     )
-
-
-def _selecting(layers: list[Stages]) -> list[str]:
-    own = any(not torch.equal(layer.weights, layer.probs.to(layer.weights)) for layer in layers)
-    return ["its attention selects by itself after the softmax"] if own else []
 
 
 class _Probe:
     """Noise through a module, again and again."""
 
     def __init__(self, module: nn.Module, name: str, img_size: tuple[int, int], channels: int) -> None:
-        self.module, self.name, self.size, self.channels = module, name, img_size, channels
-        like = next(module.parameters())
+        self.module, self.name = module, name
         noise = torch.randn(2, channels, *img_size, generator=torch.Generator().manual_seed(0))
-        self.images: Images = noise.to(like)
+        self.images: Images = noise.to(next(module.parameters()))
         with torch.no_grad():
             self.logits = self.run(self.images)
-        self.width = 0
 
     def run(self, images: Images) -> Logits:
         """The logits.
@@ -101,36 +98,39 @@ class _Probe:
                 "a batch of images as its first argument, of the size that img_size= says"
             ) from error
 
-    def layers(self) -> list[Stages]:
-        """One attention a layer, each proved by the logits that follow from all of them.
+    def calls(self) -> list[Stages]:
+        """Every attention, proved by the logits that follow from all of them.
 
         Raises:
             UnsupportedModelError: they cannot be looked at.
         """
-        seen: list[Stages] = []
-        with torch.enable_grad(), observing(self.module, partial(_keep, seen)):
-            logits = self.run(self.images.clone().requires_grad_())
-        self._check_shapes(seen)
+        with torch.enable_grad():
+            logits, seen = self._seen(self.images.clone().requires_grad_())
+        self._check(seen)
         error = (logits - self.logits).abs().max() / self.logits.abs().max().clamp_min(1e-30)
         if not error <= CLOSE:
             raise UnsupportedModelError(
                 f"{self.name} gives other logits when its attention is looked at (by {error:.2g} of the largest); it "
                 "computes more than was seen, so no map of it would be true"
             )
-        for layer, stages in enumerate(seen):
-            _check_mixing(stages, layer, self.name)
-        return [replace(stages, weights=stages.weights.detach(), probs=stages.probs.detach()) for stages in seen]
+        for call in seen:
+            prove_heads_apart(call, self.name)
+        return [replace(call, weights=call.weights.detach(), probs=call.probs.detach()) for call in seen]
 
-    def _check_shapes(self, seen: list[Stages]) -> None:
+    def _seen(self, images: Images) -> tuple[Logits, list[Stages]]:
+        seen: list[Stages] = []
+        with observing(self.module, partial(_keep, seen)):
+            return self.run(images), seen
+
+    def _check(self, seen: list[Stages]) -> None:
         if not seen:
-            compiled = any(type(each).__name__ == "OptimizedModule" for each in self.module.modules())
-            scripted = isinstance(self.module, torch.jit.ScriptModule)
-            why = "it is compiled; pass model._orig_mod" if compiled else "it is scripted; pass the module itself"
-            raise UnsupportedModelError(
-                f"{self.name}: 0 attention operations seen; "
-                + (why if compiled or scripted else "expected a softmax over tokens that is multiplied by values")
-            )
-        shapes = {tuple(stages.weights.shape) for stages in seen}
+            why = "expected a softmax over tokens that is multiplied by values"
+            if any(hasattr(each, "_orig_mod") for each in self.module.modules()):
+                why = "it is compiled; pass model._orig_mod"
+            if any(isinstance(each, torch.jit.ScriptModule) for each in self.module.modules()):
+                why = "it is scripted; pass the module that it was made of"
+            raise UnsupportedModelError(f"{self.name}: 0 attention operations seen; {why}")
+        shapes = {tuple(call.weights.shape) for call in seen}
         if len(shapes) > 1 or next(iter(shapes))[0] != len(self.images):
             sizes = ", ".join(map(str, sorted(shapes)))
             raise UnsupportedModelError(
@@ -138,39 +138,51 @@ class _Probe:
                 f"resolutions): maps of {sizes} for {len(self.images)} images; rollout and its kin are undefined there"
             )
 
-    def prove_place(self, grid: PatchGrid, patch: tuple[int, int], first: str) -> None:
-        """Each corner patch is changed in turn, and the token that differs most is looked up.
+    def prove_place(self, grid: PatchGrid, patch: tuple[int, int]) -> None:
+        """Corner patches are changed in turn; the token whose scores change most must be the one of that corner.
 
         Raises:
-            UnsupportedModelError: tokens do not lie row by row.
+            UnsupportedModelError: it is another, so tokens do not lie row by row after the others.
         """
         corners = [(0, 0), (0, grid.cols - 1), (grid.rows - 1, 0)]
-        height, width = patch
         images = self.images[:1].repeat(1 + len(corners), 1, 1, 1)
         for index, (row, col) in enumerate(corners, start=1):
-            pixels = images[index, :, row * height : (row + 1) * height, col * width : (col + 1) * width]
+            top, left = row * patch[0], col * patch[1]
+            pixels = images[index, :, top : top + patch[0], left : left + patch[1]]
             pixels += 1 + torch.rand_like(pixels)
-        with torch.no_grad(), _input_of(self.module.get_submodule(first)) as given:
-            self.run(images)
-        tokens = given[0]
-        self.width = tokens.shape[-1]
-        moved = (tokens[1:] - tokens[0]).norm(dim=-1).argmax(dim=1).tolist()
+        with torch.no_grad():
+            scores = self._seen(images)[1][0].scores
+        changes = (scores[1:] - scores[0]).nan_to_num(0.0)  # where both are masked
+        moved = changes.abs().sum(dim=(1, 3)).argmax(dim=1).tolist()
         expected = [grid.prefix + row * grid.cols + col for row, col in corners]
         if moved != expected:
             raise UnsupportedModelError(
-                f"{self.name}: the patches at the corners of a {grid.rows} x {grid.cols} grid are tokens {moved}, "
-                f"expected {expected}, after {grid.prefix} others and row by row; pass grid=(rows, cols) and prefix="
+                f"{self.name}: the corners of its {grid.rows} x {grid.cols} patches are tokens {moved}, expected "
+                f"{expected}: row by row after {grid.prefix} others; pass grid=(rows, cols) and prefix="
             )
 
+    def width(self, names: list[str], tokens: int) -> int | None:
+        """Features of a token, where all these modules are given tokens as (batch token feature); else None."""
+        given: list[tuple[int, ...]] = []
+
+        def keep(module: nn.Module, args: Any, kwargs: Any) -> None:
+            given.append(tuple(given_tokens(args, kwargs).shape))
+
+        with torch.no_grad(), _hooked((self.module.get_submodule(name) for name in names), keep):
+            self.run(self.images)
+        shapes = set(given)
+        shape = shapes.pop() if len(shapes) == 1 else ()
+        return shape[2] if shape[:2] == (len(self.images), tokens) and len(shape) == 3 else None
+
     def reads(self, grid: PatchGrid) -> tuple[float, ...] | str:
-        """How much the logits read of each token, by the gradient at the last tokens of the module."""
+        """How much the logits read of each token, by the gradient at the last tokens that any module gives."""
         tokens: list[Tensor] = []
 
         def keep(module: nn.Module, args: Any, output: Any) -> None:
             if isinstance(output, Tensor) and output.ndim == 3 and output.shape[1] == grid.tokens:
                 tokens.append(output)
 
-        hooks = [each.register_forward_hook(keep) for each in self.module.modules()]
+        hooks = [each.register_forward_hook(here(keep)) for each in self.module.modules()]
         try:
             with torch.enable_grad():
                 logits = self.run(self.images[:1].clone().requires_grad_())
@@ -184,92 +196,34 @@ class _Probe:
         return _shares(last, self.name)
 
 
-def _shares(slopes: Tensor | None, name: str) -> tuple[float, ...] | str:
-    refused = f"{name} reads each final token otherwise, as by its content; token maps need the class token or a mean"
-    if slopes is None:
-        return f"{name}: what it reads of its final tokens is not seen; token maps need that"
-    sizes = slopes.double().norm(dim=-1)
-    read = sizes > 1e-6 * sizes.max()
-    direction = slopes[sizes.argmax()].double() / sizes.max()
-    along = slopes.double() @ direction
-    if ((slopes.double() - along[:, None] * direction).norm(dim=-1) > ALIKE * sizes.max()).any() or (along < 0).any():
-        return f"{refused}: use grad_cam or layer_grad_cam"
-    shares = along.where(read, 0)
-    return tuple((shares / shares.sum()).tolist())
-
-
 def _keep(seen: list[Stages], layer: int, stages: Stages) -> Tensor:
     seen.append(stages)
     return stages.weights
 
 
-def _check_mixing(stages: Stages, layer: int, name: str) -> None:
-    """The weights are made of the probabilities, those of each head of its own.
-
-    Raises:
-        UnsupportedModelError: they are not.
-    """
-    weights, probs = stages.weights, stages.probs
-    if weights is probs or not weights.requires_grad:
-        return
-    noise = torch.randn(weights.shape[2:], generator=torch.Generator().manual_seed(2)).to(weights)
-    (slope,) = torch.autograd.grad((weights[:, 0] * noise).sum(), probs, retain_graph=True, allow_unused=True)
-    if slope is None:
-        raise UnsupportedModelError(
-            f"{name}: what multiplies the values in layer {layer} ({stages.module}) is not made of the softmax before "
-            "it; its attention cannot be looked at"
-        )
-    if slope[:, 1:].any():
-        raise UnsupportedModelError(
-            f"{name}: layer {layer} ({stages.module}) mixes its heads after the softmax (talking heads); maps of "
-            "single heads are undefined there"
-        )
-
-
-def _grid(tokens: int, probe: _Probe, asked: Asked) -> tuple[PatchGrid, tuple[int, int]]:
-    """The grid and the (height, width) of a patch."""
-    if asked.grid:
-        rows, cols = asked.grid
-        prefix = tokens - rows * cols if asked.prefix is None else asked.prefix
-        if prefix < 0 or prefix + rows * cols != tokens:
-            raise InterpretError(f"{probe.name}: grid={asked.grid} and prefix={prefix} do not make its {tokens} tokens")
-        return PatchGrid(rows, cols, prefix), (probe.size[0] // rows, probe.size[1] // cols)
-    (rows, cols), patch = _of_convolution(probe) or _largest(tokens, probe.size)
-    if not tokens - rows * cols >= 0 or not rows * cols:
-        raise InterpretError(
-            f"{probe.name}: {tokens} tokens for an input of {probe.size} do not say how they lie; pass "
-            "grid=(rows, cols)"
-        )
-    return PatchGrid(rows, cols, tokens - rows * cols), patch
-
-
-def _of_convolution(probe: _Probe) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """Grid and patch of the first convolution that takes the image in steps of its own size."""
-    for each in probe.module.modules():
-        if isinstance(each, nn.Conv2d) and each.in_channels == probe.channels and each.stride == each.kernel_size:
-            with torch.no_grad():
-                rows, cols = each(probe.images[:1]).shape[-2:]
-            return (rows, cols), (each.stride[0], each.stride[1])
-    return None
-
-
-def _largest(tokens: int, size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Grid and patch: the smallest square patches that divide the image into no more than the tokens."""
-    sides = [side for side in range(1, min(size) + 1) if not any(length % side for length in size)]
-    grids = [((size[0] // side, size[1] // side), (side, side)) for side in sides]
-    return next(((grid, patch) for grid, patch in grids if grid[0] * grid[1] <= tokens), ((0, 0), (0, 0)))
-
-
 @contextmanager
-def _input_of(module: nn.Module) -> Iterator[list[Tokens]]:
-    """Scope that keeps what the module is given."""
-    given: list[Tokens] = []
-
-    def keep(each: nn.Module, args: Any, kwargs: Any) -> None:
-        given.append(given_tokens(args, kwargs).detach())
-
-    hook = module.register_forward_pre_hook(keep, with_kwargs=True)
+def _hooked(modules: Iterable[nn.Module], hook: Any) -> Iterator[None]:
+    """Scope in which `hook` is told of what these modules are given."""
+    hooks = [module.register_forward_pre_hook(here(hook), with_kwargs=True) for module in modules]
     try:
-        yield given
+        yield
     finally:
-        hook.remove()
+        for each in hooks:
+            each.remove()
+
+
+def _shares(slopes: Tensor | None, name: str) -> tuple[float, ...] | str:
+    """Of each token; words where two of them are read otherwise than by more or less."""
+    if slopes is None:
+        return f"{name}: what it reads of its final tokens is not seen, and token maps start there; use layer_grad_cam"
+    wide = slopes.double()
+    sizes = wide.norm(dim=-1)
+    along = wide @ (wide[sizes.argmax()] / sizes.max())
+    across = (wide - along[:, None] * (wide[sizes.argmax()] / sizes.max())).norm(dim=-1)
+    if (across > ALIKE * sizes.max()).any() or (along < -ALIKE * sizes.max()).any():
+        return (
+            f"{name} reads its final tokens each in its own way, as by their content; token maps need the class token "
+            "or an average: use grad_cam or layer_grad_cam"
+        )
+    shares = along.where(along > ALIKE * sizes.max(), 0)
+    return tuple((shares / shares.sum()).tolist())

@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from interpret.mechanisms import Mechanism
 from interpret.models import operations
-from interpret.models.attention import Stages, attended, stages
+from interpret.models.attention import Stages, attended, attention, stages
 
 Change = Callable[[Mechanism], Mechanism]
 Changes = Mapping[int, Change]
@@ -25,23 +25,26 @@ Observer = Callable[[int, Stages], Tensor]
 class Seam(TorchFunctionMode):
     """What runs inside one module, on one thread, as long as the mode is on.
 
-    Attentions are counted as layers in the order in which they are computed.
+    Attentions are counted as layers in the order in which they are computed, or, where each head's is computed apart,
+    as so many heads of a layer.
 
     Attributes:
+        apart: how many attentions make a layer.
+        calls: attentions so far.
         changes: what becomes of the mechanism of a layer; the later ones stand in front of the earlier.
         observers: who sees the attention of every layer.
         running: the modules that are being called, the root first.
         scores, probs: of a softmax by hand that was not multiplied yet.
     """
 
-    def __init__(self, root: nn.Module) -> None:
+    def __init__(self, root: nn.Module, apart: int = 1) -> None:
         super().__init__()
-        self.root = root
+        self.root, self.apart = root, apart
         self.changes: list[Changes] = []
         self.observers: list[Observer] = []
         self.modules = {module: name for name, module in root.named_modules()}
         self.running: list[nn.Module] = []
-        self.layer = self.batch = 0
+        self.calls = self.batch = 0
         self.scores: Tensor = torch.empty(0)
         self.probs: Tensor | None = None
         self._thread = threading.get_ident()
@@ -62,17 +65,22 @@ class Seam(TorchFunctionMode):
     def _call(self, func: Callable[..., Any], args: Sequence[Any], given: dict[str, Any]) -> Any:
         call = operations.CALLS[func](*args, **given)
         if call is None or not self._waits:
-            self.layer += call is not None
+            self.calls += call is not None
             return func(*args, **given)
+        mechanism = self.changed(self.layer, call.mechanism)
+        if not (self.observers or call.gives_weights):
+            self.calls += 1
+            return call.result(attention(call.q, call.k, call.v, mechanism, **call.options), None)
         dropout = call.options.pop("dropout", 0.0)
-        seen = self._observed(stages(call.q, call.k, self.changed(self.layer, call.mechanism), **call.options))
+        seen = self._observed(stages(call.q, call.k, mechanism, **call.options))
         return call.result(attended(seen, call.v, dropout), seen.weights)
 
     def _softmax(self, func: Callable[..., Any], args: Sequence[Any], given: dict[str, Any]) -> Tensor:
         """A softmax by hand is kept: what its result is multiplied by may be values."""
         probs = func(*args, **given)
         if operations.is_square(probs, given.get("dim", args[1] if len(args) > 1 else None)):
-            self.scores, self.probs = args[0] if args else given["input"], probs
+            self.scores, self.probs = self._by_head(args[0] if args else given["input"]), self._by_head(probs)
+            return self.probs.reshape(probs.shape)
         return probs
 
     def _product(self, probs: Tensor, args: Sequence[Any]) -> list[Any]:
@@ -86,10 +94,9 @@ class Seam(TorchFunctionMode):
     def _by_hand(self, probs: Tensor, weights: Tensor) -> Tensor:
         scores, self.probs = self.scores, None
         if not self._waits:
-            self.layer += 1
+            self.calls += 1
             return weights
-        scores, probs, own = (self._by_head(each) for each in (scores, probs, weights))
-        mechanism = self.changed(self.layer, operations.Own(own))
+        mechanism = self.changed(self.layer, operations.Own(self._by_head(weights)))
         seen = self._observed(Stages(mechanism, scores, probs, mechanism.select(probs)))
         return seen.weights.to(weights.dtype).reshape(weights.shape)
 
@@ -100,13 +107,22 @@ class Seam(TorchFunctionMode):
 
     def changed(self, layer: int, mechanism: Mechanism) -> Mechanism:
         """What stands in the place of a layer's mechanism now."""
-        return changed(self.changes, layer, mechanism)
+        whole = changed(self.changes, layer, mechanism)
+        if whole is mechanism or self.apart == 1:
+            return whole
+        return operations.OneHead(whole, self.apart, self.calls % self.apart)
+
+    @property
+    def layer(self) -> int:
+        """Of the next attention."""
+        return self.calls // self.apart
 
     def _observed(self, seen: Stages) -> Stages:
-        seen = replace(seen, module=self.modules[self.running[-1]])
+        head = None if self.apart == 1 else self.calls % self.apart
+        seen = replace(seen, module=self.modules[self.running[-1]], head=head)
         for observer in self.observers:
             seen = replace(seen, weights=observer(self.layer, seen))
-        self.layer += 1
+        self.calls += 1
         return seen
 
     def _by_head(self, attention: Tensor) -> Tensor:
@@ -125,7 +141,7 @@ class Seam(TorchFunctionMode):
             return
         if module is self.root:
             self.running.clear()
-            self.layer, self.probs = 0, None
+            self.calls, self.probs = 0, None
             self.batch = next((len(each) for each in args if isinstance(each, Tensor)), 1)
         if self.running or module is self.root:
             self.running.append(module)
@@ -144,12 +160,12 @@ _seams = _Seams()
 
 
 @contextmanager
-def seam_of(root: nn.Module) -> Iterator[Seam]:
+def seam_of(root: nn.Module, apart: int = 1) -> Iterator[Seam]:
     """Scope with the module's seam on this thread: the one that is on already, so that scopes meet in one place."""
     if root in _seams.by_root:
         yield _seams.by_root[root]
         return
-    seam = Seam(root)
+    seam = Seam(root, apart)
     with seam, seam._following():
         _seams.by_root[root] = seam
         try:
@@ -159,9 +175,9 @@ def seam_of(root: nn.Module) -> Iterator[Seam]:
 
 
 @contextmanager
-def changing(root: nn.Module, changes: Changes) -> Iterator[None]:
+def changing(root: nn.Module, changes: Changes, apart: int = 1) -> Iterator[None]:
     """Scope in which the mechanism of each named layer is what its change makes of it."""
-    with seam_of(root) as seam:
+    with seam_of(root, apart) as seam:
         seam.changes.append(changes)
         try:
             yield
@@ -178,9 +194,9 @@ def changed(changes: Sequence[Changes], layer: int, mechanism: Mechanism) -> Mec
 
 
 @contextmanager
-def under(root: nn.Module, changes: Sequence[Changes]) -> Iterator[None]:
+def under(root: nn.Module, changes: Sequence[Changes], apart: int = 1) -> Iterator[None]:
     """Scope in which these changes are in force, and no others."""
-    with seam_of(root) as seam:
+    with seam_of(root, apart) as seam:
         outside, seam.changes = seam.changes, list(changes)
         try:
             yield

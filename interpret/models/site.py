@@ -1,6 +1,7 @@
 """Where attention is formed in a module, and the rest of the module from there on."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +59,16 @@ def replaced(
     )
 
 
+def here(hook: Callable[..., Any]) -> Callable[..., Any]:
+    """A hook that other threads do not see: they may run the same module at the same time."""
+    thread = threading.get_ident()
+
+    def on_this_thread(*given: Any) -> Any:
+        return hook(*given) if threading.get_ident() == thread else None
+
+    return on_this_thread
+
+
 class Replay(nn.Module):
     """A module as a function of the tokens that enter its last attention, as (batch channel row col).
 
@@ -65,9 +76,12 @@ class Replay(nn.Module):
     computed again, for nothing; the prefix tokens are constants.
     """
 
-    def __init__(self, root: nn.Module, last: str, images: Images, prefix: Tokens, changes: Sequence[Changes]) -> None:
+    def __init__(
+        self, root: nn.Module, last: str, images: Images, prefix: Tokens, changes: Sequence[Changes], apart: int
+    ) -> None:
         super().__init__()
-        self.root, self.last, self.images, self.prefix, self.changes = root, last, images, prefix, changes
+        self.root, self.last, self.images, self.prefix = root, last, images, prefix
+        self.changes, self.apart = changes, apart
         self.tap = nn.Identity()
 
     def forward(self, features: Features) -> Logits:
@@ -77,9 +91,9 @@ class Replay(nn.Module):
             own = given_tokens(args, kwargs)
             return replaced(own, tokens.to(own), args, kwargs)
 
-        hook = self.root.get_submodule(self.last).register_forward_pre_hook(enter, with_kwargs=True)
+        hook = self.root.get_submodule(self.last).register_forward_pre_hook(here(enter), with_kwargs=True)
         try:
-            with under(self.root, self.changes):
+            with under(self.root, self.changes, self.apart):
                 return logits_of(self.root(self.images), type(self.root).__name__)
         finally:
             hook.remove()

@@ -1,5 +1,6 @@
 """All that a forward pass uses of a model, as it is now."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -26,6 +27,14 @@ def state_of(model: nn.Module, mechanisms: Sequence[nn.Module]) -> tuple[object,
     held = [(name, *_marks(tensor)) for name, tensor in tensors if ".mechanism." not in name]
     plain = [entry for entry in plain_attributes(model) if ".mechanism" not in entry[0]]
     return (*held, repr(plain), *(_of_mechanism(each) for mechanism in mechanisms for each in _stacked(mechanism)))
+
+
+def digest_of(model: nn.Module) -> str:
+    """SHA-256 of all tensors and plain attributes."""
+    digest = hashlib.sha256(repr(plain_attributes(model)).encode())
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        digest.update(name.encode() + tensor.detach().reshape(-1).view(torch.uint8).numpy(force=True).tobytes())
+    return digest.hexdigest()
 
 
 def _plain(module: nn.Module) -> tuple[str, dict[str, object]]:

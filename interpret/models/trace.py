@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
-from interpret.foundation.errors import InterpretError, MissingTensorError
+from interpret.foundation.errors import InterpretError, MissingTensorError, UnsupportedModelError
 from interpret.foundation.tensors import Attention, Features, Images, Keys, LayerTokens, Logits, Queries, Target, Tokens
 from interpret.mechanisms import Mechanism
 from interpret.models.grid import PatchGrid
@@ -42,7 +42,7 @@ class Trace:
         model: the model that was looked at, for what by nature needs more passes.
         objective: what is explained, as a function of the logits.
         target: the class explained, one an image; None where it is not one class.
-        normed: tokens entering the last attention, so after `norm1` of its block.
+        normed: tokens entering the last attention, so after `norm1` of its block; None where they are not seen.
         mechanisms: of the blocks when they were looked at; an intervention may be over when a map is made.
         residual: tokens entering the last block, where blocks are known.
         changes: what interventions made of the mechanisms.
@@ -67,7 +67,6 @@ class Trace:
     images: Images
     objective: Objective
     logits: Logits
-    normed: Tokens
     mechanisms: tuple[Mechanism, ...]
     target: Target | None = None
     inputs: LayerTokens | None = None
@@ -78,6 +77,7 @@ class Trace:
     weights: Attention | None = None
     outputs: LayerTokens | None = None
     gradient: Attention | None = None
+    normed: Tokens | None = None
     residual: Tokens | None = None
     state: tuple[object, ...] = field(default=(), repr=False)
     changes: tuple[Changes, ...] = ()
@@ -141,12 +141,20 @@ class Trace:
     @property
     def features(self) -> Features:
         """Output of the last block's `norm1` as a feature map, prefix tokens dropped."""
-        return self.grid.fold(self.normed.transpose(1, 2))
+        return self.grid.fold(self._entering.transpose(1, 2))
+
+    @property
+    def _entering(self) -> Tokens:
+        if self.normed is None:
+            reason = self.model.anatomy.hidden["inputs"]
+            raise UnsupportedModelError(f"{self.model.name} shows no features: {reason}; use relevance or rollout")
+        return self.normed
 
     def tail(self) -> Tail | Replay:
         """The rest of the model as a function of `features`; use it inside `untouched`."""
-        model, prefix = self.unchanged(), self.normed[:, : self.grid.prefix]
+        model, prefix = self.unchanged(), self._entering[:, : self.grid.prefix]
         if model.measured:
-            return Replay(model.model, model.anatomy.attentions[-1], self.images, prefix, self.changes)
+            anatomy = model.anatomy
+            return Replay(model.model, anatomy.attentions[-1], self.images, prefix, self.changes, anatomy.apart)
         assert self.residual is not None
         return Tail(model.vit, self.mechanisms[-1], self.residual, prefix)

@@ -16,7 +16,7 @@ from interpret.models.loaded_model import LoadedModel
 from interpret.models.objective import Objective, objective_of
 from interpret.models.preserving import untouched
 from interpret.models.seam import observing, seam_of
-from interpret.models.site import Site, given_tokens, site_of
+from interpret.models.site import Site, given_tokens, here, site_of
 from interpret.models.state import state_of
 from interpret.models.trace import STAGES, Trace
 
@@ -49,7 +49,7 @@ def trace(
     objective = objective_of(target, model, len(pixels))
     step = _images_per_pass(model, pixels.device.type)
     _check_shown(keep, model)
-    with untouched(model.model), seam_of(model.model) as seam:
+    with untouched(model.model), seam_of(model.model, model.anatomy.apart) as seam:
         record = _Record(model, len(pixels), keep)
         for first in range(0, len(pixels), step):
             part = slice(first, first + step)
@@ -68,7 +68,7 @@ def trace(
 def _images_per_pass(model: LoadedModel, device: str) -> int:
     """Bounded by the attention and the token activations that a backward pass keeps of every layer."""
     tokens = model.grid.tokens
-    floats = model.depth * tokens * (2 * model.heads * tokens + 12 * model.anatomy.width)
+    floats = model.depth * tokens * (2 * model.heads * tokens + 12 * (model.anatomy.width or 0))
     return max(1, int(PASS_BYTES.get(device, PASS_BYTES["cpu"]) // (4 * floats)))
 
 
@@ -103,9 +103,12 @@ class _Record:
         self._keep_part(logits=logits, **({} if target is None else {"target": target}))
         if self.backward:
             score = objective(logits).sum()
-            for layer, weights in enumerate(live):
-                weights.register_hook(partial(_copy_gradient, self.kept["gradient"][layer, part]))
-            torch.autograd.grad(score, live[0])
+            apart = self.anatomy.apart
+            places = self.kept["gradient"][:, part]
+            for call, weights in enumerate(live):
+                place = places[call // apart]
+                weights.register_hook(partial(_copy_gradient, place if apart == 1 else place[:, call % apart, None]))
+            torch.autograd.grad(score, live[:apart])
 
     def tensors(self) -> dict[str, Tensor]:
         """The tensors by name, whole."""
@@ -114,26 +117,27 @@ class _Record:
 
     def _see(self, part: slice, live: list[Tensor], layer: int, seen: Stages) -> Tensor:
         """Keep the stages; with every parameter frozen the graph starts at the first weights."""
+        heads = slice(None) if seen.head is None else slice(seen.head, seen.head + 1)
         for stage in AT_THE_OPERATION:
             if stage in self.stages:
-                self.kept[stage][layer, part] = getattr(seen, stage).detach()
+                self.kept[stage][layer, part, heads] = getattr(seen, stage).detach()
         if self.backward:
-            live.append(seen.weights if live else seen.weights.detach().requires_grad_())
+            live.append(seen.weights if layer else seen.weights.detach().requires_grad_())
             return live[-1]
         return seen.weights
 
     def _hook(self, scope: ExitStack, part: slice) -> None:
         """What is not seen at the operation: what enters each attention, and what enters and leaves each block."""
         places = {stage: self.kept[stage][:, part] if stage in self.stages else None for stage in ("inputs", "outputs")}
-        for layer, name in enumerate(self.anatomy.attentions):
+        for layer, name in enumerate(self.anatomy.attentions if self.anatomy.width else ()):
             enter = partial(self._enter_attention, layer, places["inputs"])
             module = self.model.model.get_submodule(name)
-            scope.callback(module.register_forward_pre_hook(enter, with_kwargs=True).remove)
+            scope.callback(module.register_forward_pre_hook(here(enter), with_kwargs=True).remove)
         blocks = [self.model.model.get_submodule(name) for name in self.anatomy.blocks]
         for block, place in zip(blocks, [] if places["outputs"] is None else places["outputs"], strict=False):
-            scope.callback(block.register_forward_hook(partial(_copy_output, place)).remove)
+            scope.callback(block.register_forward_hook(here(partial(_copy_output, place))).remove)
         if blocks:
-            scope.callback(blocks[-1].register_forward_pre_hook(self._keep_residual, with_kwargs=True).remove)
+            scope.callback(blocks[-1].register_forward_pre_hook(here(self._keep_residual), with_kwargs=True).remove)
 
     def _enter_attention(
         self, layer: int, place: Tensor | None, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -157,7 +161,7 @@ def _shapes(anatomy: Anatomy) -> dict[str, tuple[int, ...]]:
     """Of each stage, for one layer and image."""
     tokens, heads = anatomy.grid.tokens, anatomy.heads
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(STAGES, (heads, tokens, tokens))
-    shapes |= dict.fromkeys(("inputs", "outputs"), (tokens, anatomy.width))
+    shapes |= dict.fromkeys(("inputs", "outputs"), (tokens, anatomy.width or 0))
     return shapes | dict.fromkeys(("queries", "keys"), (heads, tokens, anatomy.head_dim or 0))
 
 

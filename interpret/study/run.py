@@ -17,7 +17,8 @@ from interpret.indicators import Options
 from interpret.interventions import INTERVENTIONS, Intervention
 from interpret.interventions.threshold import own_taus
 from interpret.models import history
-from interpret.models.loaded_model import LoadedModel, as_models, common_size, named_apart
+from interpret.models.loaded_model import LoadedModel
+from interpret.models.side_by_side import as_models, common_size, named_apart
 from interpret.study.observe import Observation, observe
 from interpret.study.operating_points import operating_points
 from interpret.study.store import Store

@@ -8,7 +8,8 @@ import pandas as pd
 
 from interpret.data import Dataset, as_dataset
 from interpret.indicators import INDICATORS, Key, Options, evaluate, named
-from interpret.models.loaded_model import LoadedModel, as_models, named_apart
+from interpret.models.loaded_model import LoadedModel
+from interpret.models.side_by_side import as_models, named_apart
 from interpret.models.trace import stages_needed
 from interpret.study.passes import passes
 from interpret.study.statistics import HeadMoments

@@ -13,7 +13,8 @@ from interpret.data import as_dataset
 from interpret.foundation.errors import InterpretError, UnsupportedModelError
 from interpret.foundation.tensors import Images
 from interpret.interventions.sigma_retention import accounting, reduced, sigma_retention
-from interpret.models.loaded_model import LoadedModel, as_models
+from interpret.models.loaded_model import LoadedModel
+from interpret.models.side_by_side import as_models
 from interpret.models.tracing import trace
 from interpret.study.passes import batches, my_part
 from interpret.study.processes import put_together

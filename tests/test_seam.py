@@ -1,0 +1,352 @@
+"""Any module: what is seen of it, against what it computes when nobody looks."""
+
+import copy
+import math
+import re
+import threading
+
+import pytest
+import timm
+import torch
+import torchvision
+import transformers
+from pytorch_grad_cam import GradCAM
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from timm.models.vision_transformer import VisionTransformer
+from torch import nn
+from torch.nn import functional as F
+from torch.testing import assert_close
+
+import interpret
+from interpret.foundation.errors import UnsupportedModelError
+from interpret.models.trace import STAGES
+from tests.models import SMALL
+from tests.modules import LIBRARIES, OWN, WIDTH, Block, ByHand, Own, TalkingHeads, moved
+
+ALL = OWN | LIBRARIES
+
+
+def noise(module, batch=2):
+    height, width = getattr(module, "img_size", (32, 32))
+    return torch.randn(batch, 3, height, width, generator=torch.Generator().manual_seed(3)).double()
+
+
+def logits(module, images):
+    out = module(images)
+    return out if isinstance(out, torch.Tensor) else out.get("logits", out.get("pooler_output"))
+
+
+@pytest.fixture
+def plain_softmax(monkeypatch):
+    """Every attention of torch, written out, gives its probabilities to `seen`, and goes on with what `rule` makes."""
+    seen, rules, own = [], [], torch.softmax
+
+    def softmax(scores, *args, **kwargs):
+        kwargs = {"dim": -1} if not args and "dim" not in kwargs else kwargs
+        probs = own(scores, *args, **{name: kwargs[name] for name in kwargs if name in ("dim", "dtype")})
+        if probs.ndim < 3 or probs.shape[-1] != probs.shape[-2]:
+            return probs
+        seen.append(probs)
+        return rules[0](probs) if rules else probs
+
+    def fused(q, k, v, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False):
+        scores = q @ k.transpose(-2, -1) * (scale or q.shape[-1] ** -0.5)
+        scores = scores if attn_mask is None else scores + attn_mask
+        return (softmax(scores) if q.shape[-2] == k.shape[-2] else own(scores, -1)) @ v
+
+    monkeypatch.setattr(F, "softmax", softmax)
+    monkeypatch.setattr(torch.Tensor, "softmax", softmax)
+    monkeypatch.setattr(F, "scaled_dot_product_attention", fused)
+    return seen, rules
+
+
+def by_layer(seen, model):
+    """(layer batch head query key) from what was seen call by call."""
+    maps = [each if each.ndim == 4 else each.unflatten(0, (len(each), 1)) for each in seen]
+    return torch.cat(maps, dim=1).unflatten(1, (model.depth, model.heads)).movedim(1, 0).detach().double()
+
+
+def within(name):
+    """Some form their probabilities in fp32, whatever the module is in."""
+    return {"rtol": 1e-5, "atol": 1e-6} if "eager" in name else {"rtol": 1e-9, "atol": 1e-12}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_probabilities_and_logits_are_what_the_module_computes(name, plain_softmax, monkeypatch):
+    module = moved(ALL[name]())
+    images = noise(module)
+    with torch.no_grad():
+        expected = logits(module, images)
+    probs, _ = plain_softmax
+    monkeypatch.undo()
+    model = interpret.load(module)
+    trace = interpret.trace(model, images, keep=["probs", "weights"])
+    assert_close(trace.logits, expected, rtol=1e-9, atol=1e-9)
+    assert_close(trace.probs, by_layer(probs, model), **within(name))
+    selects = name == "selects by itself"
+    assert (trace.weights - trace.probs).abs().max() > 1e-3 if selects else torch.equal(trace.weights, trace.probs)
+
+
+def hard(probs, tau=0.06):
+    kept = torch.where(probs > tau, probs, 0)
+    return kept / (kept.sum(dim=-1, keepdim=True) + 1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name != "selects by itself"])
+def test_a_threshold_acts_inside_the_forward_pass_of_any_module(name, plain_softmax, monkeypatch):
+    module = moved(ALL[name]())
+    images = noise(module)
+    probs, rules = plain_softmax
+    rules.append(hard)
+    with torch.no_grad():
+        expected = logits(module, images)
+    monkeypatch.undo()
+    model = interpret.load(module)
+    plain = model(images)
+    with interpret.threshold(model, 0.06):
+        trace = interpret.trace(model, images, keep=["probs", "weights"])
+        assert_close(model(images), expected, rtol=1e-9, atol=1e-9)
+    assert_close(trace.logits, expected, rtol=1e-9, atol=1e-9)
+    assert_close(trace.weights, hard(by_layer(probs, model)), **within(name))
+    assert (plain - expected).abs().max() > 1e-3 * plain.abs().max()
+    assert_close(model(images), plain, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_gradients_are_those_of_the_graph(name, plain_softmax, monkeypatch):
+    module = moved(ALL[name]())
+    images = noise(module)
+    probs, rules = plain_softmax
+    rules.append(lambda each: each)
+    score = logits(module, images)[:, 1].sum()
+    expected = torch.autograd.grad(score, probs)
+    monkeypatch.undo()
+    model = interpret.load(module)
+    if name == "selects by itself":
+        return
+    trace = interpret.trace(model, images, 1, keep=["gradient"])
+    largest = trace.gradient.abs().max()
+    assert_close(trace.gradient / largest, by_layer(expected, model) / largest, **within(name) | {"rtol": 1e-5})
+
+
+def test_a_selection_of_ones_own_is_replaced_by_the_threshold_and_seen_without_it():
+    module = moved(OWN["selects by itself"]())
+    model, images = interpret.load(module), noise(module)
+    other = copy.deepcopy(module)
+    for block in other.blocks:
+        block.attention.tau = 0.1
+    with interpret.threshold(model, 0.1):
+        assert_close(model(images), other(images), rtol=1e-9, atol=1e-9)
+    assert "its attention selects by itself after the softmax" in model.assumed
+
+
+class Subclassed(VisionTransformer):
+    """Timm's own, but not by its type."""
+
+
+@pytest.mark.parametrize("more", [{}, {"reg_tokens": 2}, {"class_token": False, "global_pool": "avg"}], ids=str)
+def test_a_module_that_is_looked_at_gives_what_the_explicit_copy_of_it_gives(more):
+    torch.manual_seed(0)
+    module = moved(Subclassed(**SMALL | {"init_values": 1.0} | more))
+    plain = VisionTransformer(**SMALL | {"init_values": 1.0} | more).double().eval()
+    plain.load_state_dict(module.state_dict())
+    looked, explicit = interpret.load(module), interpret.load(plain)
+    assert looked.measured
+    assert not explicit.measured
+    images = torch.randn(3, 3, 32, 48).double()
+    keep = [stage for stage in STAGES if stage not in looked.anatomy.hidden]
+    assert keep == list(STAGES)
+    with interpret.head_pruning(looked, [(0, 1)]), interpret.head_pruning(explicit, [(0, 1)]):
+        traces = [interpret.trace(model, images, keep=keep) for model in (looked, explicit)]
+    for stage in keep:
+        assert_close(getattr(traces[0], stage), getattr(traces[1], stage), rtol=1e-9, atol=1e-9, msg=stage)
+    for name in interpret.ATTRIBUTIONS:
+        maps = [interpret.attribute(trace, name) for trace in traces]
+        assert_close(*maps, rtol=1e-5, atol=1e-5 * maps[1].abs().max().item(), msg=name)
+    for name in interpret.INDICATORS:
+        tables = [interpret.measure(trace, name) for trace in traces]
+        common = tables[1][tables[1]["kind"] != "qk_weight"]
+        assert_close(torch.tensor(tables[0]["value"].values), torch.tensor(common["value"].values), equal_nan=True)
+
+
+LAST_NORM = {
+    "Hugging Face ViT": lambda module: module.vit.layers[-1].layernorm_before,
+    "torchvision": lambda module: module.encoder.layers[-1].ln_1,
+    "by hand": lambda module: module.blocks[-1].norms[0],
+    "timm DINOv3": lambda module: module.blocks[-1].norm1,
+}
+
+
+@pytest.mark.parametrize("name", LAST_NORM)
+def test_grad_cam_is_that_of_pytorch_grad_cam_on_the_module_itself(name):
+    module = moved(ALL[name](), torch.float32)
+    model, images = interpret.load(module), noise(module).float()
+
+    def as_map(tokens):
+        return model.grid.fold(tokens.transpose(1, 2))
+
+    class Logits(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.module = module
+
+        def forward(self, x):
+            return logits(self.module, x)
+
+    module.requires_grad_(True)
+    with GradCAM(Logits(), [LAST_NORM[name](module)], reshape_transform=as_map) as cam:
+        theirs = torch.from_numpy(cam(images, [ClassifierOutputTarget(2)] * 2, aug_smooth=False))
+    ours = interpret.attribute(model, images, "grad_cam", target=2)
+    ours = F.interpolate(ours[:, None], images.shape[-2:], mode="bilinear")[:, 0]
+    low, high = ours.amin(dim=(1, 2), keepdim=True), ours.amax(dim=(1, 2), keepdim=True)
+    assert_close((ours - low) / (high - low), theirs, rtol=0, atol=2e-2)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_nothing_is_left_in_the_module(name):
+    module = moved(ALL[name]()).train()
+    module.requires_grad_(True)
+    before = {key: tensor.clone() for key, tensor in module.state_dict().items()}
+    model = interpret.load(module)
+    assert model.model is module
+    with interpret.threshold(model, 0.05):
+        interpret.trace(model, noise(module), keep=["weights", "gradient"])
+    assert all(each.training for each in module.modules())
+    assert all(parameter.requires_grad and parameter.grad is None for parameter in module.parameters())
+    assert not any(each._forward_hooks or each._forward_pre_hooks for each in module.modules())
+    assert_close(dict(module.state_dict()), before, rtol=0, atol=0)
+
+
+def test_a_module_in_training_is_asked_in_eval_mode():
+    module = moved(Own(lambda: nn.Sequential(Block(ByHand()), nn.Dropout(0.5))))
+    images = noise(module)
+    expected = module(images)
+    model = interpret.load(module.train())
+    assert_close(model(images), expected)
+    assert module.training
+
+
+def test_three_threads_on_one_model_see_the_right_maps():
+    module = moved(LIBRARIES["torchvision"]()).train()
+    model, images = interpret.load(module), noise(module, 6)
+    expected = interpret.trace(model, images, 1, keep=["weights", "gradient"])
+    traces: dict[int, interpret.Trace] = {}
+
+    def look(index):
+        for _ in range(3):
+            traces[index] = interpret.trace(model, images[2 * index : 2 * index + 2], 1, keep=["weights", "gradient"])
+
+    threads = [threading.Thread(target=look, args=(index,)) for index in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for index, trace in traces.items():
+        part = slice(2 * index, 2 * index + 2)
+        assert_close(trace.weights, expected.weights[:, part], rtol=1e-9, atol=1e-12)
+        assert_close(trace.gradient, expected.gradient[:, part], rtol=1e-9, atol=1e-12)
+    assert len(traces) == 3
+    assert all(each.training for each in module.modules())
+    assert all(parameter.requires_grad for parameter in module.parameters())
+
+
+def test_an_intervention_is_of_one_model_and_one_thread():
+    one, other = (interpret.load(moved(OWN["by hand"](), seed=seed)) for seed in (0, 1))
+    images, elsewhere = noise(one.model), []
+    plain, plainly = one(images), other(images)
+    with interpret.threshold(one, 0.1):
+        assert (one(images) - plain).abs().max() > 1e-3
+        assert_close(other(images), plainly, rtol=0, atol=0)
+        thread = threading.Thread(target=lambda: elsewhere.append(one(images)))
+        thread.start()
+        thread.join()
+    assert_close(elsewhere[0], plain, rtol=0, atol=0)
+
+
+def test_the_start_of_a_readout_is_measured():
+    reads = {name: interpret.load(moved(OWN[name]())).anatomy.reads for name in OWN}
+    assert reads["by hand"] == (1.0,) + (0.0,) * 24
+    assert reads["registers"] == (1.0,) + (0.0,) * 27
+    assert_close(torch.tensor(reads["no class token"]), torch.full((24,), 1 / 24), rtol=1e-6, atol=1e-6)
+    assert reads["attention pooling"].startswith("Own reads its final tokens each in its own way, as by their content;")
+
+
+REFUSED = {
+    "talking heads": (
+        lambda: moved(Own(lambda: Block(TalkingHeads()))),
+        r"^Own: blocks\.0\.attention mixes its heads after the softmax \(talking heads\); maps of single .*\Z",
+    ),
+    "windows": (
+        lambda: timm.create_model("swin_tiny_patch4_window7_224", depths=(1, 1, 1, 1), embed_dim=24),
+        r"^swin_tiny_patch4_window7_224: its attention is not of all tokens to each other in every layer \(windows.*\Z",
+    ),
+    "no attention": (
+        torchvision.models.resnet18,
+        r"^ResNet: 0 attention operations seen; expected a softmax over tokens that is multiplied by values\Z",
+    ),
+    "scripted": (
+        lambda: torch.jit.trace(Own(lambda: Block(ByHand())).eval(), torch.randn(2, 3, 32, 48)),
+        r"^\w+: 0 attention operations seen; it is scripted; pass the module that it was made of\Z",
+    ),
+    "text and images": (
+        lambda: transformers.CLIPModel(
+            transformers.CLIPConfig(
+                text_config={"hidden_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2},
+                vision_config={"image_size": 32, "patch_size": 8, "hidden_size": 24, "num_hidden_layers": 1},
+            )
+        ),
+        r"^CLIPModel fails on images of \(2, 3, 32, 32\): .*; it must take a batch of images as its first .*\Z",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore:.*torch.jit.*:FutureWarning")
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_cannot_be_looked_at_is_refused_by_name(kind):
+    make, message = REFUSED[kind]
+    module = make()
+    size = {} if kind in ("windows", "text and images") else {"img_size": (32, 48)}
+    with pytest.raises(UnsupportedModelError) as refused:
+        interpret.load(module, **size)
+    assert re.match(message, str(refused.value)), str(refused.value)
+
+
+def test_what_is_not_seen_is_said_by_the_user():
+    module = moved(OWN["heads apart"]())
+    assert interpret.load(module, layers=2).heads == 3
+    with pytest.raises(interpret.InterpretError, match=r"^Own: 6 attentions were seen; they are not 4 layers alike\Z"):
+        interpret.load(module, layers=4)
+    with pytest.raises(interpret.InterpretError, match=r"^Own: its 25 tokens .* are not 5 x 6 patches after grid=.*\Z"):
+        interpret.load(module, grid=(5, 6))
+    with pytest.raises(UnsupportedModelError, match=r"^Own: the corners of its 6 x 4 patches are tokens .*\Z"):
+        interpret.load(module, grid=(6, 4))
+
+
+def test_the_sizes_and_names_of_a_hugging_face_model_are_its_own(tmp_path):
+    config = transformers.ViTConfig(**WIDTH | {"image_size": 48, "patch_size": 8}, id2label={0: "cat", 1: "dog"})
+    transformers.ViTForImageClassification(config).save_pretrained(tmp_path)
+    transformers.ViTImageProcessorFast(image_mean=[0.1, 0.2, 0.3], image_std=[0.4, 0.5, 0.6]).save_pretrained(tmp_path)
+    model = interpret.load(transformers.ViTForImageClassification.from_pretrained(tmp_path))
+    assert (model.img_size, model.spec.classes) == ((48, 48), ("cat", "dog"))
+    assert (model.spec.mean, model.spec.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    assert interpret.trace(model, torch.randn(1, 3, 48, 48), "dog").classes.tolist() == [1]
+
+
+def test_scale_masks_and_shared_keys_of_the_fused_product_are_honoured():
+    class Grouped(nn.Module):
+        def __init__(self, **options):
+            super().__init__()
+            self.options, self.qkv = options, nn.Linear(24, 24 + 2 * 8)
+
+        def forward(self, x):
+            q, k, v = (each.unflatten(-1, (-1, 8)).transpose(1, 2) for each in self.qkv(x).split((24, 8, 8), dim=-1))
+            out = F.scaled_dot_product_attention(q, k, v, enable_gqa=True, **self.options)
+            return out.transpose(1, 2).flatten(2)
+
+    bias = torch.randn(25, 25, dtype=torch.float64)
+    for options in ({"scale": 0.7}, {"is_causal": True}, {"attn_mask": bias}, {"attn_mask": bias > 0}):
+        module = moved(Own(lambda options=options: Block(Grouped(**options))))
+        images = noise(module)
+        model = interpret.load(module)
+        assert_close(interpret.trace(model, images).logits, module(images), rtol=1e-9, atol=1e-9)
+        assert math.isclose(interpret.trace(model, images).weights.sum(dim=-1).mean(), 1, rel_tol=0.1)
