@@ -59,7 +59,7 @@ def test_what_is_saved_is_loaded(mechanism, file):
     kept = LoadedModel(loaded.model, spec, "kept", [{"epoch": 1, "train_loss": 0.5}], {"seed": 3})
     save(file, kept)
     found = load(file)
-    assert (found.spec, found.name, found.history, found.record) == (spec, "kept", kept.history, kept.record)
+    assert (found.spec, found.name, found.history, found.provenance) == (spec, "kept", kept.history, kept.provenance)
     assert found.sha256 == subprocess.run(["sha256sum", file], capture_output=True, text=True, check=True).stdout[:64]
     assert_same_model(found, loaded.model.state_dict())
     images = pictures().float()

@@ -42,4 +42,4 @@ def said(entry: Intervention, strength: float, rule: str) -> str:
 
 
 def _records_its_training(model: LoadedModel) -> bool:
-    return model.recorded is not None or "trained" in model.record
+    return model.recorded is not None or "trained" in model.provenance

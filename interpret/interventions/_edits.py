@@ -159,7 +159,7 @@ def own_copy(model: LoadedModel) -> LoadedModel:
 
 
 def noted(model: LoadedModel, changes: str, **fields: Any) -> LoadedModel:
-    """A copy that was written into: the record says what changed and no longer claims the test accuracy."""
-    kept = {name: value for name, value in model.record.items() if name != "test_accuracy"}
+    """A copy that was written into: its provenance says what changed and no longer claims the test accuracy."""
+    kept = {name: value for name, value in model.provenance.items() if name != "test_accuracy"}
     told = "; ".join([*([kept["edited"]] if "edited" in kept else []), changes])
-    return dataclasses.replace(model, record=kept | {"edited": told}, sha256="", **fields)
+    return dataclasses.replace(model, provenance=kept | {"edited": told}, sha256="", **fields)

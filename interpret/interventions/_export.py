@@ -20,8 +20,8 @@ def export(model: LoadedModel, path: str | os.PathLike[str], changes: str) -> No
 
     An edited sigma is written as sigma. A pruned head becomes zero rows for its V: its output is still zero, its
     attention weights are there again. One threshold for every layer and head of plain scores becomes the mechanism.
-    The record keeps how the model was made, says `changes` under "edited" and, where the mechanism is another now, the
-    one of the training under "trained"; it drops the test accuracy, which was that of another model.
+    The provenance keeps how the model was made, says `changes` under "edited" and, where the mechanism is another now,
+    the one of the training under "trained"; it drops the test accuracy, which was that of another model.
 
     Raises:
         InterpretError: a threshold that no specification can say, or a path where something is: an edited model

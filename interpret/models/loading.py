@@ -152,7 +152,7 @@ def _from_file(
         spec=spec,
         name=own.get("name", file.stem),
         history=own.get("history", []),
-        record=own.get("record", {}),
+        provenance=own.get("record", {}),
         sha256=sha256(file),
         recorded=recorded,
         assumed=notes,

@@ -110,5 +110,5 @@ def choose_data(arguments: argparse.Namespace, models: Sequence[LoadedModel]) ->
     paths = arguments.images
     if paths:
         return load_data(f"imagefolder:{paths[0]}") if paths[0].is_dir() and len(paths) == 1 else open_images(paths)
-    learned = models[0].record.get("recipe", {}).get("data")
+    learned = models[0].provenance.get("recipe", {}).get("data")
     return load_data(arguments.data or ("shapes" if learned == "shapes" else "photos"))

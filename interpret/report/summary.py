@@ -37,12 +37,12 @@ def _model(study: Study, model: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _recorded(record: dict[str, Any]) -> str:
-    if "test_accuracy" not in record:
+def _recorded(provenance: dict[str, Any]) -> str:
+    if "test_accuracy" not in provenance:
         return "not recorded"
-    share, count = record["test_accuracy"], record["images"]["test"]
+    share, count = provenance["test_accuracy"], provenance["images"]["test"]
     low, high = wilson_interval(share, count)
-    return f"{share:.2%} ({low:.1%} to {high:.1%}, n = {count:,}, {record['recipe']['data']})"
+    return f"{share:.2%} ({low:.1%} to {high:.1%}, n = {count:,}, {provenance['recipe']['data']})"
 
 
 def _score(predictions: pd.DataFrame) -> str:

@@ -15,8 +15,8 @@ from interpret.foundation.errors import InterpretError
 from interpret.models.checkpoint import converted
 from interpret.models.loaded_model import LoadedModel, from_memory
 from interpret.train.initialisation import initialise, model_spec
+from interpret.train.provenance import describe, duration
 from interpret.train.recipe import Recipe
-from interpret.train.record import describe, duration
 from interpret.train.run import Run
 from interpret.train.state import Progress
 
@@ -31,13 +31,13 @@ def train(
     resume: Path | None = None,
     after_epoch: Callable[[Run, Progress], None] = lambda run, progress: None,
 ) -> LoadedModel:
-    """Train a model as `recipe` says; its history and its record come with it.
+    """Train a model as `recipe` says; its history and its provenance come with it.
 
     The test split is looked at once, after everything is chosen, in full precision and with the weights as saved.
 
     Args:
         name: what tables and figures will call the model.
-        command: what the record says the model was made with.
+        command: what the provenance says the model was made with.
         resume: the file of an interrupted run, to go on after its last epoch.
         after_epoch: called in the main process with what there is after every epoch.
 
@@ -67,10 +67,10 @@ def train(
     said = "weights of epoch %d; test accuracy %.2f %% of %d images"
     logger.info(said, progress.best_epoch, 100 * accuracy, len(datasets["test"]))
     images = {split: len(data) for split, data in datasets.items()}
-    record = describe(recipe, command, vit, images, run.accelerator.device)
+    provenance = describe(recipe, command, vit, images, run.accelerator.device)
     seconds = time.perf_counter() - begun
-    record |= {"best_epoch": progress.best_epoch, "test_accuracy": accuracy, "seconds": seconds}
-    return replace(from_memory(vit.cpu(), spec, name), history=progress.history, record=record)
+    provenance |= {"best_epoch": progress.best_epoch, "test_accuracy": accuracy, "seconds": seconds}
+    return replace(from_memory(vit.cpu(), spec, name), history=progress.history, provenance=provenance)
 
 
 def saved_dtype(recipe: Recipe) -> torch.dtype:
