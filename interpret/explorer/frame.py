@@ -197,6 +197,6 @@ def _done(name: str, views: Sequence[Views]) -> str:
     entry = acted_on[0].entries[name]
     models = "every model" if len(acted_on) == len(views) else ", ".join(each.model.name for each in acted_on)
     looked = min(len(acted_on[0].images), ASIDE)
-    found = f", by what was found on {looked} of the images here" if entry.prepared else ""
+    basis = f", by what was found on {looked} of the images here" if entry.prepared else ""
     draws = ", here of its first draw alone" if entry.draws > 1 else ""
-    return f"{entry.strength} ({entry.label}) of {models}{found}{draws}"
+    return f"{entry.strength} ({entry.label}) of {models}{basis}{draws}"

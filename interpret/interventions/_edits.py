@@ -161,5 +161,5 @@ def own_copy(model: LoadedModel) -> LoadedModel:
 def noted(model: LoadedModel, changes: str, **fields: Any) -> LoadedModel:
     """A copy that was written into: its provenance says what changed and no longer claims the test accuracy."""
     kept = {name: value for name, value in model.provenance.items() if name != "test_accuracy"}
-    told = "; ".join([*([kept["edited"]] if "edited" in kept else []), changes])
-    return dataclasses.replace(model, provenance=kept | {"edited": told}, sha256="", **fields)
+    edits = "; ".join([*([kept["edited"]] if "edited" in kept else []), changes])
+    return dataclasses.replace(model, provenance=kept | {"edited": edits}, sha256="", **fields)

@@ -42,8 +42,8 @@ def head_pruning(model: LoadedModel, pairs: Sequence[tuple[int, int]]) -> Iterat
         >>> import interpret
         >>> vit, photo = interpret.load("checkpoints/shapes-softmax.pt"), interpret.load_data("shapes")[0].image
         >>> with interpret.head_pruning(vit, [(0, 1)]):
-        ...     seen = interpret.trace(vit, photo)
-        >>> [round(total.item()) for total in seen.weights[0, 0].sum(dim=(1, 2))]
+        ...     t = interpret.trace(vit, photo)
+        >>> [round(total.item()) for total in t.weights[0, 0].sum(dim=(1, 2))]
         [65, 0, 65]
     """
     depth = model.depth
@@ -70,8 +70,8 @@ def _by_mask(model: LoadedModel, images: Images, labels: Tensor | None) -> Float
     logits = trace(model, images, keep=("weights",)).logits
     target = logits.argmax(dim=-1) if labels is None else labels.to(logits.device)
     slope = F.one_hot(target, logits.shape[-1]) - logits.softmax(dim=-1)
-    seen = trace(model, images, slope, keep=("weights", "gradient"))
-    return (seen.need("weights") * seen.need("gradient")).sum(dim=(-2, -1)).double()
+    traced = trace(model, images, slope, keep=("weights", "gradient"))
+    return (traced.need("weights") * traced.need("gradient")).sum(dim=(-2, -1)).double()
 
 
 def _of(model: LoadedModel, layer: int | None) -> int:

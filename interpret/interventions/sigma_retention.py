@@ -90,9 +90,9 @@ def sigma_retention(
         ...     [int((block.attn.mechanism.sigma != 0).sum()) for block in vit.vit.blocks]
         [87, 87, 86, 85]
     """
-    found = _sigma_and_kept(model, rho, power)
-    chosen = range(len(found)) if layers is None else [check_index(each, len(found), "layer", model) for each in layers]
-    with edited_sigma(model, {layer: found[layer][0].masked_fill(~found[layer][1], 0) for layer in chosen}):
+    by_layer, depth = _sigma_and_kept(model, rho, power), model.depth
+    chosen = range(depth) if layers is None else [check_index(each, depth, "layer", model) for each in layers]
+    with edited_sigma(model, {layer: by_layer[layer][0].masked_fill(~by_layer[layer][1], 0) for layer in chosen}):
         yield model
 
 

@@ -91,8 +91,8 @@ def threshold(
         >>> import interpret
         >>> vit, photo = interpret.load("checkpoints/shapes-softmax.pt"), interpret.load_data("shapes")[0].image
         >>> with interpret.threshold(vit, tau=0.02):
-        ...     seen = interpret.trace(vit, photo)
-        >>> f"{interpret.measure(seen, 'active_tokens')['value'].mean():.1f} of {vit.grid.tokens}"
+        ...     t = interpret.trace(vit, photo)
+        >>> f"{interpret.measure(t, 'active_tokens')['value'].mean():.1f} of {vit.grid.tokens}"
         '6.7 of 65'
     """
     if rule not in _thresholding.RULES:

@@ -20,10 +20,11 @@ def findings(study: Study) -> list[str]:
 
 
 def _agreement(study: Study) -> Iterator[str]:
-    said = study.tables["predictions"].pivot_table(index="image", columns="model", values="predicted", aggfunc="first")
-    if said.shape[1] > 1 and len({tuple(model["classes"]) for model in study.models}) == 1:
-        same = int(said.eq(said.iloc[:, 0], axis=0).all(axis=1).sum())
-        yield f"The {said.shape[1]} models predict the same class on {same} of the {len(said)} images shown."
+    table = study.tables["predictions"]
+    predicted = table.pivot_table(index="image", columns="model", values="predicted", aggfunc="first")
+    if predicted.shape[1] > 1 and len({tuple(model["classes"]) for model in study.models}) == 1:
+        same = int(predicted.eq(predicted.iloc[:, 0], axis=0).all(axis=1).sum())
+        yield f"The {predicted.shape[1]} models predict the same class on {same} of the {len(predicted)} images shown."
 
 
 def _kept(study: Study) -> Iterator[str]:
@@ -33,8 +34,8 @@ def _kept(study: Study) -> Iterator[str]:
         rows = swept.sort_values("strength").to_dict("records")
         tau = model_of[name]["tau"]
         own = next((row for row in rows if row["strength"] == tau), rows[0])
-        told = "" if math.isnan(own.get("accuracy", math.nan)) else _free(study, name)
-        yield f"{name}: {_operating(own, model_of[name])}{told}."
+        free = "" if math.isnan(own.get("accuracy", math.nan)) else _free(study, name)
+        yield f"{name}: {_operating(own, model_of[name])}{free}."
 
 
 def _operating(row: dict[Any, Any], model: dict[str, Any]) -> str:

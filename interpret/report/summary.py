@@ -63,15 +63,16 @@ def _predictions(study: Study) -> Table:
     table = study.tables["predictions"]
     names = [model["name"] for model in study.models]
     rows = [
-        [image, str(seen["label"].iloc[0]) or "unknown", *(_said(seen.loc[seen["model"] == name]) for name in names)]
-        for (image,), seen in groups(table, "image")
+        [image, str(mine["label"].iloc[0]) or "unknown", *(_predicted(mine, name) for name in names)]
+        for (image,), mine in groups(table, "image")
     ]
     note = "What each model says and how probable it finds it (softmax probability of the predicted class)."
     return Table("Predictions", note, ["image", "label", *names], rows[:LONGEST], "predictions.csv")
 
 
-def _said(rows: pd.DataFrame) -> str:
-    return f"{rows['predicted'].iloc[0]} {rows['probability'].iloc[0]:.2f}"
+def _predicted(table: pd.DataFrame, model: str) -> str:
+    row = table.loc[table["model"] == model].iloc[0]
+    return f"{row['predicted']} {row['probability']:.2f}"
 
 
 def _indicators(study: Study) -> Table:

@@ -81,14 +81,14 @@ def sweep(
     if not entry.applies(model):
         raise InterpretError(f"{intervention} does not act on {model.name}, whose attention is {model.spec.rule}")
     strengths = entry.grid([model]) if strengths is None else as_numbers(entry.strength, strengths)
-    found, data = _prepared(entry, model, data, calibration)
+    arguments, data = _prepared(entry, model, data, calibration)
     settings = [
         Setting(
             columns=_columns(entry, model, rule, strength, layer),
-            scope=partial(entry.scope, model, strength, rule=rule, layer=layer, seed=seed, found=found),
+            scope=partial(entry.scope, model, strength, rule=rule, layer=layer, seed=seed, arguments=arguments),
             layer=layer,
             unchanged=entry.leaves(model, strength, layer),
-            about=(seed, *found.values()),
+            about=(seed, *arguments.values()),
         )
         for layer in ([None, *range(model.depth)] if by_layer else [None])
         for rule in entry.rules(model)

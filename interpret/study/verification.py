@@ -45,8 +45,8 @@ def verify_intervention(
     Example:
         >>> import interpret
         >>> vit, data = interpret.load("checkpoints/shapes-softmax.pt"), interpret.load_data("shapes")
-        >>> found = interpret.verify_intervention(vit, lambda: interpret.threshold(vit, 0.0), data[:4])
-        >>> found[["images", "agreement", "accuracy_after"]]
+        >>> table = interpret.verify_intervention(vit, lambda: interpret.threshold(vit, 0.0), data[:4])
+        >>> table[["images", "agreement", "accuracy_after"]]
            images  agreement  accuracy_after
         0       4        1.0             1.0
     """
@@ -80,8 +80,8 @@ def verify_retention(model: LoadedModel, data: Any, rho: float = 0.9, *, batch_s
     Example:
         >>> import interpret
         >>> vit, data = interpret.load("checkpoints/shapes-svda.pt"), interpret.load_data("shapes")
-        >>> found = interpret.verify_retention(vit, data[:4], 0.9)
-        >>> found[["form", "removed", "parameters_saved", "agreement"]].round(3)
+        >>> table = interpret.verify_retention(vit, data[:4], 0.9)
+        >>> table[["form", "removed", "parameters_saved", "agreement"]].round(3)
               form  removed  parameters_saved  agreement
         0   masked    0.102             0.000        1.0
         1  reduced    0.102             0.016        1.0
@@ -133,11 +133,11 @@ def _entered(intervention: Any) -> AbstractContextManager[LoadedModel]:
 
 
 def _check_alike(model: LoadedModel, changed: LoadedModel) -> None:
-    (seen, other), (shape, another) = zip(*((_input(each), _heads(each)) for each in (model, changed)), strict=True)
-    if seen != other or shape != another:
+    (own, other), (shape, another) = zip(*((_input(each), _heads(each)) for each in (model, changed)), strict=True)
+    if own != other or shape != another:
         raise InterpretError(
             f"{changed.name} takes input of (size, patch grid, mean, std) {other} and has heads by layer {another}, "
-            f"{model.name} {seen} and {shape}; what an intervention makes of a model takes the same pixels and has the "
+            f"{model.name} {own} and {shape}; what an intervention makes of a model takes the same pixels and has the "
             "same heads"
         )
 
@@ -153,5 +153,5 @@ def _heads(model: LoadedModel) -> list[int]:
 def _accuracies(right: Bool[np.ndarray, "time image"]) -> dict[str, float]:
     before, after = right.astype(float)
     low, high = paired_interval(after - before)
-    found = (before.mean(), after.mean(), (after - before).mean(), low, high, sign_flip_p(after - before))
-    return dict(zip(COMPARED, found, strict=True))
+    values = (before.mean(), after.mean(), (after - before).mean(), low, high, sign_flip_p(after - before))
+    return dict(zip(COMPARED, values, strict=True))

@@ -64,8 +64,8 @@ def train(
             after_epoch(run, progress)
             logger.info("%s", _epoch(run, progress))
     accuracy = _test(run, progress)
-    said = "weights of epoch %d; test accuracy %.2f %% of %d images"
-    logger.info(said, progress.best_epoch, 100 * accuracy, len(datasets["test"]))
+    message = "weights of epoch %d; test accuracy %.2f %% of %d images"
+    logger.info(message, progress.best_epoch, 100 * accuracy, len(datasets["test"]))
     images = {split: len(data) for split, data in datasets.items()}
     provenance = describe(recipe, command, vit, images, run.accelerator.device)
     seconds = time.perf_counter() - begun
@@ -82,8 +82,8 @@ def _start(run: Run, progress: Progress, datasets: dict[str, Dataset]) -> str:
     images = ", ".join(f"{len(data):,} {split}" for split, data in datasets.items())
     weights = sum(parameter.numel() for parameter in run.vit.parameters())
     done = len(progress.history)
-    told = f"{done} of at most {run.recipe.epochs} epochs done" if done else f"at most {run.recipe.epochs} epochs"
-    return f"{run.spec.rule}: {weights:,} weights, {images} images, {told}"
+    epochs = f"{done} of at most {run.recipe.epochs} epochs done" if done else f"at most {run.recipe.epochs} epochs"
+    return f"{run.spec.rule}: {weights:,} weights, {images} images, {epochs}"
 
 
 def _epoch(run: Run, progress: Progress) -> str:
@@ -95,8 +95,8 @@ def _epoch(run: Run, progress: Progress) -> str:
         for split in SPLITS[:2]
     )
     pace = f"{row['seconds']:.0f} s, {row['images_per_second']:,.0f} images/s"
-    told = f"epoch {done}/{run.recipe.epochs}: {'; '.join(splits)}; {pace}"
-    return f"{told}; best epoch {progress.best_epoch}; about {left} left"
+    line = f"epoch {done}/{run.recipe.epochs}: {'; '.join(splits)}; {pace}"
+    return f"{line}; best epoch {progress.best_epoch}; about {left} left"
 
 
 def _check_classes(datasets: dict[str, Dataset]) -> None:
