@@ -38,9 +38,9 @@ def from_module(module: nn.Module, mechanism: str, options: dict[str, Any], give
             f"{type(module).__name__} is no model that can be looked at; expected a timm VisionTransformer, or the "
             "path of a checkpoint"
         )
-    told = {name: value for name, value in configured(module).items() if value}
-    notes = [f"{name} {getattr(ModelSpec, name)} assumed" for name in ("mean", "std") if name not in told | given]
-    spec = dataclasses.replace(_spec(module), mechanism=mechanism, options=options, **(told | given))
+    known = {name: value for name, value in configured(module).items() if value}
+    notes = [f"{name} {getattr(ModelSpec, name)} assumed" for name in ("mean", "std") if name not in known | given]
+    spec = dataclasses.replace(_spec(module), mechanism=mechanism, options=options, **(known | given))
     _prove(module, spec)
     vit = _explicit(module, mechanism, options)
     untrained = [name for name, _ in vit.blocks[0].attn.mechanism.named_parameters()]
@@ -83,9 +83,10 @@ def _prove(module: VisionTransformer, spec: ModelSpec) -> None:
         torch.manual_seed(0)
         _move(own)
         images = torch.randn(1, own.patch_embed.proj.in_channels, *own.patch_embed.img_size)
-        seen = trace(from_memory(_explicit(own), plain, "the copy"), images)
-        expected, found = own(seen.images), (seen.model(seen.images), seen.logits, seen.tail()(seen.features))
-    if not all(_alike(logits, expected) for logits in found):
+        copied = trace(from_memory(_explicit(own), plain, "the copy"), images)
+        expected = own(copied.images)
+        outputs = copied.model(copied.images), copied.logits, copied.tail()(copied.features)
+    if not all(_alike(logits, expected) for logits in outputs):
         raise UnsupportedModelError(
             f"{type(module).__name__} computes something else than its timm modules alone; a forward hook, a replaced "
             "forward or another attention scale is the usual cause: take it back, and load again"
