@@ -14,10 +14,9 @@ from interpret.attributions import ATTRIBUTIONS, without_evidence
 from interpret.data import Example
 from interpret.foundation.errors import UnsupportedModelError
 from interpret.indicators import INDICATORS, Options, measure
-from interpret.models import tracing
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.trace import Trace, stages_needed
-from interpret.study.passes import batches
+from interpret.study.passes import passes
 
 EMPTY = {"image": [], "attribution": [], "min": [], "max": [], "status": [], "message": []}
 
@@ -43,7 +42,7 @@ class Observation:
 
 def observe(
     model: LoadedModel,
-    examples: Sequence[Example],
+    examples: list[Example],
     classes: Sequence[str],
     targets: Sequence[int] | None,
     attributions: Sequence[str],
@@ -61,12 +60,12 @@ def observe(
     keep = stages_needed([*map(ATTRIBUTIONS.__getitem__, attributions), *map(INDICATORS.__getitem__, indicators)])
     labels = model.labels(examples, classes)
     chosen = labels if targets is None else targets
-    parts = []
-    for number, (batch, images) in enumerate(batches(model, examples, batch_size)):
-        part = slice(number * batch_size, (number + 1) * batch_size)
-        trace = tracing.trace(model, images, None if chosen is None else chosen[part], keep=keep)
-        parts.append(_observe_batch(trace, batch, labels and labels[part], attributions, indicators, options))
-    return _joined(parts)
+    return _joined(
+        [
+            _observe_batch(trace, batch, labels and model.labels(batch, classes), attributions, indicators, options)
+            for batch, trace in passes(model, examples, keep, batch_size, chosen)
+        ]
+    )
 
 
 def _observe_batch(

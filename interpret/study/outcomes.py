@@ -20,7 +20,7 @@ from interpret.indicators import INDICATORS, Key, Options, constant_sets, evalua
 from interpret.models import tracing
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.trace import stages_needed
-from interpret.study.passes import batches, my_part
+from interpret.study.passes import batches
 from interpret.study.processes import put_together
 from interpret.study.store import Store
 
@@ -113,7 +113,7 @@ def outcomes_of(
     identity = model.fingerprint if store else ""
     used = store if identity else None
     by_image, labels = [], []
-    for examples, images in batches(model, my_part(data), batch_size):
+    for examples, images in batches(model, data, batch_size):
         look = _Look(model, images, tuple(indicators), options, used, identity)
         by_image.extend(_by_image([look.at(setting) for setting in (AS_LOADED, *settings)]))
         labels.extend(model.labels(examples, data.classes) or [None] * len(examples))

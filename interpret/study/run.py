@@ -114,7 +114,7 @@ def _order(data: Dataset, seed: int) -> list[int]:
 def _arrays(
     models: Sequence[LoadedModel],
     observations: Sequence[Observation],
-    drawn: Sequence[Example],
+    drawn: list[Example],
     taus: Sequence[float],
     batch_size: int,
 ) -> dict[str, np.ndarray]:
@@ -122,9 +122,8 @@ def _arrays(
     for index, (model, one) in enumerate(zip(models, observations, strict=True)):
         arrays |= {f"map/{index}/{name}": maps for name, maps in one.maps.items()}
         arrays[f"heatmap/{index}"] = one.heatmaps
-        pixels = model.pixels([example.image for example in drawn])
         if taus:
-            arrays[f"tau_map/{index}"] = tau_maps(model, pixels, taus, batch_size).numpy(force=True)
+            arrays[f"tau_map/{index}"] = tau_maps(model, drawn, taus, batch_size).numpy(force=True)
     return arrays
 
 

@@ -11,11 +11,11 @@ from jaxtyping import Bool
 
 from interpret.data import as_dataset
 from interpret.foundation.errors import InterpretError, UnsupportedModelError
-from interpret.foundation.tensors import Images
 from interpret.interventions.sigma_retention import accounting, reduced, sigma_retention
+from interpret.models import tracing
 from interpret.models.loaded_model import LoadedModel, as_models
-from interpret.models.tracing import trace
-from interpret.study.passes import batches, my_part
+from interpret.models.trace import Trace
+from interpret.study.passes import passes
 from interpret.study.processes import put_together
 from interpret.study.statistics import paired_interval, sign_flip_p
 
@@ -51,9 +51,9 @@ def verify_intervention(
         0       4        1.0             1.0
     """
     rows, data = [], as_dataset(data)
-    for examples, images in batches(model, my_part(data), batch_size):
+    for examples, before in passes(model, data, ("weights",), batch_size):
         labels = model.labels(examples, data.classes) or [None] * len(examples)
-        rows.extend(zip(*_compare(model, intervention, images), labels, strict=True))
+        rows.extend(zip(*_compare(before, intervention), labels, strict=True))
     moved, before, after, labels = zip(*put_together(rows), strict=True)
     facts = {"images": len(moved), "max_weight_change": float(np.max(moved))}
     facts["agreement"] = float(np.equal(before, after).mean())
@@ -111,13 +111,12 @@ def _saved(model: LoadedModel, rho: float) -> dict[str, float]:
     return {"removed": table["removed"].to_numpy().mean(), **shares}
 
 
-def _compare(model: LoadedModel, intervention: Intervention, images: Images) -> tuple[list, list, list]:
+def _compare(before: Trace, intervention: Intervention) -> tuple[list, list, list]:
     """Of each image the largest change of a weight, and the class predicted before and after."""
-    before = trace(model, images, keep=("weights",))
     with _entered(intervention) as changed:
         as_models(changed)
-        _check_alike(model, changed)
-        after = trace(changed, images, keep=("weights",))
+        _check_alike(before.model, changed)
+        after = tracing.trace(changed, before.images, keep=("weights",))
     moved = after.need("weights").sub_(before.need("weights")).abs_().amax(dim=(0, 2, 3, 4))
     return moved.tolist(), before.logits.argmax(dim=-1).tolist(), after.logits.argmax(dim=-1).tolist()
 
