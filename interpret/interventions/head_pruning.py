@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from interpret.foundation.errors import InterpretError
+from interpret.foundation.options import check_share
 from interpret.foundation.tensors import Images
 from interpret.interventions import INTERVENTIONS
 from interpret.interventions._edits import Pruned, check_index, edited, mask_of
@@ -121,10 +122,9 @@ def prune_share(
     Raises:
         InterpretError: a share outside [0, 1], or a rule or layer that does not exist.
     """
-    if not 0 <= share <= 1 or rule not in ("gradient", *RANDOM):
-        raise InterpretError(
-            f"share {share}, rule {rule!r}: expected a share in [0, 1], and gradient or one of {', '.join(RANDOM)}"
-        )
+    check_share(share)
+    if rule not in ("gradient", *RANDOM):
+        raise InterpretError(f"rule {rule!r}: expected gradient or one of {', '.join(RANDOM)}")
     chosen = range(model.depth) if layers is None else layers
     heads = [(check_index(layer, model.depth, "layer", model), head) for layer in chosen for head in range(model.heads)]
     if rule == "gradient":

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from interpret.foundation.errors import InterpretError, UnsupportedModelError
+from interpret.foundation.options import check_rho
 from interpret.interventions import INTERVENTIONS
 from interpret.interventions._edits import (
     check_index,
@@ -149,8 +150,7 @@ def accounting(model: LoadedModel, rho: float, power: float = 2.0) -> pd.DataFra
 
 
 def _check(rho: float, power: float) -> None:
-    if not 0 < rho <= 1:
-        raise InterpretError(f"rho {rho} is outside (0, 1]; rho is the share of spectral energy that is kept")
+    check_rho(rho)
     if not power > 0:
         raise InterpretError(f"power {power} is not positive; 2 counts sigma^2, 1 counts |sigma|")
 
