@@ -199,7 +199,7 @@ def test_what_was_matched_and_assumed_is_logged(raw, file, caplog):
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     for part in (
-        f"model.pt: matched {len(raw)} of {len(raw)} tensors; softmax; read from 'state_dict'",
+        f"model.pt: matched all {len(raw)} tensors; softmax; read from 'state_dict'",
         "prefix 'model.' stripped",
         "1 tensors outside 'model.' left out: loss.weight",
         "mechanism softmax assumed (a threshold leaves no trace; see mechanism= and tau=)",

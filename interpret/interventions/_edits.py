@@ -19,9 +19,13 @@ from torch import Tensor
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import LayerAttention
 from interpret.mechanisms import Mechanism, _thresholding
+from interpret.mechanisms.hard_threshold import HardThreshold
+from interpret.mechanisms.soft_threshold import SoftThreshold
 from interpret.models.attention import Attention, installed
 from interpret.models.loaded_model import LoadedModel
 
+PLAIN = (HardThreshold, SoftThreshold)
+"""The mechanisms that are one rule at one tau, on plain scores, and nothing else."""
 Heads = Bool[Tensor, "head"]
 Sigma = Float[Tensor, "head direction"]
 

@@ -5,14 +5,12 @@ import os
 from pathlib import Path
 
 from interpret.foundation.errors import InterpretError
-from interpret.interventions._edits import Edited, Pruned, Thresholded, noted, own_copy, rows_of
+from interpret.interventions._edits import PLAIN, Edited, Pruned, Thresholded, noted, own_copy, rows_of
 from interpret.mechanisms import MECHANISMS, Mechanism
 from interpret.models.attention import Attention
 from interpret.models.checkpoint import save
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.model_spec import ModelSpec
-
-MECHANISM_OF = {"hard": "hard_threshold", "soft": "soft_threshold"}
 
 
 def export(model: LoadedModel, path: str | os.PathLike[str], changes: str) -> None:
@@ -42,14 +40,15 @@ def _spec(model: LoadedModel) -> ModelSpec:
     rules = {(layer.rule, layer.tau) if isinstance(layer, Thresholded) else None for layer in layers}
     if rules == {None}:
         return model.spec
-    plain = all(type(_beneath(layer, Edited)).project is Mechanism.project for layer in layers)
+    alike = all(type(_beneath(layer, Edited)).project is Mechanism.project for layer in layers)
     rule, tau = rules.pop() or (None, None)
-    if rules or rule is None or tau is None or not plain:
+    if rules or rule is None or tau is None or not alike:
         raise InterpretError(
             f"{model.name}: a file can say one threshold for all layers and heads of plain scores, found another; "
             "apply it with interpret.threshold after loading"
         )
-    return dataclasses.replace(model.spec, mechanism=MECHANISM_OF[rule], options={"tau": tau})
+    plain = {entry.function.rule: name for name, entry in MECHANISMS.items() if entry.function in PLAIN}
+    return dataclasses.replace(model.spec, mechanism=plain[rule], options={"tau": tau})
 
 
 def _mechanism(attention: Attention, spec: ModelSpec | None) -> Mechanism:

@@ -7,10 +7,8 @@ from functools import partial
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.options import check_tau
 from interpret.interventions import INTERVENTIONS
-from interpret.interventions._edits import Thresholded, check_index, edited, mask_of, with_threshold
+from interpret.interventions._edits import PLAIN, Thresholded, check_index, edited, mask_of, with_threshold
 from interpret.mechanisms import MECHANISMS, _thresholding
-from interpret.mechanisms.hard_threshold import HardThreshold
-from interpret.mechanisms.soft_threshold import SoftThreshold
 from interpret.models.loaded_model import LoadedModel
 
 
@@ -43,7 +41,7 @@ def _taus(models: Sequence[LoadedModel], multiples: Sequence[float]) -> tuple[fl
 def _is_own(model: LoadedModel, tau: float, layer: int | None) -> bool:
     """Whether every layer selects by its own rule, as it stands here, at this one tau already."""
     selections = [block.attn.mechanism for block in model.vit.blocks]
-    known = all(type(each) in (HardThreshold, SoftThreshold, Thresholded) for each in selections)
+    known = all(type(each) in (*PLAIN, Thresholded) for each in selections)
     return known and all((each.rule, getattr(each, "tau", None)) == (own_rule(model), tau) for each in selections)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from interpret.interventions import INTERVENTIONS
+from interpret.mechanisms import MECHANISMS
 from interpret.report.table import groups
 from interpret.study.curves import whole_model
 from interpret.study.quantities import POINTS
@@ -43,8 +44,8 @@ def _operating(row: dict[Any, Any], model: dict[str, Any]) -> str:
     where = (
         f"at its own tau = {row['strength']:g}" if row["strength"] == model["tau"] else f"at tau = {row['strength']:g}"
     )
-    learned = model.get("mechanism") == "learned_threshold"
-    instead = ", in place of the learned thresholds," if learned else ""
+    entry = MECHANISMS.get(str(model.get("mechanism")))
+    instead = ", in place of the learned thresholds," if entry and entry.learns_threshold else ""
     kept = f"a query keeps {row['active_tokens']:.1f} of {model['tokens']} tokens on average"
     return f"{where} ({row['rule']} rule){instead} {kept}"
 

@@ -19,13 +19,11 @@ from interpret.study.passes import passes
 from interpret.study.processes import put_together
 from interpret.study.statistics import paired_interval, sign_flip_p
 
-Intervention = Callable[[], AbstractContextManager[LoadedModel]]
+Scope = Callable[[], AbstractContextManager[LoadedModel]]
 COMPARED = ("accuracy_before", "accuracy_after", "difference", "difference_low", "difference_high", "p")
 
 
-def verify_intervention(
-    model: LoadedModel, intervention: Intervention, data: Any, *, batch_size: int = 16
-) -> pd.DataFrame:
+def verify_intervention(model: LoadedModel, intervention: Scope, data: Any, *, batch_size: int = 16) -> pd.DataFrame:
     """One row: `model` against what `intervention` makes of it, on the same images.
 
     Columns: images; max_weight_change, the largest |dA| over images, layers, heads, queries and keys of `weights`;
@@ -111,7 +109,7 @@ def _saved(model: LoadedModel, rho: float) -> dict[str, float]:
     return {"removed": table["removed"].to_numpy().mean(), **shares}
 
 
-def _compare(before: Trace, intervention: Intervention) -> tuple[list, list, list]:
+def _compare(before: Trace, intervention: Scope) -> tuple[list, list, list]:
     """Of each image the largest change of a weight, and the class predicted before and after."""
     with _entered(intervention) as changed:
         as_models(changed)
