@@ -59,7 +59,7 @@ def test_what_is_saved_is_loaded(mechanism, file):
     kept = LoadedModel(loaded.model, spec, "kept", [{"epoch": 1, "train_loss": 0.5}], {"seed": 3})
     save(file, kept)
     found = load(file)
-    assert (found.spec, found.name, found.history, found.record) == (spec, "kept", kept.history, kept.record)
+    assert (found.spec, found.name, found.history, found.provenance) == (spec, "kept", kept.history, kept.provenance)
     assert found.sha256 == subprocess.run(["sha256sum", file], capture_output=True, text=True, check=True).stdout[:64]
     assert_same_model(found, loaded.model.state_dict())
     images = pictures().float()
@@ -199,7 +199,7 @@ def test_what_was_matched_and_assumed_is_logged(raw, file, caplog):
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     for part in (
-        f"model.pt: matched {len(raw)} of {len(raw)} tensors; softmax; read from 'state_dict'",
+        f"model.pt: matched all {len(raw)} tensors; softmax; read from 'state_dict'",
         "prefix 'model.' stripped",
         "1 tensors outside 'model.' left out: loss.weight",
         "mechanism softmax assumed (a threshold leaves no trace; see mechanism= and tau=)",

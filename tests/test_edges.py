@@ -13,6 +13,7 @@ from interpret.figures import FIGURES
 from interpret.foundation.versions import versions
 from interpret.indicators import _spectra
 from interpret.mechanisms import MECHANISMS
+from interpret.models import tracing
 from interpret.models.seam import observing
 from interpret.models.state import state_of
 from interpret.report import caveats
@@ -70,8 +71,8 @@ def test_a_store_forgets_a_tau_set_in_place_and_other_code(tmp_path, monkeypatch
     store, model, data = interpret.Store(tmp_path / "s.sqlite"), filed("hard_threshold"), gallery(3)
     taus = {"taus": [0.0], "store": store, "indicators": ["sparsity"]}
     looks: list[int] = []
-    whole = outcomes.trace
-    monkeypatch.setattr(outcomes, "trace", lambda *what, **how: looks.append(1) or whole(*what, **how))
+    whole = tracing.trace
+    monkeypatch.setattr(tracing, "trace", lambda *what, **how: looks.append(1) or whole(*what, **how))
     interpret.tau_sweep(model, data, **taus)
     interpret.tau_sweep(model, data, **taus)
     assert len(looks) == 2

@@ -327,10 +327,10 @@ def test_all_of_the_energy_changes_nothing():
 
 
 def test_a_reduced_model_does_not_claim_the_accuracy_of_the_whole_one():
-    loaded = replace(tiny("svda"), record={"test_accuracy": 0.9, "edited": "before", "seed": 3}, sha256="abc")
+    loaded = replace(tiny("svda"), provenance={"test_accuracy": 0.9, "edited": "before", "seed": 3}, sha256="abc")
     changes = "before; directions outside rho=0.5, power=2 deleted from q, k and sigma"
     other = reduced(loaded, 0.5)
-    assert (other.record, other.sha256) == ({"seed": 3, "edited": changes}, "")
+    assert (other.provenance, other.sha256) == ({"seed": 3, "edited": changes}, "")
 
 
 def test_a_norm_of_q_and_k_cannot_be_reduced():
@@ -458,7 +458,7 @@ def test_noise_of_no_size_is_refused(eta):
 )
 def test_what_is_exported_loads_with_the_same_logits(tmp_path: Path, name, kinds):
     loaded, images = tiny(name, dtype=torch.float32), pictures().float()
-    loaded = replace(loaded, record={"seed": 4, "test_accuracy": 0.9}, history=[{"epoch": 1}])
+    loaded = replace(loaded, provenance={"seed": 4, "test_accuracy": 0.9}, history=[{"epoch": 1}])
     before = deepcopy(loaded.model.state_dict())
     with ExitStack() as scopes:
         for kind in kinds:
@@ -470,7 +470,7 @@ def test_what_is_exported_loads_with_the_same_logits(tmp_path: Path, name, kinds
     assert_close(found.model(images), expected)
     assert not torch.allclose(found.model(images), loaded.model(images), atol=1e-3)
     trained = {"trained": (name, loaded.spec.options)} if "threshold" in kinds else {}
-    assert found.record == {"seed": 4, "edited": "so and so"} | trained
+    assert found.provenance == {"seed": 4, "edited": "so and so"} | trained
     assert found.as_trained == ("threshold" not in kinds)
     assert found.trained_tau == (None if "threshold" in kinds else loaded.trained_tau)
     assert (found.name, found.history) == ("tiny", [{"epoch": 1}])

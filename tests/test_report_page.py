@@ -165,6 +165,15 @@ def test_findings_are_the_numbers_of_the_sweep():
     ]
 
 
+def test_a_threshold_takes_the_place_of_learned_ones():
+    study = synthetic_study()
+    models = [model | {"mechanism": "learned_threshold"} for model in study.models[:1]] + list(study.models[1:])
+    told = [line for line in findings(replace(study, models=tuple(models))) if "in place of the learned" in line]
+    assert [line.partition(" a query")[0] for line in told] == [
+        "plain: at tau = 0 (hard rule), in place of the learned thresholds,"
+    ]
+
+
 def test_a_model_without_a_free_tau_is_said_to_have_none():
     study = synthetic_study()
     lost = study.tables["operating_points"].assign(free=np.nan)

@@ -127,7 +127,10 @@ SLIPS = {
         lambda: interpret.survey(vit(), "shape", "sparsity"),
         "unknown data set 'shape'; did you mean 'shapes'",
     ),
-    "a number of classes": (lambda: interpret.load("x.pt", num_classes=3), "load takes no num_classes="),
+    "a number of classes": (
+        lambda: interpret.load("x.pt", num_classes=3),
+        "load takes no num_classes=; it takes mechanism, tau, .* std, name, device: the number",
+    ),
     "a module of another family": (
         lambda: interpret.load(nn.Linear(1, 1)),
         "Linear is no model that can be looked at; expected a timm VisionTransformer",

@@ -15,8 +15,8 @@ from interpret.interventions import INTERVENTIONS
 from interpret.interventions.head_pruning import head_pruning
 from interpret.interventions.sigma_retention import accounting, sigma_retention
 from interpret.interventions.threshold import default_taus, threshold
+from interpret.models import tracing
 from interpret.models.tracing import trace
-from interpret.study import outcomes
 from interpret.study.curves import whole_model
 from interpret.study.store import Store
 from interpret.study.sweep import rho_sweep, sweep, tau_sweep
@@ -169,7 +169,7 @@ def passes(monkeypatch) -> list[int]:
         seen.append(len(images))
         return trace(model, images, **options)
 
-    monkeypatch.setattr(outcomes, "trace", counted)
+    monkeypatch.setattr(tracing, "trace", counted)
     return seen
 
 

@@ -16,7 +16,7 @@ from interpret.data import as_tensors, load_data, normalise
 from interpret.foundation.errors import InterpretError
 from interpret.mechanisms import MECHANISMS
 from interpret.models import loading
-from interpret.train import loop, optimisation, record
+from interpret.train import loop, optimisation, provenance
 from interpret.train.augmentation import augment, seed_draws, shift
 from interpret.train.card import card
 from interpret.train.command import main
@@ -81,7 +81,7 @@ def test_every_mechanism_trains_and_comes_back(trained, mechanism):
 
 def test_the_record_says_how_the_model_was_made(trained):
     model = trained("--mechanism", "hard_threshold", "--tau", "0.05", "--seed", "3")
-    told = model.record
+    told = model.provenance
     assert told["command"].startswith("python -m interpret.train --data shapes --out")
     assert told["recipe"]["options"] == model.spec.options == {"tau": 0.05}
     assert told["recipe"]["seed"] == 3
@@ -94,14 +94,16 @@ def test_the_record_says_how_the_model_was_made(trained):
 def test_the_record_does_not_say_where_the_data_lie(small):
     recipe = replaced(small, data="fashionmnist:/home/me/data")
     vit = model_spec(small, ("a", "b")).build()
-    told = record.describe(recipe, "train --data fashionmnist:/home/me/data --epochs 1", vit, {}, torch.device("cpu"))
+    told = provenance.describe(
+        recipe, "train --data fashionmnist:/home/me/data --epochs 1", vit, {}, torch.device("cpu")
+    )
     assert told["command"] == "train --data fashionmnist:ROOT --epochs 1"
     assert told["recipe"]["data"] == "fashionmnist:ROOT"
 
 
 def test_the_test_accuracy_is_that_of_the_saved_weights(trained, small):
     model = trained("--save-dtype", "float16", "--epochs", "3")
-    assert_allclose(accuracy(model, "shapes", "test", 24), model.record["test_accuracy"], rtol=0, atol=1e-7)
+    assert_allclose(accuracy(model, "shapes", "test", 24), model.provenance["test_accuracy"], rtol=0, atol=1e-7)
     in_memory = loop.train(replaced(small, save_dtype="float16", epochs=1, warmup_epochs=0.0), "model", "").model
     for tensor in in_memory.state_dict().values():
         assert_close(tensor, tensor.half().float(), rtol=0, atol=0)
@@ -140,7 +142,7 @@ def test_the_best_epoch_on_validation_is_kept_and_the_test_split_is_seen_once(sm
     monkeypatch.setattr(Run, "evaluate", evaluate)
     model = loop.train(replaced(small, epochs=9, patience=2), "model", "")
     assert [split for split, _ in seen] == ["validation"] * 4 + ["test"]
-    assert model.record["best_epoch"] == 2
+    assert model.provenance["best_epoch"] == 2
     assert_close(model.model.head.bias, seen[1][1], rtol=0, atol=0)
 
 
@@ -284,10 +286,10 @@ def test_policies_of_timm_change_the_training_images_alone_and_by_the_seed(small
 @pytest.mark.parametrize("path", [needing_data(path, path.stem.startswith("shapes")) for path in BUNDLED])
 def test_a_bundled_checkpoint_is_as_good_as_it_says(path, request):
     model = loading.load(path)
-    data = model.record["recipe"]["data"].partition(":")[0]
+    data = model.provenance["recipe"]["data"].partition(":")[0]
     if data != "shapes":
         data = f"{data}:{request.getfixturevalue('data_root')}"
-    measured, expected, images = accuracy(model, data, "test", 200), model.record["test_accuracy"], 200
+    measured, expected, images = accuracy(model, data, "test", 200), model.provenance["test_accuracy"], 200
     assert abs(measured - expected) <= 4 * math.sqrt(expected * (1 - expected) / images)
     assert path.stat().st_size <= 12e6
 
@@ -299,7 +301,7 @@ def test_a_bundled_checkpoint_lies_beside_its_card(path):
 
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
 def test_the_list_of_bundled_checkpoints_repeats_their_records(path):
-    told = loading.load(path).record
+    told = loading.load(path).provenance
     right, images = round(told["test_accuracy"] * told["images"]["test"]), told["images"]["test"]
     interval = binomtest(right, images).proportion_ci(0.95, "wilson")
     (row,) = [line for line in (path.parent / "README.md").read_text().splitlines() if f"| `{path.name}` |" in line]

@@ -95,9 +95,9 @@ def test_every_tiny_preset_runs_an_epoch(name, roots, tmp_path):
     given = ["--preset", name, "--data", data, "--limit", "16", "--epochs", "1", "--device=cpu"]
     assert command.main([*given, "--out", str(out)]) == 0
     model = loading.load(out)
-    assert model.record["recipe"]["batch_size"] == PRESETS[name].recipe.batch_size
-    assert model.record["recipe"]["epochs"] == 1
-    assert model.record["recipe"]["warmup_epochs"] == min(PRESETS[name].recipe.warmup_epochs, 0.5)
+    assert model.provenance["recipe"]["batch_size"] == PRESETS[name].recipe.batch_size
+    assert model.provenance["recipe"]["epochs"] == 1
+    assert model.provenance["recipe"]["warmup_epochs"] == min(PRESETS[name].recipe.warmup_epochs, 0.5)
     table = pd.read_csv(tmp_path / "model.history.csv")
     assert set(table["split"]) == {"train", "validation"}
     assert {"loss", "accuracy", "active_tokens", "effective_rank"} <= set(table["quantity"])
@@ -117,7 +117,7 @@ def test_all_arms_under_two_seeds_and_their_comparison(tmp_path, monkeypatch, ca
     assert (table["accuracy_low"] <= table["accuracy"]).all()
     assert (table["accuracy"] <= table["accuracy_high"]).all()
     recorded = [
-        sum(loading.load(tmp_path / f"{arm}-seed{seed}.pt").record["test_accuracy"] for seed in (0, 1)) / 2
+        sum(loading.load(tmp_path / f"{arm}-seed{seed}.pt").provenance["test_accuracy"] for seed in (0, 1)) / 2
         for arm in arms
     ]
     assert_allclose(table["accuracy"], recorded, atol=1e-9)
@@ -329,7 +329,7 @@ def test_two_processes_learn_what_one_does(tmp_path):
     one, two = loading.load(alone), loading.load(shared)
     assert_close(one.model.state_dict(), two.model.state_dict(), rtol=1e-3, atol=1e-5)
     assert_allclose([row["train_loss"] for row in one.history], [row["train_loss"] for row in two.history], rtol=1e-5)
-    assert one.record["test_accuracy"] == two.record["test_accuracy"]
+    assert one.provenance["test_accuracy"] == two.provenance["test_accuracy"]
 
 
 @pytest.mark.long

@@ -12,8 +12,8 @@ from scipy.stats import binomtest
 from interpret import head_pruning, sigma_retention
 from interpret.foundation.errors import InterpretError
 from interpret.interventions.sigma_retention import accounting, reduced
+from interpret.models import tracing
 from interpret.models.tracing import trace
-from interpret.study import verification
 from interpret.study.verification import verify_intervention, verify_retention
 from tests.models import gallery, tiny
 
@@ -83,11 +83,11 @@ def test_a_model_changed_for_good_is_what_its_scope_yields():
 def test_attention_of_one_batch_is_looked_at_at_a_time(monkeypatch):
     loaded, seen = tiny(), []
 
-    def watched(model, images, **options):
+    def watched(model, images, target=None, **options):
         seen.append((len(images), options))
-        return trace(model, images, **options)
+        return trace(model, images, target, **options)
 
-    monkeypatch.setattr(verification, "trace", watched)
+    monkeypatch.setattr(tracing, "trace", watched)
     verify_intervention(loaded, lambda: nullcontext(loaded), gallery(5), batch_size=2)
     assert seen == [(count, {"keep": ("weights",)}) for count in (2, 2, 2, 2, 1, 1)]
 

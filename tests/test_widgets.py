@@ -480,7 +480,7 @@ def test_a_click_on_a_patch_shows_what_it_attends_to(ui, row, col):
 
 
 def test_every_panel_can_be_clicked_and_nothing_beside_them(ui):
-    for left, top, width, height in ui._frame(*ui._state()).faces:
+    for left, top, width, height in ui._frame(*ui._state()).panels:
         click(ui, left + 0.5 * width / 6, top + 2.5 * height / 4)
         assert (ui.row.value, ui.col.value) == (2, 0)
         click(ui, left + width - 1, top + 1)

@@ -20,8 +20,8 @@ class UnscaledGradCAM(GradCAM):
     """pytorch-grad-cam's Grad-CAM before its rescalings, which leave no absolute scale."""
 
     def compute_cam_per_layer(self, input_tensor: Any, targets: Any, eigen_smooth: bool) -> np.ndarray:
-        seen = self.activations_and_grads
-        activations, gradients = seen.activations[0].numpy(force=True), seen.gradients[0].numpy(force=True)
+        captured = self.activations_and_grads
+        activations, gradients = captured.activations[0].numpy(force=True), captured.gradients[0].numpy(force=True)
         cam = self.get_cam_image(input_tensor, self.target_layers[0], targets, activations, gradients, eigen_smooth)
         return np.maximum(cam, 0)[None]
 

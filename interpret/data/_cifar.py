@@ -29,12 +29,12 @@ def open_cifar(name: str, batches: str, root: Path | None, split: str) -> Datase
     """
     if root is not None and root.is_file():
         return _from_archive(name, root, split)
-    found = locate(name, root, [f"{name}.tar.xz", name, batches], functools.partial(_torchvision, name), here="test")
-    if found.is_file():
-        return _from_archive(name, found, split)
-    if found.name == batches:
-        return _from_batches(name, found.parent, split)
-    folder = found.parent if found.name == "test" else found
+    source = locate(name, root, [f"{name}.tar.xz", name, batches], functools.partial(_torchvision, name), here="test")
+    if source.is_file():
+        return _from_archive(name, source, split)
+    if source.name == batches:
+        return _from_batches(name, source.parent, split)
+    folder = source.parent if source.name == "test" else source
     return read_tree(name, files_below(folder), split, lambda path: open_image(folder / path))
 
 

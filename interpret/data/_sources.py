@@ -29,8 +29,8 @@ def locate(
     cache = CACHE.expanduser()
     folders = [Path(os.environ[ENVIRONMENT]).expanduser(), cache] if os.environ.get(ENVIRONMENT) else [cache]
     for folder in folders:
-        if found := _first(folder, candidates):
-            return found
+        if existing := _first(folder, candidates):
+            return existing
     _fetch(name, cache, download)
     return _first(cache, candidates) or _refuse(name, cache, candidates)
 

@@ -26,10 +26,10 @@ def fashionmnist(root: Path | None, split: str) -> Dataset:
         root: a folder in torchvision's layout, or the folder of the .gz files itself. Nothing is written to it.
     """
     candidates = [f"{folder}/{FILE}" for folder in ("FashionMNIST/raw", "fashionmnist/FashionMNIST/raw")]
-    found = locate("fashionmnist", root, candidates, _download, here=FILE)
+    file = locate("fashionmnist", root, candidates, _download, here=FILE)
     part = "t10k" if split == "test" else "train"
-    images = _read(found.with_name(f"{part}-images-idx3-ubyte.gz"), header=16).reshape(-1, 28, 28)
-    labels = _read(found.with_name(f"{part}-labels-idx1-ubyte.gz"), header=8).tolist()
+    images = _read(file.with_name(f"{part}-images-idx3-ubyte.gz"), header=16).reshape(-1, 28, 28)
+    labels = _read(file.with_name(f"{part}-labels-idx1-ubyte.gz"), header=8).tolist()
 
     def read(position: int) -> Example:
         image = Image.fromarray(images[position]).convert("RGB")

@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 
 from interpret.attributions import ATTRIBUTIONS
-from interpret.explorer.mosaic import Face, Mosaic, Panel, Row, jpeg, mosaic
+from interpret.explorer.mosaic import Mosaic, Panel, Rectangle, Row, jpeg, mosaic
 from interpret.explorer.strengths import OWN
 from interpret.explorer.view import Setting, View, Views
 from interpret.figures.drawing import plots
@@ -40,14 +40,14 @@ class Frame:
     Attributes:
         picture: JPEG bytes.
         size: (width, height) of the picture, pixels.
-        faces: where in it the panels' pictures lie.
+        panels: where in it the panels' pictures lie.
         numbers: HTML.
         caption: which setting this is, one line.
     """
 
     picture: bytes
     size: tuple[int, int]
-    faces: tuple[Face, ...]
+    panels: tuple[Rectangle, ...]
     numbers: str
     caption: str
 
@@ -56,12 +56,12 @@ def make_frame(views: Sequence[Views], setting: Setting) -> Frame:
     """The models beside each other under `setting`."""
     drawn = sheet(views, setting)
     numbers, caption = _table(views, setting), f"shown: {described(views, setting)}"
-    return Frame(jpeg(drawn.image), drawn.image.size, drawn.faces, numbers, caption)
+    return Frame(jpeg(drawn.image), drawn.image.size, drawn.panels, numbers, caption)
 
 
-def patch_at(views: Sequence[Views], faces: Sequence[Face], x: float, y: float) -> tuple[int, int] | None:
+def patch_at(views: Sequence[Views], panels: Sequence[Rectangle], x: float, y: float) -> tuple[int, int] | None:
     """(row, col) of the patch under a point of the picture, pixels; None beside the panels."""
-    for index, (left, top, width, height) in enumerate(faces):
+    for index, (left, top, width, height) in enumerate(panels):
         if left <= x < left + width and top <= y < top + height:
             column = index % (len(views) + 1)  # the input comes first
             grid = views[max(column - 1, 0)].model.grid
@@ -197,6 +197,6 @@ def _done(name: str, views: Sequence[Views]) -> str:
     entry = acted_on[0].entries[name]
     models = "every model" if len(acted_on) == len(views) else ", ".join(each.model.name for each in acted_on)
     looked = min(len(acted_on[0].images), ASIDE)
-    found = f", by what was found on {looked} of the images here" if entry.prepared else ""
+    basis = f", by what was found on {looked} of the images here" if entry.prepared else ""
     draws = ", here of its first draw alone" if entry.draws > 1 else ""
-    return f"{entry.strength} ({entry.label}) of {models}{found}{draws}"
+    return f"{entry.strength} ({entry.label}) of {models}{basis}{draws}"

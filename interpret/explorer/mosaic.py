@@ -50,7 +50,7 @@ class Row:
     label: str
 
 
-Face = tuple[int, int, int, int]
+Rectangle = tuple[int, int, int, int]
 """Where a picture lies: left, top, width, height, pixels."""
 
 
@@ -59,7 +59,7 @@ class Mosaic:
     """The whole picture, and where in it the panels' pictures lie, row by row."""
 
     image: Image.Image
-    faces: tuple[Face, ...]
+    panels: tuple[Rectangle, ...]
 
 
 def mosaic(rows: Sequence[Row]) -> Mosaic:
@@ -67,12 +67,12 @@ def mosaic(rows: Sequence[Row]) -> Mosaic:
     drawn = [_row(row) for row in rows]
     size = max(row.image.width for row in drawn), sum(row.image.height for row in drawn)
     image = Image.new("RGB", size, "white")
-    faces, bottom = [], 0
+    panels, bottom = [], 0
     for row in drawn:
         image.paste(row.image, (0, bottom))
-        faces += [(left, bottom + top, *extent) for left, top, *extent in row.faces]
+        panels += [(left, bottom + top, *extent) for left, top, *extent in row.panels]
         bottom += row.image.height
-    return Mosaic(image, tuple(faces))
+    return Mosaic(image, tuple(panels))
 
 
 def jpeg(image: Image.Image) -> bytes:
@@ -90,43 +90,43 @@ def png(image: Image.Image) -> bytes:
 
 
 def _row(row: Row) -> Mosaic:
-    faces = [_face(panel, row.scale) for panel in row.panels]
-    width, height = max(face.width for face in faces) + GAP, max(face.height for face in faces)
+    pictures = [_panel(panel, row.scale) for panel in row.panels]
+    width, height = max(picture.width for picture in pictures) + GAP, max(picture.height for picture in pictures)
     above, below = (max(len(getattr(panel, side)) for panel in row.panels) for side in ("above", "below"))
-    strip = Image.new("RGB", (width * len(faces), (above + below + 2) * LINE + height + 2 * GAP), "white")
+    strip = Image.new("RGB", (width * len(pictures), (above + below + 2) * LINE + height + 2 * GAP), "white")
     pen = ImageDraw.Draw(strip)
-    for index, (panel, face) in enumerate(zip(row.panels, faces, strict=True)):
+    for index, (panel, picture) in enumerate(zip(row.panels, pictures, strict=True)):
         left = index * width
-        strip.paste(face, (left, above * LINE))
+        strip.paste(picture, (left, above * LINE))
         _write(pen, panel.above, left, 0, width)
         _write(pen, panel.below, left, above * LINE + height + 2, width)
     _bar(strip, pen, row, (above + below) * LINE + height + GAP)
-    places = [(index * width, above * LINE, *face.size) for index, face in enumerate(faces)]
+    places = [(index * width, above * LINE, *picture.size) for index, picture in enumerate(pictures)]
     return Mosaic(strip, tuple(places))
 
 
-def _face(panel: Panel, scale: plots.Scale) -> Image.Image:
+def _panel(panel: Panel, scale: plots.Scale) -> Image.Image:
     picture = plots.enlarge(panel.picture)
     if isinstance(panel.values, np.ndarray):
         picture = plots.overlay_pixels(picture, plots.quantise(panel.values, scale), scale.cmap)
     elif panel.values is not None:
         picture = np.repeat(plots.grey(picture)[..., None], 3, axis=2)
-    face = Image.fromarray(picture)
+    image = Image.fromarray(picture)
     if isinstance(panel.values, str):
-        _stamp(face, panel.values)
+        _stamp(image, panel.values)
     if panel.box is not None:
         row, col, rows, cols = panel.box
-        tall, broad = face.height / rows, face.width / cols
+        tall, broad = image.height / rows, image.width / cols
         edges = (col * broad, row * tall, (col + 1) * broad - 1, (row + 1) * tall - 1)
-        ImageDraw.Draw(face).rectangle(edges, outline=BOX, width=2)
-    return face
+        ImageDraw.Draw(image).rectangle(edges, outline=BOX, width=2)
+    return image
 
 
-def _stamp(face: Image.Image, reason: str) -> None:
-    pen, middle = ImageDraw.Draw(face), face.height // 2
-    pen.rectangle((4, middle - LINE - 4, face.width - 5, middle + LINE + 4), fill="white", outline=STAMP)
-    for text, y in (("NO EVIDENCE", middle - LINE), (_fitted(reason, face.width - 16), middle + 1)):
-        pen.text((face.width / 2, y), text, fill=STAMP, font=_font(), anchor="ma")
+def _stamp(image: Image.Image, reason: str) -> None:
+    pen, middle = ImageDraw.Draw(image), image.height // 2
+    pen.rectangle((4, middle - LINE - 4, image.width - 5, middle + LINE + 4), fill="white", outline=STAMP)
+    for text, y in (("NO EVIDENCE", middle - LINE), (_fitted(reason, image.width - 16), middle + 1)):
+        pen.text((image.width / 2, y), text, fill=STAMP, font=_font(), anchor="ma")
 
 
 def _bar(strip: Image.Image, pen: ImageDraw.ImageDraw, row: Row, top: int) -> None:

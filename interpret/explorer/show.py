@@ -13,10 +13,10 @@ from interpret.figures import _layout
 from interpret.figures.drawing import photograph, plots
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.registry import as_names
+from interpret.models import tracing
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.pixels import as_picture
 from interpret.models.trace import Trace, stages_needed
-from interpret.models.tracing import trace
 from interpret.models.upsampling import upsample
 
 PANEL, BAR, TEXT = 2.4, 0.08, 0.3
@@ -59,15 +59,16 @@ def show(
     entries = [ATTRIBUTIONS[name] for name in as_names(attributions)]
     if not entries:
         raise InterpretError(f"no attribution is named; available: {', '.join(ATTRIBUTIONS)}")
-    seen, pictures = _seen(source, images, entries, target)
+    trace, pictures = _traced(source, images, entries, target)
     with plots.style():
         figure, axes = _panels(pictures, 1 + len(entries))
-        for row, picture, caption in zip(axes, pictures, _predictions(seen), strict=False):
+        for row, picture, caption in zip(axes, pictures, _predictions(trace), strict=False):
             plots.picture(np.asarray(picture), ax=row[0]).set_xlabel(caption)
         axes[-1, 0].remove()
         for column, entry in zip(axes.T[1:], entries, strict=True):
-            _column(column, entry.name, seen, pictures)
-            column[0].set_title(f"{entry.name}\n{_explained(seen) if entry.class_specific else 'same for every class'}")
+            _column(column, entry.name, trace, pictures)
+            explained = _explained(trace) if entry.class_specific else "same for every class"
+            column[0].set_title(f"{entry.name}\n{explained}")
     return figure
 
 
@@ -78,11 +79,11 @@ def _panels(pictures: Sequence[Image.Image], columns: int) -> tuple[plots.Figure
     return _layout.panels(len(pictures) + 1, columns, PANEL * columns, whole, height_ratios=[*heights, BAR])
 
 
-def _seen(source: Any, images: Any, entries: Sequence[Attribution], target: Any) -> tuple[Trace, list[Image.Image]]:
+def _traced(source: Any, images: Any, entries: Sequence[Attribution], target: Any) -> tuple[Trace, list[Image.Image]]:
     """The trace, and the photograph of each of its images."""
     if isinstance(source, LoadedModel) and images is not None:
         pictures = as_pictures(images)
-        return trace(source, pictures, target, keep=stages_needed(entries)), pictures
+        return tracing.trace(source, pictures, target, keep=stages_needed(entries)), pictures
     if not isinstance(source, Trace):
         raise InterpretError(
             f"show takes what interpret.load gives and photographs, or a trace; got a {type(source).__name__}"
@@ -93,41 +94,41 @@ def _seen(source: Any, images: Any, entries: Sequence[Attribution], target: Any)
     return source, _photographs(source, images)
 
 
-def _photographs(seen: Trace, images: Any) -> list[Image.Image]:
-    spec = seen.model.spec
+def _photographs(trace: Trace, images: Any) -> list[Image.Image]:
+    spec = trace.model.spec
     if images is None:
-        return [Image.fromarray(as_picture(image, spec.mean, spec.std)) for image in seen.images]
+        return [Image.fromarray(as_picture(image, spec.mean, spec.std)) for image in trace.images]
     pictures = as_pictures(images)
-    fitted = seen.model.pixels(pictures).to(seen.images)
-    if fitted.shape != seen.images.shape or not torch.allclose(fitted, seen.images, atol=1e-2):
+    fitted = trace.model.pixels(pictures).to(trace.images)
+    if fitted.shape != trace.images.shape or not torch.allclose(fitted, trace.images, atol=1e-2):
         raise InterpretError(
-            f"the trace is of {len(seen.images)} images, which are not these {len(pictures)}; pass the photographs it "
+            f"the trace is of {len(trace.images)} images, which are not these {len(pictures)}; pass the photographs it "
             "was made of, or none"
         )
     return pictures
 
 
-def _column(column: np.ndarray, name: str, seen: Trace, pictures: Sequence[Image.Image]) -> None:
-    maps = ATTRIBUTIONS[name](seen).cpu()
+def _column(column: np.ndarray, name: str, trace: Trace, pictures: Sequence[Image.Image]) -> None:
+    maps = ATTRIBUTIONS[name](trace).cpu()
     scale = plots.shared_scale([maps.numpy()])
     silent = without_evidence(maps).tolist()
     for ax, patch_map, picture, empty in zip(column, maps, pictures, silent, strict=False):
         if empty:
             plots.no_evidence(np.asarray(picture), "constant map", ax)
         else:
-            photograph.over(np.asarray(picture), upsample(patch_map, picture, seen.model), scale, ax=ax)
+            photograph.over(np.asarray(picture), upsample(patch_map, picture, trace.model), scale, ax=ax)
     photograph.scale_bar(scale, column[-1])
 
 
-def _predictions(seen: Trace) -> list[str]:
-    probability, predicted = seen.logits.double().softmax(dim=-1).max(dim=-1)
+def _predictions(trace: Trace) -> list[str]:
+    probability, predicted = trace.logits.double().softmax(dim=-1).max(dim=-1)
     pairs = zip(predicted.tolist(), probability.tolist(), strict=True)
-    return [f"{_layout.short(seen.model.class_name(index), LONGEST)} {share:.2f}" for index, share in pairs]
+    return [f"{_layout.short(trace.model.class_name(index), LONGEST)} {share:.2f}" for index, share in pairs]
 
 
-def _explained(seen: Trace) -> str:
+def _explained(trace: Trace) -> str:
     """What the maps explain, of one image by name."""
-    if seen.target is None:
-        return f"explains {seen.objective!r}"
-    names = {seen.model.class_name(index) for index in seen.target.tolist()}
+    if trace.target is None:
+        return f"explains {trace.objective!r}"
+    names = {trace.model.class_name(index) for index in trace.target.tolist()}
     return f"explains {_layout.short(names.pop(), LONGEST)}" if len(names) == 1 else "explains the class of each image"

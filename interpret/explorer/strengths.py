@@ -35,11 +35,11 @@ def acts(entry: Intervention, stop: float | str) -> bool:
     return stop != OWN and (entry.trainable or stop != entry.neutral)
 
 
-def said(entry: Intervention, strength: float, rule: str) -> str:
+def label(entry: Intervention, strength: float, rule: str) -> str:
     """A strength in a few words, for example "tau=0.01 (hard)"; of an intervention with draws the first is shown."""
     notes = [rule] * bool(rule) + [f"draw 0 of {entry.draws}"] * (entry.draws > 1)
     return f"{entry.strength}={strength:g}" + (f" ({', '.join(notes)})" if notes else "")
 
 
 def _records_its_training(model: LoadedModel) -> bool:
-    return model.recorded is not None or "trained" in model.record
+    return model.recorded is not None or "trained" in model.provenance

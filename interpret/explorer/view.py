@@ -15,14 +15,14 @@ from torch import Tensor
 
 from interpret.attributions import ATTRIBUTIONS, without_evidence
 from interpret.data import fit
-from interpret.explorer.strengths import acting_on, said
+from interpret.explorer.strengths import acting_on, label
 from interpret.foundation.errors import UnsupportedModelError
 from interpret.foundation.tensors import Images
 from interpret.indicators import INDICATORS
+from interpret.models import tracing
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.pixels import as_picture
 from interpret.models.trace import STAGES, Trace
-from interpret.models.tracing import trace
 from interpret.study.sweep import ASIDE, MEASURED
 
 STAGES_MEASURED = {"probs", "weights"}
@@ -104,9 +104,9 @@ class Views:
 
     def __init__(self, model: LoadedModel, images: Images | Sequence[Image.Image]) -> None:
         self.model, self.images, self.entries = model, images, acting_on(model)
-        self.found = lru_cache(maxsize=None)(self._found)
+        self.arguments = lru_cache(maxsize=None)(self._arguments)
         self._kept = lru_cache(maxsize=1024)(self._view)
-        self._seen = lru_cache(maxsize=2)(self._look)
+        self._traces = lru_cache(maxsize=2)(self._look)
 
     def view(self, setting: Setting) -> View:
         """What the model shows under a setting."""
@@ -115,7 +115,7 @@ class Views:
     def acting(self, setting: Setting) -> dict[str, str]:
         """The interventions of a setting that change this model: name -> strength in a few words."""
         acting = self._acting(setting)
-        words = {name: said(self.entries[name], strength, self._rule(name, setting)) for name, strength in acting}
+        words = {name: label(self.entries[name], strength, self._rule(name, setting)) for name, strength in acting}
         return words | ({THRESHOLD: f"display only, {words[THRESHOLD]}"} if setting.cuts_afterwards else {})
 
     def picture(self, image: int) -> UInt8[np.ndarray, "height width 3"]:
@@ -129,11 +129,11 @@ class Views:
     def changed(self, setting: Setting) -> Iterator[LoadedModel]:
         """Scope in which the model runs under every intervention of `setting` that applies to it."""
         acting = self._acting(setting)
-        found = {name: self.found(name) for name, _ in acting}  # on the model as it was loaded
+        arguments = {name: self.arguments(name) for name, _ in acting}  # on the model as it was loaded
         with ExitStack() as scope:
             for name, strength in acting:
-                rule = self._rule(name, setting)
-                scope.enter_context(self.entries[name].scope(self.model, strength, rule=rule, found=found[name]))
+                chosen = {"rule": self._rule(name, setting), "arguments": arguments[name]}
+                scope.enter_context(self.entries[name].scope(self.model, strength, **chosen))
             yield self.model
 
     def _acting(self, setting: Setting) -> tuple[tuple[str, float], ...]:
@@ -142,7 +142,7 @@ class Views:
     def _rule(self, name: str, setting: Setting) -> str:
         return setting.rule if name == THRESHOLD else self.entries[name].rules(self.model)[0]
 
-    def _found(self, name: str) -> dict[str, Any]:
+    def _arguments(self, name: str) -> dict[str, Any]:
         """What an intervention that must look at some images first has found on these, once."""
         entry = self.entries[name]
         return entry.prepare(self.model, self.model.pixels(self.images[:ASIDE]), None) if entry.prepared else {}
@@ -152,41 +152,41 @@ class Views:
         keep = tuple(stage for stage in STAGES if stage in STAGES_MEASURED | set(entry.needs))
         run = setting.as_run
         with self.changed(run):  # an attribution may need passes of its own
-            seen = self._seen(run.image, run.target, run.strengths, run.rule, keep)
+            trace = self._traces(run.image, run.target, run.strengths, run.rule, keep)
             if setting.cuts_afterwards:
                 with self.changed(replace(setting, display_only=False)):
-                    seen = selected_anew(seen)
-            evidence = _evidence(seen, setting)
-        confidence, predicted = seen.logits[0].double().softmax(dim=-1).max(dim=-1)
+                    trace = selected_anew(trace)
+            evidence = _evidence(trace, setting)
+        confidence, predicted = trace.logits[0].double().softmax(dim=-1).max(dim=-1)
         return View(
             evidence=evidence,
-            attended=_attended(seen, setting),
-            explained=int(seen.classes[0]),
+            attended=_attended(trace, setting),
+            explained=int(trace.classes[0]),
             predicted=int(predicted),
             confidence=float(confidence),
-            measured={name: INDICATORS[name].function(seen)[:, 0].numpy(force=True) for name in MEASURED},
+            measured={name: INDICATORS[name].function(trace)[:, 0].numpy(force=True) for name in MEASURED},
         )
 
     def _look(
         self, image: int, target: int | None, strengths: tuple[tuple[str, float], ...], rule: str, keep: tuple[str, ...]
     ) -> Trace:
         """A trace of the model as it is when this is called: inside the scope that strengths and rule describe."""
-        return trace(self.model, self.images[image : image + 1], target, keep=keep)
+        return tracing.trace(self.model, self.images[image : image + 1], target, keep=keep)
 
 
-def selected_anew(seen: Trace) -> Trace:
+def selected_anew(trace: Trace) -> Trace:
     """The trace with its probabilities selected as the model now selects; what it computed, above all logits, stays."""
-    mechanisms = seen.model.selecting(seen.need("weights"))
-    weights = [mechanism.select(probs) for mechanism, probs in zip(mechanisms, seen.need("probs"), strict=True)]
-    return replace(seen, weights=torch.stack(weights))
+    mechanisms = trace.model.selecting(trace.need("weights"))
+    weights = [mechanism.select(probs) for mechanism, probs in zip(mechanisms, trace.need("probs"), strict=True)]
+    return replace(trace, weights=torch.stack(weights))
 
 
-def _evidence(seen: Trace, setting: Setting) -> Float[np.ndarray, "row col"] | str:
+def _evidence(trace: Trace, setting: Setting) -> Float[np.ndarray, "row col"] | str:
     entry = ATTRIBUTIONS[setting.attribution]
     known = inspect.signature(entry.function).parameters
     options = {name: getattr(setting, name) for name in ("layer", "head") if name in known}
     try:
-        maps = entry(seen, **options)
+        maps = entry(trace, **options)
     except UnsupportedModelError as error:
         return str(error)
     if without_evidence(maps)[0]:
@@ -194,8 +194,8 @@ def _evidence(seen: Trace, setting: Setting) -> Float[np.ndarray, "row col"] | s
     return maps[0].numpy(force=True)
 
 
-def _attended(seen: Trace, setting: Setting) -> Float[np.ndarray, "row col"]:
-    weights = seen.need("weights")[setting.layer, 0]
+def _attended(trace: Trace, setting: Setting) -> Float[np.ndarray, "row col"]:
+    weights = trace.need("weights")[setting.layer, 0]
     fused = weights.mean(dim=0) if setting.head is None else weights[setting.head]
-    by_query = seen.grid.fold(seen.grid.fold(fused).movedim(0, -1))
+    by_query = trace.grid.fold(trace.grid.fold(fused).movedim(0, -1))
     return by_query[..., *setting.query].float().numpy(force=True)

@@ -169,7 +169,7 @@ class Explorer(ipywidgets.VBox):
         """Choose the patch that was clicked."""
         setting, shown = self._state()
         frame = self._frame(setting, shown)
-        patch = patch_at([self._views[index] for index in shown], frame.faces, float(at["x"]), float(at["y"]))
+        patch = patch_at([self._views[index] for index in shown], frame.panels, float(at["x"]), float(at["y"]))
         if patch is None:
             return
         for control, value in zip((self.row, self.col), patch, strict=True):

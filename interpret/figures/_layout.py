@@ -139,12 +139,12 @@ def draw_curve(
 
 def spectrum_panels(study: Study, indicator: str, subject: str) -> Figure:
     """A panel for each kind of spectrum that `indicator` was measured on."""
-    found = kinds(study, indicator)
-    rows = math.ceil(len(found) / BESIDE)
-    columns = math.ceil(len(found) / rows)
+    spectra = kinds(study, indicator)
+    rows = math.ceil(len(spectra) / BESIDE)
+    columns = math.ceil(len(spectra) / rows)
     figure, axes = panels(rows, columns, min(WIDTH, 3.4 * columns + 0.4), 2.1 * rows + 0.6)
-    drawn = list(zip(axes.flat, found, strict=False))
-    for ax in axes.flat[len(found) :]:
+    drawn = list(zip(axes.flat, spectra, strict=False))
+    for ax in axes.flat[len(spectra) :]:
         ax.remove()
     draw_by_layer(study, [(ax, indicator, kind) for ax, kind in drawn])
     for ax, kind in drawn:

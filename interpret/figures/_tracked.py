@@ -10,7 +10,7 @@ from interpret.indicators import INDICATORS
 from interpret.study.study import Study
 
 
-def found(study: Study, indicator: str, kind: str = "") -> pd.DataFrame:
+def rows(study: Study, indicator: str, kind: str = "") -> pd.DataFrame:
     """What was recorded of one indicator on one kind of spectrum."""
     tracked = study.tables["tracked"]
     if "indicator" not in tracked:
@@ -20,7 +20,7 @@ def found(study: Study, indicator: str, kind: str = "") -> pd.DataFrame:
 
 def draw(study: Study, indicator: str, kind: str, by_epoch: Axes, by_layer: Axes) -> None:
     """Every model's heads against the epoch, as mean and range, and against the layer after the last epoch."""
-    table = found(study, indicator, kind)
+    table = rows(study, indicator, kind)
     for index, (model, color) in enumerate(zip(study.models, plots.colors(len(study.models)), strict=True)):
         mine = _layout.of_model(table, model)
         if len(mine):

@@ -60,10 +60,10 @@ def _input(study: Study, image: int, ax: Axes) -> None:
     plots.picture(plots.enlarge(study.images[image]), ax=ax)
     if study.masks is not None:
         plots.outline(study.masks[image], ax)
-    said = _predictions(study, image)
-    what = "" if bool(said["label"].astype(bool).any()) else "explained: "
+    rows = _predictions(study, image)
+    what = "" if bool(rows["label"].astype(bool).any()) else "explained: "
     name = _layout.short(PurePosixPath(study.image_ids[image]).name)
-    ax.set_ylabel(f"{name}\n{what}{_layout.short(' / '.join(said['target'].unique()))}")
+    ax.set_ylabel(f"{name}\n{what}{_layout.short(' / '.join(rows['target'].unique()))}")
 
 
 def _panel(study: Study, index: int, attribution: str, image: int, scale: plots.Scale, ax: Axes) -> None:
@@ -72,8 +72,8 @@ def _panel(study: Study, index: int, attribution: str, image: int, scale: plots.
         plots.overlay(study.images[image], study.map(index, attribution)[image], scale, ax=ax)
     else:
         plots.no_evidence(study.images[image], status, ax=ax)
-    said = _predictions(study, image).iloc[index]
-    ax.set_xlabel(f"{_layout.short(said['predicted'])} {said['probability']:.2f}", color=_verdict(said["correct"]))
+    row = _predictions(study, image).iloc[index]
+    ax.set_xlabel(f"{_layout.short(row['predicted'])} {row['probability']:.2f}", color=_verdict(row["correct"]))
 
 
 def _predictions(study: Study, image: int) -> pd.DataFrame:

@@ -20,7 +20,7 @@ PANELS = (
     "and third row against the epoch (mean and range of all heads), second and fourth against the layer after "
     "the last epoch. The first three exist only where a sigma is learned. Definitions of this toolkit, not verified "
     "against the paper.",
-    applies=lambda study: all(len(_tracked.found(study, *panel)) for panel in PANELS),
+    applies=lambda study: all(len(_tracked.rows(study, *panel)) for panel in PANELS),
 )
 def svda_indicators(study: Study) -> Pages:
     """Twelve panels."""

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.files import printable
-from interpret.foundation.options import check_tau
+from interpret.foundation.options import as_numbers, check_tau
 from interpret.foundation.registry import check_name, entry_files
 
 INTERRUPTED = 130
@@ -88,6 +88,21 @@ def amount(text: str, most: float = sys.float_info.max) -> float:
         pass
     upto = f"from 0 to {most:g}" if most < sys.float_info.max else "0 or more"
     raise argparse.ArgumentTypeError(f"{text} is not a number, {upto}")
+
+
+def number(text: str) -> float:
+    """A finite number."""
+    try:
+        return as_numbers("", float(text))[0]
+    except (ValueError, InterpretError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number such as 0.5") from error
+
+
+def above_zero(text: str) -> float:
+    """A finite number above zero."""
+    if number(text) <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return number(text)
 
 
 def threshold(text: str) -> float:

@@ -32,6 +32,6 @@ def image_folder(root: Path | None) -> Path:
         ImageError: none is named, or it is no folder.
     """
     if root is None or not root.expanduser().is_dir():
-        found = root or "none"
-        raise ImageError(f"data set 'imagefolder' needs an existing folder, found {found}; write imagefolder:PATH")
+        given = root or "none"
+        raise ImageError(f"data set 'imagefolder' needs an existing folder, found {given}; write imagefolder:PATH")
     return root.expanduser()

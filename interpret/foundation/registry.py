@@ -28,8 +28,8 @@ def as_names(names: Any) -> list[str]:
 
 def entry_files(package: str) -> list[str]:
     """Names of the entries that the files of a folder are; neither they nor the folder itself are imported."""
-    found = importlib.util.find_spec(package)
-    modules = pkgutil.iter_modules(found and found.submodule_search_locations)
+    spec = importlib.util.find_spec(package)
+    modules = pkgutil.iter_modules(spec and spec.submodule_search_locations)
     return [module.name for module in modules if not (module.ispkg or module.name.startswith("_"))]
 
 
@@ -107,8 +107,8 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
     def _repr_html_(self) -> str:
         """Name, label and source of every entry."""
-        told = ("label", "title", "reference", "caption")
-        fields = [field for field in told if any(hasattr(entry, field) for entry in self.values())]
+        columns = ("label", "title", "reference", "caption")
+        fields = [column for column in columns if any(hasattr(entry, column) for entry in self.values())]
         heads = "".join(f"<th>{escape(head)}</th>" for head in (self.kind, *fields))
         rows = "".join(
             f"<tr><td><code>{escape(name)}</code></td>"

@@ -10,10 +10,10 @@ PACKAGES = (
 
 def versions() -> dict[str, str]:
     """Version of each package that is installed, and of Python."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:  # accelerate is an extra
             continue
-    return found
+    return installed

@@ -68,8 +68,8 @@ def measure(trace: Any, names: str | Sequence[str], options: Options = MappingPr
     Example:
         >>> import interpret
         >>> vit = interpret.load("checkpoints/shapes-softmax.pt")
-        >>> seen = interpret.trace(vit, interpret.load_data("shapes")[0].image)
-        >>> interpret.measure(seen, "active_tokens")[["layer", "head", "value", "unit"]].head(2)
+        >>> t = interpret.trace(vit, interpret.load_data("shapes")[0].image)
+        >>> interpret.measure(t, "active_tokens")[["layer", "head", "value", "unit"]].head(2)
            layer  head  value    unit
         0      0     0   65.0  tokens
         1      0     1   65.0  tokens
@@ -77,8 +77,8 @@ def measure(trace: Any, names: str | Sequence[str], options: Options = MappingPr
     if not isinstance(trace, Trace):
         raise InterpretError(f"measure takes a trace, got a {type(trace).__name__}; call trace(model, images) first")
     tables = [
-        _tidy(values).assign(indicator=name, kind=kind, variant=said, value=values.double().flatten().numpy(force=True))
-        for name, kind, said, values in evaluate(trace, named(names), options)
+        _tidy(each).assign(indicator=name, kind=kind, variant=variant, value=each.double().flatten().numpy(force=True))
+        for name, kind, variant, each in evaluate(trace, named(names), options)
     ]
     table = pd.concat(tables, ignore_index=True)
     return table.assign(unit=table["indicator"].map(lambda name: INDICATORS[name].unit))

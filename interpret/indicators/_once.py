@@ -15,13 +15,13 @@ PORTION_BYTES = {"cpu": 2e6, "cuda": 4e9}
 
 def once(function: Callable[[Trace], Tensor]) -> Callable[[Trace], Tensor]:
     """`function` of a trace, kept for as long as the trace is in use."""
-    found: WeakKeyDictionary[Trace, Tensor] = WeakKeyDictionary()
+    values: WeakKeyDictionary[Trace, Tensor] = WeakKeyDictionary()
 
     @wraps(function)
     def remembered(trace: Trace) -> Tensor:
-        if trace not in found:
-            found[trace] = function(trace)
-        return found[trace]
+        if trace not in values:
+            values[trace] = function(trace)
+        return values[trace]
 
     return remembered
 

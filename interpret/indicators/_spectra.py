@@ -67,8 +67,8 @@ def _singular_values(weights: LayerAttention, *, centred: bool = False) -> Float
     rounding = share * torch.linalg.matrix_norm(wide)
     if centred:
         wide = wide - wide.mean(dim=-2, keepdim=True)
-    found = torch.linalg.svdvals(wide) if weights.dtype == torch.float64 else _roots_of_gram(wide)
-    return found.where(found > rounding[..., None], 0)
+    values = torch.linalg.svdvals(wide) if weights.dtype == torch.float64 else _roots_of_gram(wide)
+    return values.where(values > rounding[..., None], 0)
 
 
 def _roots_of_gram(matrix: LayerAttention) -> Float[Tensor, "batch head direction"]:

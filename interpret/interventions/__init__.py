@@ -116,13 +116,13 @@ class Intervention:
         rule: str = "",
         layer: int | None = None,
         seed: int = 0,
-        found: Mapping[str, Any] = MappingProxyType({}),
+        arguments: Mapping[str, Any] = MappingProxyType({}),
     ) -> AbstractContextManager[LoadedModel]:
-        """The scope at one strength; `found` is what `prepare` gave."""
+        """The scope at one strength; `arguments` are what `prepare` gave."""
         layers = {} if layer is None else {"layers": [layer]}
         ways = {"rule": rule} if rule else {}
         draw = {"seed": seed} if self.draws > 1 else {}
-        return self.function(model, strength, **layers, **ways, **draw, **found)
+        return self.function(model, strength, **layers, **ways, **draw, **arguments)
 
 
 INTERVENTIONS: Registry[Intervention] = Registry("intervention", __name__, Intervention)

@@ -19,10 +19,14 @@ from torch import Tensor
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import LayerAttention
 from interpret.mechanisms import Mechanism, _thresholding
+from interpret.mechanisms.hard_threshold import HardThreshold
+from interpret.mechanisms.soft_threshold import SoftThreshold
 from interpret.models.attention import Attention
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.seam import Change, changing
 
+PLAIN = (HardThreshold, SoftThreshold)
+"""The mechanisms that are one rule at one tau, on plain scores, and nothing else."""
 Heads = Bool[Tensor, "head"]
 Sigma = Float[Tensor, "head direction"]
 
@@ -153,7 +157,7 @@ def own_copy(model: LoadedModel) -> LoadedModel:
 
 
 def noted(model: LoadedModel, changes: str, **fields: Any) -> LoadedModel:
-    """A copy that was written into: the record says what changed and no longer claims the test accuracy."""
-    kept = {name: value for name, value in model.record.items() if name != "test_accuracy"}
-    told = "; ".join([*([kept["edited"]] if "edited" in kept else []), changes])
-    return dataclasses.replace(model, record=kept | {"edited": told}, sha256="", **fields)
+    """A copy that was written into: its provenance says what changed and no longer claims the test accuracy."""
+    kept = {name: value for name, value in model.provenance.items() if name != "test_accuracy"}
+    edits = "; ".join([*([kept["edited"]] if "edited" in kept else []), changes])
+    return dataclasses.replace(model, provenance=kept | {"edited": edits}, sha256="", **fields)

@@ -6,14 +6,12 @@ from copy import deepcopy
 from pathlib import Path
 
 from interpret.foundation.errors import InterpretError
-from interpret.interventions._edits import Edited, Pruned, Thresholded, noted, own_copy, rows_of
+from interpret.interventions._edits import PLAIN, Edited, Pruned, Thresholded, noted, own_copy, rows_of
 from interpret.mechanisms import MECHANISMS, Mechanism
 from interpret.models.attention import Attention
 from interpret.models.checkpoint import save
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.model_spec import ModelSpec
-
-MECHANISM_OF = {"hard": "hard_threshold", "soft": "soft_threshold"}
 
 
 def export(model: LoadedModel, path: str | os.PathLike[str], changes: str) -> None:
@@ -21,8 +19,8 @@ def export(model: LoadedModel, path: str | os.PathLike[str], changes: str) -> No
 
     An edited sigma is written as sigma. A pruned head becomes zero rows for its V: its output is still zero, its
     attention weights are there again. One threshold for every layer and head of plain scores becomes the mechanism.
-    The record keeps how the model was made, says `changes` under "edited" and, where the mechanism is another now, the
-    one of the training under "trained"; it drops the test accuracy, which was that of another model.
+    The provenance keeps how the model was made, says `changes` under "edited" and, where the mechanism is another now,
+    the one of the training under "trained"; it drops the test accuracy, which was that of another model.
 
     Raises:
         InterpretError: a threshold that no specification can say, or a path where something is: an edited model
@@ -44,14 +42,15 @@ def _spec(model: LoadedModel) -> ModelSpec:
     rules = {(layer.rule, layer.tau) if isinstance(layer, Thresholded) else None for layer in layers}
     if rules == {None}:
         return model.spec
-    plain = all(type(_beneath(layer, Edited)).project is Mechanism.project for layer in layers)
+    alike = all(type(_beneath(layer, Edited)).project is Mechanism.project for layer in layers)
     rule, tau = rules.pop() or (None, None)
-    if rules or rule is None or tau is None or not plain:
+    if rules or rule is None or tau is None or not alike:
         raise InterpretError(
             f"{model.name}: a file can say one threshold for all layers and heads of plain scores, found another; "
             "apply it with interpret.threshold after loading"
         )
-    return dataclasses.replace(model.spec, mechanism=MECHANISM_OF[rule], options={"tau": tau})
+    plain = {entry.function.rule: name for name, entry in MECHANISMS.items() if entry.function in PLAIN}
+    return dataclasses.replace(model.spec, mechanism=plain[rule], options={"tau": tau})
 
 
 def _mechanism(attention: Attention, mechanism: Mechanism, spec: ModelSpec | None) -> Mechanism:

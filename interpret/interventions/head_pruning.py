@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from interpret.foundation.errors import InterpretError
+from interpret.foundation.options import check_share
 from interpret.foundation.tensors import Images
 from interpret.interventions import INTERVENTIONS
 from interpret.interventions._edits import Pruned, check_index, edited, mask_of
@@ -42,8 +43,8 @@ def head_pruning(model: LoadedModel, pairs: Sequence[tuple[int, int]]) -> Iterat
         >>> import interpret
         >>> vit, photo = interpret.load("checkpoints/shapes-softmax.pt"), interpret.load_data("shapes")[0].image
         >>> with interpret.head_pruning(vit, [(0, 1)]):
-        ...     seen = interpret.trace(vit, photo)
-        >>> [round(total.item()) for total in seen.weights[0, 0].sum(dim=(1, 2))]
+        ...     t = interpret.trace(vit, photo)
+        >>> [round(total.item()) for total in t.weights[0, 0].sum(dim=(1, 2))]
         [65, 0, 65]
     """
     depth = model.depth
@@ -70,8 +71,8 @@ def _by_mask(model: LoadedModel, images: Images, labels: Tensor | None) -> Float
     logits = trace(model, images, keep=("weights",)).logits
     target = logits.argmax(dim=-1) if labels is None else labels.to(logits.device)
     slope = F.one_hot(target, logits.shape[-1]) - logits.softmax(dim=-1)
-    seen = trace(model, images, slope, keep=("weights", "gradient"))
-    return (seen.need("weights") * seen.need("gradient")).sum(dim=(-2, -1)).double()
+    traced = trace(model, images, slope, keep=("weights", "gradient"))
+    return (traced.need("weights") * traced.need("gradient")).sum(dim=(-2, -1)).double()
 
 
 def _of(model: LoadedModel, layer: int | None) -> int:
@@ -121,10 +122,9 @@ def prune_share(
     Raises:
         InterpretError: a share outside [0, 1], or a rule or layer that does not exist.
     """
-    if not 0 <= share <= 1 or rule not in ("gradient", *RANDOM):
-        raise InterpretError(
-            f"share {share}, rule {rule!r}: expected a share in [0, 1], and gradient or one of {', '.join(RANDOM)}"
-        )
+    check_share(share)
+    if rule not in ("gradient", *RANDOM):
+        raise InterpretError(f"rule {rule!r}: expected gradient or one of {', '.join(RANDOM)}")
     chosen = range(model.depth) if layers is None else layers
     heads = [(check_index(layer, model.depth, "layer", model), head) for layer in chosen for head in range(model.heads)]
     if rule == "gradient":

@@ -1,12 +1,11 @@
 """Noise on the learned sigma of SVDA."""
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 
-from interpret.foundation.errors import InterpretError
+from interpret.foundation.options import check_eta
 from interpret.interventions import INTERVENTIONS
 from interpret.interventions._edits import Sigma, check_index, edited_sigma, has_sigma, sigmas_of
 from interpret.models.loaded_model import LoadedModel
@@ -46,8 +45,7 @@ def sigma_perturbation(
         ...     vit.class_name(vit(vit.pixels(photo)).argmax().item())
         'arrow'
     """
-    if not (eta >= 0 and math.isfinite(eta)):
-        raise InterpretError(f"eta {eta} is not a finite number >= 0; eta is the relative size of the noise on sigma")
+    check_eta(eta)
     generator = torch.Generator().manual_seed(seed)
     noisy = [_noisy(sigma, eta, generator) for sigma in sigmas_of(model)]
     chosen = range(len(noisy)) if layers is None else [check_index(each, len(noisy), "layer", model) for each in layers]

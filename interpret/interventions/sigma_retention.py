@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from interpret.foundation.errors import InterpretError, UnsupportedModelError
+from interpret.foundation.options import check_rho
 from interpret.interventions import INTERVENTIONS
 from interpret.interventions._edits import (
     check_index,
@@ -90,9 +91,9 @@ def sigma_retention(
         ...     [int((mechanism.sigma != 0).sum()) for mechanism in vit.mechanisms]
         [87, 87, 86, 85]
     """
-    found = _sigma_and_kept(model, rho, power)
-    chosen = range(len(found)) if layers is None else [check_index(each, len(found), "layer", model) for each in layers]
-    with edited_sigma(model, {layer: found[layer][0].masked_fill(~found[layer][1], 0) for layer in chosen}):
+    by_layer, depth = _sigma_and_kept(model, rho, power), model.depth
+    chosen = range(depth) if layers is None else [check_index(each, depth, "layer", model) for each in layers]
+    with edited_sigma(model, {layer: by_layer[layer][0].masked_fill(~by_layer[layer][1], 0) for layer in chosen}):
         yield model
 
 
@@ -150,8 +151,7 @@ def accounting(model: LoadedModel, rho: float, power: float = 2.0) -> pd.DataFra
 
 
 def _check(rho: float, power: float) -> None:
-    if not 0 < rho <= 1:
-        raise InterpretError(f"rho {rho} is outside (0, 1]; rho is the share of spectral energy that is kept")
+    check_rho(rho)
     if not power > 0:
         raise InterpretError(f"power {power} is not positive; 2 counts sigma^2, 1 counts |sigma|")
 

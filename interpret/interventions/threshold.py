@@ -7,10 +7,8 @@ from functools import partial
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.options import check_tau
 from interpret.interventions import INTERVENTIONS
-from interpret.interventions._edits import Thresholded, check_index, edited, mask_of, with_threshold
+from interpret.interventions._edits import PLAIN, Thresholded, check_index, edited, mask_of, with_threshold
 from interpret.mechanisms import MECHANISMS, _thresholding
-from interpret.mechanisms.hard_threshold import HardThreshold
-from interpret.mechanisms.soft_threshold import SoftThreshold
 from interpret.models.loaded_model import LoadedModel
 
 
@@ -42,7 +40,7 @@ def _taus(models: Sequence[LoadedModel], multiples: Sequence[float]) -> tuple[fl
 
 def _is_own(model: LoadedModel, tau: float, layer: int | None) -> bool:
     """Whether every layer selects by its own rule, as it stands here, at this one tau already."""
-    known = all(type(each) in (HardThreshold, SoftThreshold, Thresholded) for each in model.mechanisms)
+    known = all(type(each) in (*PLAIN, Thresholded) for each in model.mechanisms)
     own = {(each.rule, getattr(each, "tau", None)) for each in model.mechanisms}
     return known and own == {(own_rule(model), tau)}
 
@@ -91,8 +89,8 @@ def threshold(
         >>> import interpret
         >>> vit, photo = interpret.load("checkpoints/shapes-softmax.pt"), interpret.load_data("shapes")[0].image
         >>> with interpret.threshold(vit, tau=0.02):
-        ...     seen = interpret.trace(vit, photo)
-        >>> f"{interpret.measure(seen, 'active_tokens')['value'].mean():.1f} of {vit.grid.tokens}"
+        ...     t = interpret.trace(vit, photo)
+        >>> f"{interpret.measure(t, 'active_tokens')['value'].mean():.1f} of {vit.grid.tokens}"
         '6.7 of 65'
     """
     if rule not in _thresholding.RULES:

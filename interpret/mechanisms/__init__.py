@@ -59,5 +59,10 @@ class MechanismEntry:
         arguments = inspect.signature(self.function).parameters.values()
         return {each.name: each.default for each in arguments if each.default is not each.empty}
 
+    @property
+    def learns_threshold(self) -> bool:
+        """Whether it selects by a rule whose tau is none of its options, but learned."""
+        return self.function.rule is not None and "tau" not in self.options
+
 
 MECHANISMS: Registry[MechanismEntry] = Registry("mechanism", __name__, MechanismEntry)

@@ -26,7 +26,7 @@ FORMAT = "interpret-vit/1"
 def save(path: str | os.PathLike[str], loaded: LoadedModel, dtype: torch.dtype | None = None) -> None:
     """Write weights and spec to one file, whole or not at all.
 
-    The record keeps the mechanism of the training where the model has another now.
+    The provenance keeps the mechanism of the training where the model has another now.
 
     Args:
         dtype: of the weights in the file, for example `torch.float16`; what a mechanism learns stays as it is.
@@ -47,7 +47,7 @@ def save(path: str | os.PathLike[str], loaded: LoadedModel, dtype: torch.dtype |
         "name": loaded.name,
         "spec": dataclasses.asdict(loaded.spec),
         "history": loaded.history,
-        "record": loaded.record if loaded.as_trained else loaded.record | {"trained": loaded.trained},
+        "record": loaded.provenance if loaded.as_trained else loaded.provenance | {"trained": loaded.trained},
         "state_dict": weights,
     }
     write_atomically(Path(path), partial(torch.save, payload))

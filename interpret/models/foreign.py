@@ -28,21 +28,21 @@ def foreign(
         CheckpointError: no state dict of a plain timm ViT.
     """
     tensors, notes = state_dicts.unwrap(payload)
-    found = state_dicts.recognise(tensors, str(file))
+    recognised = state_dicts.recognise(tensors, str(file))
     if heads:
-        check_sizes(str(file), {"embed_dim": int(found.tensors[state_dicts.ANCHOR].shape[0]), "num_heads": heads})
-    mechanism = state_dicts.mechanism_of(found.tensors) or "softmax"
+        check_sizes(str(file), {"embed_dim": int(recognised.tensors[state_dicts.ANCHOR].shape[0]), "num_heads": heads})
+    mechanism = state_dicts.mechanism_of(recognised.tensors) or "softmax"
     statistics = input_statistics(backbone) if backbone else {}
     if backbone:
-        name, arguments = backbone, {"num_classes": state_dicts.num_classes(found.tensors)}
+        name, arguments = backbone, {"num_classes": state_dicts.num_classes(recognised.tensors)}
         arguments |= ({"img_size": img_size} if img_size else {}) | ({"num_heads": heads} if heads else {})
     else:
-        name, arguments = state_dicts.architecture(found.tensors, str(file), heads, img_size)
+        name, arguments = state_dicts.architecture(recognised.tensors, str(file), heads, img_size)
         guessed = [f"img_size {arguments['img_size']}"] * (img_size is None)
         guessed += [f"{arguments['num_heads']} heads"] * (heads is None)
         notes = (*notes, f"{' and '.join(guessed)} assumed") if guessed else notes
     spec = dataclasses.replace(ModelSpec(name, arguments, mechanism), **statistics)
-    return spec, found.tensors, (*notes, *found.notes)
+    return spec, recognised.tensors, (*notes, *recognised.notes)
 
 
 def folder_backbone(path: Path) -> str | None:

@@ -81,9 +81,9 @@ def _copied(module: Any, mechanism: str, options: dict[str, Any], given: dict[st
     Raises:
         AlteredError: it was changed to compute something else.
     """
-    told = {name: value for name, value in configured(module).items() if value}
-    notes = [f"{name} {getattr(ModelSpec, name)} assumed" for name in ("mean", "std") if name not in told | given]
-    spec = dataclasses.replace(_spec(module), mechanism=mechanism, options=options, **(told | given))
+    known = {name: value for name, value in configured(module).items() if value}
+    notes = [f"{name} {getattr(ModelSpec, name)} assumed" for name in ("mean", "std") if name not in known | given]
+    spec = dataclasses.replace(_spec(module), mechanism=mechanism, options=options, **(known | given))
     _prove(module, spec)
     vit = _explicit(module, mechanism, options)
     untrained = [name for name, _ in vit.blocks[0].attn.mechanism.named_parameters()]
@@ -123,9 +123,10 @@ def _prove(module: VisionTransformer, spec: ModelSpec) -> None:
         torch.manual_seed(0)
         _move(own)
         images = torch.randn(1, own.patch_embed.proj.in_channels, *own.patch_embed.img_size)
-        seen = trace(from_memory(_explicit(own), plain, "the copy"), images)
-        expected, found = own(seen.images), (seen.model(seen.images), seen.logits, seen.tail()(seen.features))
-    if not all(_alike(logits, expected) for logits in found):
+        copied = trace(from_memory(_explicit(own), plain, "the copy"), images)
+        expected = own(copied.images)
+        outputs = copied.model(copied.images), copied.logits, copied.tail()(copied.features)
+    if not all(_alike(logits, expected) for logits in outputs):
         raise AlteredError(f"{type(module).__name__} computes something else than its timm modules alone")
 
 

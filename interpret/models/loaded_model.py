@@ -34,7 +34,7 @@ class LoadedModel:
     Attributes:
         name: what tables and figures call it.
         history: one record an epoch of its training, empty where the file has none.
-        record: how it was made (command, data, seed, accuracy), as far as the file says.
+        provenance: how it was made (command, data, seed, accuracy), as far as the file says.
         sha256: of the file it came from, "" for a model that came from memory.
         recorded: the specification in the file, before anything in it was overridden; None where there was none.
         assumed: what the loader took for granted, because the file does not say it.
@@ -53,7 +53,7 @@ class LoadedModel:
     spec: ModelSpec
     name: str
     history: list[dict[str, Any]] = field(default_factory=list)
-    record: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
     sha256: str = ""
     recorded: ModelSpec | None = None
     assumed: tuple[str, ...] = ()
@@ -98,7 +98,7 @@ class LoadedModel:
     def trained(self) -> tuple[str, dict[str, Any]]:
         """Mechanism and options of the training; a file that was saved under others keeps them."""
         known = self.recorded or self.spec
-        return self.record.get("trained", (known.mechanism, known.options))
+        return self.provenance.get("trained", (known.mechanism, known.options))
 
     def pixels(self, images: Any) -> Images:
         """The model's input from one image or several.
@@ -217,7 +217,7 @@ class LoadedModel:
             "classes": [self.class_name(index) for index in range(self.anatomy.classes)],
             "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
             "sha256": self.sha256,
-            "record": self.record,
+            "record": self.provenance,
             "spec": dataclasses.asdict(self.spec),
         }
 

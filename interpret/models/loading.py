@@ -5,6 +5,7 @@ import logging
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +82,10 @@ def load(
         LoadedModel('vit_tiny_patch16_224', softmax, 12 layers, 3 heads, N=197)
     """
     if unknown:
+        known = ", ".join(each.name for each in signature(load).parameters.values() if each.kind is each.KEYWORD_ONLY)
         raise InterpretError(
-            f"load takes no {next(iter(unknown))}=; it takes mechanism, tau, backbone, heads, classes, img_size, mean, "
-            "std, name, device: the number of classes and the rest of the architecture come from the weights"
+            f"load takes no {next(iter(unknown))}=; it takes {known}: the number of classes and the rest of the "
+            "architecture come from the weights"
         )
     where = usable(device)
     given: dict[str, Any] = {"classes": tuple(as_names(classes or ()))}
@@ -154,15 +156,15 @@ def _from_file(
     _check_classes(spec, model.num_classes, file)
     _check_channels(given, model.patch_embed.proj.in_channels, file)
     logger.log(
-        logging.WARNING if notes else logging.INFO, "%s: matched %d of %d tensors; %s; %s",
-        printable(file.name), len(tensors), len(tensors), spec.rule, "; ".join(notes) or "nothing assumed",
+        logging.WARNING if notes else logging.INFO, "%s: matched all %d tensors; %s; %s",
+        printable(file.name), len(tensors), spec.rule, "; ".join(notes) or "nothing assumed",
     )  # fmt: skip
     return LoadedModel(
         model=model.eval(),
         spec=spec,
         name=own.get("name", file.stem),
         history=own.get("history", []),
-        record=own.get("record", {}),
+        provenance=own.get("record", {}),
         sha256=sha256(file),
         recorded=recorded,
         assumed=notes,

@@ -52,9 +52,9 @@ def recognise(tensors: Tensors, source: str) -> Recognised:
     """
     anchors = [key for key in tensors if key == ANCHOR or key.endswith("." + ANCHOR)]
     if len(anchors) != 1:
-        found = ", ".join(sorted(anchors) or sorted(tensors)[:3])
+        keys = ", ".join(sorted(anchors) or sorted(tensors)[:3])
         raise CheckpointError(
-            f"{source}: expected one ViT, a single key that ends in {ANCHOR!r}; found {len(anchors)}: {found}"
+            f"{source}: expected one ViT, a single key that ends in {ANCHOR!r}; found {len(anchors)}: {keys}"
         )
     prefix = anchors[0].removesuffix(ANCHOR)
     inside = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

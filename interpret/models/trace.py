@@ -58,8 +58,8 @@ class Trace:
     Example:
         >>> import interpret
         >>> vit = interpret.load("checkpoints/shapes-softmax.pt")
-        >>> seen = interpret.trace(vit, interpret.load_data("shapes")[0].image, keep=["weights"])
-        >>> tuple(seen.weights.shape), tuple(seen.logits.shape)
+        >>> t = interpret.trace(vit, interpret.load_data("shapes")[0].image, keep=["weights"])
+        >>> tuple(t.weights.shape), tuple(t.logits.shape)
         ((4, 1, 3, 65, 65), (1, 10))
     """
 

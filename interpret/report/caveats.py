@@ -8,8 +8,8 @@ from interpret.study.study import Study
 
 def caveats(study: Study) -> list[str]:
     """One line for each thing that was found."""
-    found = (_silent_maps, _dead_rows, _wrong, _undefined, _unequal, _unnamed, _assumed)
-    return [line for each in found for line in each(study)]
+    checks = (_silent_maps, _dead_rows, _wrong, _undefined, _unequal, _unnamed, _assumed)
+    return [line for check in checks for line in check(study)]
 
 
 def clean(study: Study) -> list[str]:
@@ -19,7 +19,7 @@ def clean(study: Study) -> list[str]:
         "no query lost all its tokens": "dead_rows" in set(study.tables["indicators"]["indicator"]),
         "every labelled image is classified rightly": bool(study.tables["predictions"]["correct"].notna().any()),
     }
-    return [said for said, done in looked.items() if done]
+    return [label for label, done in looked.items() if done]
 
 
 def _silent_maps(study: Study) -> Iterator[str]:

@@ -3,10 +3,11 @@
 import argparse
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from interpret.foundation.command_line import check_entries, positive, threshold
+from interpret.foundation.command_line import above_zero, check_entries, entries, number, positive, threshold
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.files import printable
 from interpret.foundation.registry import check_name
@@ -31,28 +32,55 @@ def size_of(numbers: Sequence[int]) -> tuple[int, int]:
 
 
 def _mechanism(text: str) -> str:
-    check_entries("mechanism", "mechanisms", [text])
+    try:
+        check_entries("mechanism", "mechanisms", [text])
+    except InterpretError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
     return text
 
 
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError as error:
-        raise InterpretError(f"{text!r} is not a list of numbers such as 0.5,0.5,0.5") from error
+@dataclass(frozen=True)
+class Override:
+    """What `load` takes, as the command takes it: for all files as an option, for one as FILE:KEY=VALUE.
+
+    Attributes:
+        read: makes a value, or one of several, of its text.
+        metavar, help: of the option.
+        join: makes one value of several, which spaces part after an option, and commas in FILE:KEY=VALUE.
+    """
+
+    read: Callable[[str], Any]
+    metavar: str
+    help: str = ""
+    join: Callable[[list[Any]], Any] | None = None
+
+    def joined(self, values: list[Any]) -> Any:
+        """The one value."""
+        return self.join(values) if self.join else values[0]
 
 
-OVERRIDES: dict[str, Callable[[str], Any]] = {
-    "mechanism": _mechanism,
-    "tau": threshold,
-    "backbone": str,
-    "heads": positive,
-    "classes": names_of,
-    "img_size": lambda text: size_of([positive(part) for part in text.split(",")]),
-    "mean": _numbers,
-    "std": _numbers,
+CHANNELS = "one for each channel of the input"
+OVERRIDES = {
+    "mechanism": Override(_mechanism, "NAME", ", ".join(entries("mechanisms"))),
+    "tau": Override(threshold, "T", "the models' own threshold, in [0, 1); several are a --sweep"),
+    "backbone": Override(str, "NAME", "timm's name"),
+    "heads": Override(positive, "N"),
+    "classes": Override(names_of, "NAME,NAME...", "in the order of the logits"),
+    "img_size": Override(positive, "N", "height and width, or one for both", size_of),
+    "mean": Override(number, "M", CHANNELS, tuple),
+    "std": Override(above_zero, "S", f"{CHANNELS}, each above 0", tuple),
 }
-"""What `load` takes, under the names of the options, and how a value of it is read."""
+"""By the names of the arguments of `load`."""
+
+
+def of_all(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the options say of all files.
+
+    Raises:
+        InterpretError: an input size of more than two numbers.
+    """
+    given = {name: getattr(arguments, name) for name in OVERRIDES}
+    return {name: OVERRIDES[name].joined(values) for name, values in given.items() if values}
 
 
 def separate(text: str) -> tuple[Path, dict[str, Any]]:
@@ -73,7 +101,9 @@ def separate(text: str) -> tuple[Path, dict[str, Any]]:
 def _override(pair: str) -> tuple[str, Any]:
     key, _, value = pair.partition("=")
     name = check_name("override", key.replace("-", "_"), list(OVERRIDES))
+    override = OVERRIDES[name]
+    parts = value.split(",") if override.join else [value]
     try:
-        return name, OVERRIDES[name](value)
+        return name, override.joined(list(map(override.read, parts)))
     except (argparse.ArgumentTypeError, InterpretError) as error:
         raise InterpretError(f"{pair}: {error}") from error

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from interpret.foundation.command_line import OneLineParser, entries, positive, run, threshold, whole
+from interpret.foundation.command_line import OneLineParser, entries, positive, run, whole
 from interpret.foundation.files import printable
 from interpret.report import early
-from interpret.report.checkpoints import OVERRIDES, names_of, separate
+from interpret.report.checkpoints import OVERRIDES, separate
 
 PROGRAM = "python -m interpret.report"
 
@@ -130,16 +130,10 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_model(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--mechanism", metavar="NAME", help=", ".join(entries("mechanisms")))
-    group.add_argument(
-        "--tau", type=threshold, metavar="T", help="the models' own threshold, in [0, 1); several are a --sweep"
-    )
-    group.add_argument("--backbone", metavar="NAME", help="timm's name")
-    group.add_argument("--heads", type=positive, metavar="N")
-    group.add_argument("--classes", type=names_of, metavar="NAME,NAME...", help="in the order of the logits")
-    group.add_argument("--img-size", type=positive, nargs="+", metavar="N", help="height and width, or one for both")
-    group.add_argument("--mean", type=float, nargs="+", metavar="M", help="one for each channel of the input")
-    group.add_argument("--std", type=float, nargs="+", metavar="S", help="one for each channel of the input")
+    for name, each in OVERRIDES.items():
+        count = "+" if each.join else 1
+        option = f"--{name.replace('_', '-')}"
+        group.add_argument(option, type=each.read, nargs=count, metavar=each.metavar, help=each.help or None)
 
 
 def strengths(text: str) -> tuple[str, tuple[float, ...] | None]:

@@ -33,8 +33,8 @@ def compare(old: Path, new: Path) -> str:
         "Figures": _figures(before.under("figures"), after.under("figures")),
     }
     lines = ["# What changed between two packs", "", f"- old: {printable(str(old))}", f"- new: {printable(str(new))}"]
-    for title, found in sections.items():
-        lines += ["", f"## {title}", "", *(list(found) or ["No change."])]
+    for title, differences in sections.items():
+        lines += ["", f"## {title}", "", *(list(differences) or ["No change."])]
     return "\n".join(lines) + "\n"
 
 
@@ -111,9 +111,9 @@ def _table(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[str]:
     both = _numbered(old, keys).merge(
         _numbered(new, keys), on=[*keys, "occurrence"], how="outer", suffixes=(" old", " new"), indicator="side"
     )
-    for side, said in (("left_only", "gone"), ("right_only", "new")):
+    for side, label in (("left_only", "gone"), ("right_only", "new")):
         if count := int((both["side"] == side).to_numpy().sum()):
-            yield f"rows {said}: {count}"
+            yield f"rows {label}: {count}"
     both = both.loc[both["side"] == "both"]
     named = next((key for key in ("indicator", "quantity") if key in keys), None)
     for name, rows in both.groupby(named, sort=False) if named else [("", both)]:

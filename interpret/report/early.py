@@ -9,8 +9,9 @@ from interpret.foundation.command_line import check_entries
 from interpret.foundation.data_spec import check_data
 from interpret.foundation.errors import ImageError, InterpretError
 from interpret.foundation.files import check_exists, printable
+from interpret.foundation.options import STRENGTHS
 from interpret.models.weights import weight_file
-from interpret.report.checkpoints import size_of
+from interpret.report.checkpoints import of_all
 from interpret.report.manifest import MANIFEST, Manifest
 from interpret.study.store import Store
 
@@ -32,17 +33,23 @@ def check(arguments: argparse.Namespace) -> None:
         check_data(arguments.data)
     check_entries("attribution", "attributions", arguments.attributions)
     check_entries("indicator", "indicators", arguments.indicators)
-    check_entries("mechanism", "mechanisms", [arguments.mechanism] if arguments.mechanism else [])
-    swept = [name for name, _ in arguments.sweep or ()]
-    check_entries("intervention", "interventions", swept)
-    for name, count in Counter(swept).items():
-        if count > 1:
-            raise InterpretError(f"--sweep names {name} twice; give its strengths at once: {name}=S,S")
-    size_of(arguments.img_size or (1, 1))
+    _check_swept(arguments.sweep or ())
+    of_all(arguments)
     if arguments.checkpoints:
         check_free(place(arguments), arguments.overwrite, "replace it (--overwrite)")
     if arguments.checkpoints and arguments.store:
         Store(arguments.store)
+
+
+def _check_swept(sweeps: Sequence[tuple[str, tuple[float, ...] | None]]) -> None:
+    names = [name for name, _ in sweeps]
+    check_entries("intervention", "interventions", names)
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise InterpretError(f"--sweep names {name} twice; give its strengths at once: {name}=S,S")
+    for name, values in sweeps:
+        for value in values or ():
+            STRENGTHS.get(name, float)(value)
 
 
 def place(arguments: argparse.Namespace) -> Path:

@@ -126,14 +126,14 @@ def _note(row: dict[Any, Any]) -> str:
 
 def _row(study: Study, view: View, step: int, image: int) -> dict[str, Any]:
     picture = study.images[image]
-    said = study.tables["predictions"].loc[lambda table: table["image"] == study.image_ids[image]].set_index("model")
+    rows = study.tables["predictions"].loc[lambda table: table["image"] == study.image_ids[image]].set_index("model")
     return {
         "index": image,
         "id": study.image_ids[image],
-        "label": str(said["label"].iloc[0]) or "unknown",
+        "label": str(rows["label"].iloc[0]) or "unknown",
         "input": embedding.photograph(Image.fromarray(plots.enlarge(picture, STILL)), quality=65),
         "stills": [
-            _still(picture, view, index, step, image) | _said(said.loc[model["name"]])
+            _still(picture, view, index, step, image) | _prediction(rows.loc[model["name"]])
             for index, model in enumerate(study.models)
         ],
     }
@@ -150,6 +150,6 @@ def _still(picture: plots.Picture, view: View, index: int, step: int, image: int
     return {"src": embedding.photograph(small, quality=60), "blank": why}
 
 
-def _said(row: pd.Series) -> dict[str, Any]:
+def _prediction(row: pd.Series) -> dict[str, Any]:
     wrong = bool(row["correct"] == 0)
-    return {"said": f"{row['predicted']} {row['probability']:.2f}", "wrong": wrong}
+    return {"prediction": f"{row['predicted']} {row['probability']:.2f}", "wrong": wrong}

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from interpret.interventions import INTERVENTIONS
+from interpret.mechanisms import MECHANISMS
 from interpret.report.table import groups
 from interpret.study.curves import whole_model
 from interpret.study.quantities import POINTS
@@ -20,10 +21,11 @@ def findings(study: Study) -> list[str]:
 
 
 def _agreement(study: Study) -> Iterator[str]:
-    said = study.tables["predictions"].pivot_table(index="image", columns="model", values="predicted", aggfunc="first")
-    if said.shape[1] > 1 and len({tuple(model["classes"]) for model in study.models}) == 1:
-        same = int(said.eq(said.iloc[:, 0], axis=0).all(axis=1).sum())
-        yield f"The {said.shape[1]} models predict the same class on {same} of the {len(said)} images shown."
+    table = study.tables["predictions"]
+    predicted = table.pivot_table(index="image", columns="model", values="predicted", aggfunc="first")
+    if predicted.shape[1] > 1 and len({tuple(model["classes"]) for model in study.models}) == 1:
+        same = int(predicted.eq(predicted.iloc[:, 0], axis=0).all(axis=1).sum())
+        yield f"The {predicted.shape[1]} models predict the same class on {same} of the {len(predicted)} images shown."
 
 
 def _kept(study: Study) -> Iterator[str]:
@@ -33,8 +35,8 @@ def _kept(study: Study) -> Iterator[str]:
         rows = swept.sort_values("strength").to_dict("records")
         tau = model_of[name]["tau"]
         own = next((row for row in rows if row["strength"] == tau), rows[0])
-        told = "" if math.isnan(own.get("accuracy", math.nan)) else _free(study, name)
-        yield f"{name}: {_operating(own, model_of[name])}{told}."
+        free = "" if math.isnan(own.get("accuracy", math.nan)) else _free(study, name)
+        yield f"{name}: {_operating(own, model_of[name])}{free}."
 
 
 def _operating(row: dict[Any, Any], model: dict[str, Any]) -> str:
@@ -42,8 +44,8 @@ def _operating(row: dict[Any, Any], model: dict[str, Any]) -> str:
     where = (
         f"at its own tau = {row['strength']:g}" if row["strength"] == model["tau"] else f"at tau = {row['strength']:g}"
     )
-    learned = model.get("mechanism") == "learned_threshold"
-    instead = ", in place of the learned thresholds," if learned else ""
+    entry = MECHANISMS.get(str(model.get("mechanism")))
+    instead = ", in place of the learned thresholds," if entry and entry.learns_threshold else ""
     kept = f"a query keeps {row['active_tokens']:.1f} of {model['tokens']} tokens on average"
     return f"{where} ({row['rule']} rule){instead} {kept}"
 

@@ -16,7 +16,7 @@ from interpret.mechanisms import MECHANISMS
 from interpret.models.device import usable
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.loading import load
-from interpret.report.checkpoints import OVERRIDES, size_of
+from interpret.report.checkpoints import of_all
 from interpret.report.early import given_once, place
 from interpret.report.pack import write_pack
 from interpret.study.run import run_study
@@ -94,11 +94,10 @@ def _load(path: Path, own: dict[str, Any], arguments: argparse.Namespace) -> Loa
 
     The threshold of all is not given to a file whose mechanism is named and has none.
     """
-    known = {name: getattr(arguments, name) for name in OVERRIDES}
-    known["img_size"] = arguments.img_size and size_of(arguments.img_size)
-    mechanism = own.get("mechanism", arguments.mechanism)
+    known = of_all(arguments)
+    mechanism = (known | own).get("mechanism")
     if mechanism and "tau" not in MECHANISMS[mechanism].options:
-        known["tau"] = None
+        known.pop("tau", None)
     return load(path, **(known | own), device=arguments.device)
 
 
@@ -110,5 +109,5 @@ def choose_data(arguments: argparse.Namespace, models: Sequence[LoadedModel]) ->
     paths = arguments.images
     if paths:
         return load_data(f"imagefolder:{paths[0]}") if paths[0].is_dir() and len(paths) == 1 else open_images(paths)
-    learned = models[0].record.get("recipe", {}).get("data")
+    learned = models[0].provenance.get("recipe", {}).get("data")
     return load_data(arguments.data or ("shapes" if learned == "shapes" else "photos"))

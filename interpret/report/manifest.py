@@ -39,8 +39,9 @@ class Manifest:
         """
         check_exists(path, InterpretError, f"the {MANIFEST} of a pack")
         if path.is_dir():
-            found = f"give {path / MANIFEST}" if (path / MANIFEST).is_file() else f"it has no {MANIFEST}, so is no pack"
-            raise InterpretError(f"{path} is a folder; expected the {MANIFEST} of a pack: {found}")
+            inside = (path / MANIFEST).is_file()
+            advice = f"give {path / MANIFEST}" if inside else f"it has no {MANIFEST}, so is no pack"
+            raise InterpretError(f"{path} is a folder; expected the {MANIFEST} of a pack: {advice}")
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:

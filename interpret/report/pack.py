@@ -91,7 +91,7 @@ def _draw(study: Study, folder: Path) -> list[page.Shown]:
 
 
 def _write(path: Path, text: str) -> None:
-    """What no UTF-8 can hold, a file name in the record of a checkpoint, is escaped as JSON does it."""
+    """What no UTF-8 can hold, a file name in the provenance of a checkpoint, is escaped as JSON does it."""
     path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 

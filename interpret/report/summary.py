@@ -37,12 +37,12 @@ def _model(study: Study, model: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _recorded(record: dict[str, Any]) -> str:
-    if "test_accuracy" not in record:
+def _recorded(provenance: dict[str, Any]) -> str:
+    if "test_accuracy" not in provenance:
         return "not recorded"
-    share, count = record["test_accuracy"], record["images"]["test"]
+    share, count = provenance["test_accuracy"], provenance["images"]["test"]
     low, high = wilson_interval(share, count)
-    return f"{share:.2%} ({low:.1%} to {high:.1%}, n = {count:,}, {record['recipe']['data']})"
+    return f"{share:.2%} ({low:.1%} to {high:.1%}, n = {count:,}, {provenance['recipe']['data']})"
 
 
 def _score(predictions: pd.DataFrame) -> str:
@@ -63,15 +63,16 @@ def _predictions(study: Study) -> Table:
     table = study.tables["predictions"]
     names = [model["name"] for model in study.models]
     rows = [
-        [image, str(seen["label"].iloc[0]) or "unknown", *(_said(seen.loc[seen["model"] == name]) for name in names)]
-        for (image,), seen in groups(table, "image")
+        [image, str(mine["label"].iloc[0]) or "unknown", *(_predicted(mine, name) for name in names)]
+        for (image,), mine in groups(table, "image")
     ]
     note = "What each model says and how probable it finds it (softmax probability of the predicted class)."
     return Table("Predictions", note, ["image", "label", *names], rows[:LONGEST], "predictions.csv")
 
 
-def _said(rows: pd.DataFrame) -> str:
-    return f"{rows['predicted'].iloc[0]} {rows['probability'].iloc[0]:.2f}"
+def _predicted(table: pd.DataFrame, model: str) -> str:
+    row = table.loc[table["model"] == model].iloc[0]
+    return f"{row['predicted']} {row['probability']:.2f}"
 
 
 def _indicators(study: Study) -> Table:

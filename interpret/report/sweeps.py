@@ -27,8 +27,8 @@ def swept(study: Study) -> list[Table]:
 def _swept(study: Study, entry: Intervention) -> Table:
     table = whole_model(study.tables["sweep"], entry.name)
     facts = {fact: label for fact, label in entry.fact_labels.items() if fact in table}
-    told = study.tables["sweep"]["quantity"].unique()
-    measured = {name: title(name) for name in told if name in table}
+    quantities = study.tables["sweep"]["quantity"].unique()
+    measured = {name: title(name) for name in quantities if name in table}
     rows = [
         [
             *(row["model"], _rule(row), *(f"{row[column]:.3g}" for column in ("strength", *facts))),
@@ -69,7 +69,7 @@ def turning(study: Study) -> Table:
         [
             *(row["model"], INTERVENTIONS[row["intervention"]].strength, row["rule"] or "-", str(row["layer"])),
             _place(row["trained"]),
-            *(_place(value) if row["labelled"] else "unknown" for value in _found(row)),
+            *(_place(value) if row["labelled"] else "unknown" for value in _turns(row)),
             *(number(row["strongest"]), str(row["n"])),
         ]
         for row in table.to_dict("records")
@@ -94,7 +94,7 @@ def turning(study: Study) -> Table:
     return Table("Where the sweeps turn", note, [*columns, "images"], rows, "operating_points.csv")
 
 
-def _found(row: dict[Any, Any]) -> list[float]:
+def _turns(row: dict[Any, Any]) -> list[float]:
     return [row["knee"], row["free"], 100 * row["change_low"]]
 
 

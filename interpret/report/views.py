@@ -127,8 +127,8 @@ def _empty(steps: Steps) -> dict[tuple[int, int], str]:
     """Steps of an image that are undefined or without any weight."""
     undefined = np.isnan(steps).any(axis=(2, 3))
     zero = (steps == 0).all(axis=(2, 3))
-    found = {(int(step), int(image)): "zero map" for step, image in np.argwhere(zero)}
-    return found | {(int(step), int(image)): "undefined map" for step, image in np.argwhere(undefined)}
+    blank = {(int(step), int(image)): "zero map" for step, image in np.argwhere(zero)}
+    return blank | {(int(step), int(image)): "undefined map" for step, image in np.argwhere(undefined)}
 
 
 def _silent(study: Study, index: int, attribution: str) -> dict[tuple[int, int], str]:

@@ -17,7 +17,7 @@ Bounds = tuple[Float[np.ndarray, "setting"], Float[np.ndarray, "setting"]]
 Interval = Callable[[Values], Bounds]
 
 
-def tidy(model: str, settings: Sequence[Setting], seen: Outcomes, draws: int = 1) -> pd.DataFrame:
+def tidy(model: str, settings: Sequence[Setting], outcomes: Outcomes, draws: int = 1) -> pd.DataFrame:
     """One row for each quantity and setting: model, the setting's columns, n images, quantity, kind, variant, then
     mean, low and high (95 % interval over images) and n_valid (images where it is defined).
 
@@ -35,27 +35,27 @@ def tidy(model: str, settings: Sequence[Setting], seen: Outcomes, draws: int = 1
     """
     settings = settings[::draws]
     rows = []
-    for key, values, interval in _quantities(seen):
+    for key, values, interval in _quantities(outcomes):
         named = dict(zip(("quantity", "kind", "variant"), key, strict=True))
         means = values.reshape(-1, draws, values.shape[-1]).mean(axis=1)
         for setting, images, *bounds in zip(settings, means, *interval(means), strict=True):
             known = images[~np.isnan(images)]
             exact = named["quantity"] == "accuracy_change" and setting.unchanged
             low, high = (0.0, 0.0) if exact else bounds
-            found = {"mean": known.mean() if len(known) else np.nan, "low": low, "high": high, "n_valid": len(known)}
-            rows.append({"model": model, **setting.columns, "n": len(images), **named, **found})
+            summary = {"mean": known.mean() if len(known) else np.nan, "low": low, "high": high, "n_valid": len(known)}
+            rows.append({"model": model, **setting.columns, "n": len(images), **named, **summary})
     return pd.DataFrame(rows)
 
 
-def _quantities(seen: Outcomes) -> Iterator[tuple[Key, Values, Interval]]:
+def _quantities(outcomes: Outcomes) -> Iterator[tuple[Key, Values, Interval]]:
     """Each without the first setting, which is the model as it was loaded."""
-    if seen.right is not None:
-        right = seen.right.astype(float)
+    if outcomes.right is not None:
+        right = outcomes.right.astype(float)
         yield ("accuracy", "", ""), right[1:], _of_share
         yield ("accuracy_change", "", ""), right[1:] - right[0], _of_change
-    yield ("agreement", "", ""), seen.agrees[1:].astype(float), _of_share
-    yield ("confidence", "", ""), seen.confidence[1:], bootstrap_bands
-    for key, values in seen.measured.items():
+    yield ("agreement", "", ""), outcomes.agrees[1:].astype(float), _of_share
+    yield ("confidence", "", ""), outcomes.confidence[1:], bootstrap_bands
+    for key, values in outcomes.measured.items():
         yield key, values[1:], bootstrap_bands
 
 
@@ -76,13 +76,13 @@ def whole_model(table: pd.DataFrame, intervention: str) -> pd.DataFrame:
     """The sweep of one intervention with one row a setting of all layers at once; the mean of each quantity in a column
     of its name and variant, its interval in two more that end in "low" and "high".
     """
-    found = of_intervention(table, intervention)
-    if found.empty:
-        return found
-    found = found.loc[(found["layer"] == "all") & (found["kind"] == "")]
-    setting = [column for column in found if column not in OF_QUANTITY]
-    rows = found.drop_duplicates(setting)[setting]
-    for (quantity, variant), values in found.groupby(["quantity", "variant"], sort=False):
+    swept = of_intervention(table, intervention)
+    if swept.empty:
+        return swept
+    swept = swept.loc[(swept["layer"] == "all") & (swept["kind"] == "")]
+    setting = [column for column in swept if column not in OF_QUANTITY]
+    rows = swept.drop_duplicates(setting)[setting]
+    for (quantity, variant), values in swept.groupby(["quantity", "variant"], sort=False):
         placed = rows[setting].merge(values.drop_duplicates(setting), "left", setting)
         name = f"{quantity} {variant}".strip()
         rows[[name, f"{name} low", f"{name} high"]] = placed[["mean", "low", "high"]].to_numpy()

@@ -16,8 +16,7 @@ from interpret.foundation.errors import UnsupportedModelError
 from interpret.indicators import INDICATORS, Options, measure
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.trace import Trace, stages_needed
-from interpret.models.tracing import trace
-from interpret.study.passes import batches
+from interpret.study.passes import passes
 
 EMPTY = {"image": [], "attribution": [], "min": [], "max": [], "status": [], "message": []}
 
@@ -43,7 +42,7 @@ class Observation:
 
 def observe(
     model: LoadedModel,
-    examples: Sequence[Example],
+    examples: list[Example],
     classes: Sequence[str],
     targets: Sequence[int] | None,
     attributions: Sequence[str],
@@ -61,16 +60,16 @@ def observe(
     keep = stages_needed([*map(ATTRIBUTIONS.__getitem__, attributions), *map(INDICATORS.__getitem__, indicators)])
     labels = model.labels(examples, classes)
     chosen = labels if targets is None else targets
-    parts = []
-    for number, (batch, images) in enumerate(batches(model, examples, batch_size)):
-        part = slice(number * batch_size, (number + 1) * batch_size)
-        seen = trace(model, images, None if chosen is None else chosen[part], keep=keep)
-        parts.append(_observe_batch(seen, batch, labels and labels[part], attributions, indicators, options))
-    return _joined(parts)
+    return _joined(
+        [
+            _observe_batch(trace, batch, labels and model.labels(batch, classes), attributions, indicators, options)
+            for batch, trace in passes(model, examples, keep, batch_size, chosen)
+        ]
+    )
 
 
 def _observe_batch(
-    seen: Trace,
+    trace: Trace,
     examples: Sequence[Example],
     labels: Sequence[int] | None,
     attributions: Sequence[str],
@@ -80,28 +79,28 @@ def _observe_batch(
     ids = [example.id for example in examples]
     maps, rows = {}, [pd.DataFrame(EMPTY)]
     for name in attributions:
-        maps[name], status = _map(seen, name)
+        maps[name], status = _map(trace, name)
         rows.append(status.assign(image=ids))
-    measured = measure(seen, list(indicators), options) if indicators else pd.DataFrame({"image": []})
+    measured = measure(trace, list(indicators), options) if indicators else pd.DataFrame({"image": []})
     return Observation(
-        targets=tuple(seen.classes.tolist()),
+        targets=tuple(trace.classes.tolist()),
         maps=maps,
-        heatmaps=_heatmaps(seen),
-        predictions=_predictions(seen, labels).assign(image=ids),
+        heatmaps=_heatmaps(trace),
+        predictions=_predictions(trace, labels).assign(image=ids),
         status=pd.concat(rows[1:], ignore_index=True) if attributions else rows[0],
         indicators=measured.assign(image=measured["image"].map(ids.__getitem__)),
     )
 
 
-def _map(seen: Trace, name: str) -> tuple[Float[np.ndarray, "image row col"], pd.DataFrame]:
+def _map(trace: Trace, name: str) -> tuple[Float[np.ndarray, "image row col"], pd.DataFrame]:
     """The maps of one attribution, and per image whether they show evidence."""
     entry = ATTRIBUTIONS[name]
     message = ""
     try:
-        maps = entry(seen).cpu()
+        maps = entry(trace).cpu()
     except UnsupportedModelError as error:
-        grid = seen.grid
-        maps, message = torch.full((len(seen.images), grid.rows, grid.cols), torch.nan), str(error)
+        grid = trace.grid
+        maps, message = torch.full((len(trace.images), grid.rows, grid.cols), torch.nan), str(error)
     empty = without_evidence(maps)
     zero = "dead gradient" if entry.class_specific else "zero"
     status = [_status(patch_map, zero) if flag else "ok" for patch_map, flag in zip(maps, empty, strict=True)]
@@ -116,27 +115,27 @@ def _status(patch_map: Tensor, zero: str) -> str:
     return zero if (patch_map == 0).all() else "constant"
 
 
-def _heatmaps(seen: Trace) -> Float[np.ndarray, "image layer head row col"]:
-    weights = seen.need("weights")
+def _heatmaps(trace: Trace) -> Float[np.ndarray, "image layer head row col"]:
+    weights = trace.need("weights")
     try:
-        rows = torch.einsum("q,lbhqk->blhk", seen.readout.to(weights.dtype), weights)
+        rows = torch.einsum("q,lbhqk->blhk", trace.readout.to(weights.dtype), weights)
     except UnsupportedModelError:
         rows = torch.full_like(weights[..., 0, :], torch.nan).transpose(0, 1)
-    return seen.grid.fold(rows).float().numpy(force=True)
+    return trace.grid.fold(rows).float().numpy(force=True)
 
 
-def _predictions(seen: Trace, labels: Sequence[int] | None) -> pd.DataFrame:
-    probabilities = seen.logits.double().softmax(dim=-1).cpu()
+def _predictions(trace: Trace, labels: Sequence[int] | None) -> pd.DataFrame:
+    probabilities = trace.logits.double().softmax(dim=-1).cpu()
     probability, predicted = probabilities.max(dim=-1)
-    name = seen.model.class_name
+    name = trace.model.class_name
     truth = np.full(len(predicted), np.nan) if labels is None else (predicted.numpy() == labels).astype(float)
     return pd.DataFrame(
         {
             "label": [""] * len(predicted) if labels is None else [name(label) for label in labels],
-            "target": [name(target) for target in seen.classes.tolist()],
+            "target": [name(target) for target in trace.classes.tolist()],
             "predicted": [name(index) for index in predicted.tolist()],
             "probability": probability.numpy(),
-            "target_probability": probabilities.gather(1, seen.classes.cpu()[:, None])[:, 0].numpy(),
+            "target_probability": probabilities.gather(1, trace.classes.cpu()[:, None])[:, 0].numpy(),
             "correct": truth,
         }
     )

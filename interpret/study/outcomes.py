@@ -17,10 +17,10 @@ from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import Images
 from interpret.foundation.versions import versions
 from interpret.indicators import INDICATORS, Key, Options, constant_sets, evaluate
+from interpret.models import tracing
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.trace import stages_needed
-from interpret.models.tracing import trace
-from interpret.study.passes import batches, my_part
+from interpret.study.passes import batches
 from interpret.study.processes import put_together
 from interpret.study.store import Store
 
@@ -112,12 +112,12 @@ def outcomes_of(
         raise InterpretError("a sweep needs a setting; got none")
     identity = model.fingerprint if store else ""
     used = store if identity else None
-    seen, labels = [], []
-    for examples, images in batches(model, my_part(data), batch_size):
+    by_image, labels = [], []
+    for examples, images in batches(model, data, batch_size):
         look = _Look(model, images, tuple(indicators), options, used, identity)
-        seen.extend(_by_image([look.at(setting) for setting in (AS_LOADED, *settings)]))
+        by_image.extend(_by_image([look.at(setting) for setting in (AS_LOADED, *settings)]))
         labels.extend(model.labels(examples, data.classes) or [None] * len(examples))
-    whole, known = put_together(seen), put_together(labels)
+    whole, known = put_together(by_image), put_together(labels)
     return Outcomes(
         np.array([image["predicted"] for image in whole]).T,
         np.array([image["confidence"] for image in whole]).T,
@@ -126,12 +126,12 @@ def outcomes_of(
     )
 
 
-def _by_image(found: Sequence[dict[Any, list]]) -> list[dict[Any, list]]:
-    """From one record of lists a setting to one record an image, of lists over the settings."""
-    names = list(found[0])
+def _by_image(outcomes: Sequence[dict[Any, list]]) -> list[dict[Any, list]]:
+    """From one outcome of lists a setting to one an image, of lists over the settings."""
+    names = list(outcomes[0])
     return [
-        {name: [record[name][image] for record in found] for name in names}
-        for image in range(len(found[0]["predicted"]))
+        {name: [outcome[name][image] for outcome in outcomes] for name in names}
+        for image in range(len(outcomes[0]["predicted"]))
     ]
 
 
@@ -148,25 +148,25 @@ class _Look:
 
     def at(self, setting: Setting) -> dict[Any, list]:
         if self.store is None:
-            found = self._run(setting)
+            outcome = self._run(setting)
         else:
             about = self._about | {"setting": [dict(setting.columns), setting.layer, *setting.about]}
-            found = self.store.remember(about, lambda: self._run(setting))
-        named = {tuple(key): values for key, values in zip(found.pop("keys"), found.pop("measured"), strict=True)}
-        return found | named
+            outcome = self.store.remember(about, lambda: self._run(setting))
+        named = {tuple(key): values for key, values in zip(outcome.pop("keys"), outcome.pop("measured"), strict=True)}
+        return outcome | named
 
     def _run(self, setting: Setting) -> dict[str, list]:
         with setting.scope():
             keep = stages_needed([INDICATORS[name] for name in self.indicators])
-            seen = trace(self.model, self.images, keep=keep)
-        confidence, predicted = seen.logits.double().softmax(dim=-1).max(dim=-1)
+            trace = tracing.trace(self.model, self.images, keep=keep)
+        confidence, predicted = trace.logits.double().softmax(dim=-1).max(dim=-1)
         layers = slice(None) if setting.layer is None else slice(setting.layer, setting.layer + 1)
-        found = list(evaluate(seen, self.indicators, self.options))
+        measured = list(evaluate(trace, self.indicators, self.options))
         return {
             "predicted": predicted.tolist(),
             "confidence": confidence.tolist(),
-            "keys": [list(key) for *key, _ in found],
-            "measured": [values[layers].double().nanmean(dim=(0, 2)).tolist() for *_, values in found],
+            "keys": [list(key) for *key, _ in measured],
+            "measured": [values[layers].double().nanmean(dim=(0, 2)).tolist() for *_, values in measured],
         }
 
     @cached_property

@@ -7,41 +7,48 @@ from tqdm import tqdm
 from interpret.data import Dataset, Example
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import Images
+from interpret.models import tracing
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.trace import Trace
-from interpret.models.tracing import trace
 from interpret.study.processes import my_share
 
 
-def batches(model: LoadedModel, examples: Sequence[Example], batch_size: int) -> Iterator[tuple[list[Example], Images]]:
-    """Examples and the same as the model's input.
+def batches(
+    model: LoadedModel, data: Dataset | list[Example], batch_size: int
+) -> Iterator[tuple[list[Example], Images]]:
+    """Examples and the same as the model's input, for what runs a batch more than once.
+
+    Of a data set they are this process's share; every process looks at the whole of a list.
 
     Raises:
-        InterpretError: batches of no image.
+        InterpretError: batches of no image, or a data set of fewer images than processes.
     """
     if batch_size < 1:
         raise InterpretError(f"batch_size {batch_size}: a batch has at least one image")
+    examples = data.subset(my_share(len(data))) if isinstance(data, Dataset) else data
     for first in tqdm(range(0, len(examples), batch_size), model.name, disable=None, leave=False):
         batch = list(examples[first : first + batch_size])
         yield batch, model.pixels([example.image for example in batch])
 
 
 def passes(
-    model: LoadedModel, data: Dataset, keep: Sequence[str], batch_size: int
+    model: LoadedModel,
+    data: Dataset | list[Example],
+    keep: Sequence[str],
+    batch_size: int,
+    targets: Sequence[int] | None = None,
 ) -> Iterator[tuple[list[Example], Trace]]:
-    """The examples that are this process's share, and what was seen of them.
+    """The examples of each of the `batches`, and their trace.
+
+    Args:
+        keep: stages, as `stages_needed` gives them.
+        targets: the class to explain of each example of a list; None is the predicted one.
 
     Raises:
-        InterpretError: fewer images than processes.
+        InterpretError: as `batches`.
     """
-    for examples, images in batches(model, my_part(data), batch_size):
-        yield examples, trace(model, images, keep=keep)
-
-
-def my_part(data: Dataset) -> Dataset:
-    """The share of this process.
-
-    Raises:
-        InterpretError: fewer images than processes.
-    """
-    return data.subset(my_share(len(data)))
+    done = 0
+    for examples, images in batches(model, data, batch_size):
+        target = None if targets is None else targets[done : done + len(examples)]
+        yield examples, tracing.trace(model, images, target, keep=keep)
+        done += len(examples)

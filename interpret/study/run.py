@@ -81,10 +81,10 @@ def run_study(
     strengths = _strengths(models, sweeps)
     taus = strengths.get("threshold", ())
     baseline = {"would_be_sparsity": [{"tau": tau} for tau in sorted(set().union(*map(own_taus, models)))] or [{}]}
-    seen: list[Observation] = []
+    observations: list[Observation] = []
     for model in tqdm(models, "look", disable=None):
-        shared = seen[0].targets if seen and model.same_classes(models[0]) else None
-        seen.append(observe(model, drawn, data.classes, shared, attributions, indicators, batch_size, baseline))
+        shared = observations[0].targets if observations and model.same_classes(models[0]) else None
+        observations.append(observe(model, drawn, data.classes, shared, attributions, indicators, batch_size, baseline))
     asked = {"data": data.name, "attributions": list(attributions), "indicators": list(indicators)}
     asked |= {"sweeps": {name: list(values) for name, values in strengths.items()}}
     asked |= {"seed": seed, "sample": len(sampled), "by_layer": by_layer}
@@ -92,9 +92,9 @@ def run_study(
         models=tuple(model.describe() for model in models),
         settings=asked | _machine(models[0]),
         tables={
-            "predictions": _stacked(models, [one.predictions for one in seen]),
-            "maps": _stacked(models, [one.status for one in seen]),
-            "indicators": _stacked(models, [one.indicators for one in seen]),
+            "predictions": _stacked(models, [one.predictions for one in observations]),
+            "maps": _stacked(models, [one.status for one in observations]),
+            "indicators": _stacked(models, [one.indicators for one in observations]),
             "survey": _survey(models, sampled, indicators, baseline, batch_size),
             **_swept(models, sampled, strengths, {"by_layer": by_layer, "batch_size": batch_size, "store": store}),
             "tracked": _stacked(models, [history.indicators(model.history) for model in models]),
@@ -102,7 +102,7 @@ def run_study(
         },
         images=np.stack([np.asarray(fit(example.image, frame)) for example in drawn]),
         image_ids=tuple(example.id for example in drawn),
-        arrays=_arrays(models, seen, drawn, taus, batch_size),
+        arrays=_arrays(models, observations, drawn, taus, batch_size),
         masks=_masks(drawn, frame),
     )
 
@@ -114,18 +114,17 @@ def _order(data: Dataset, seed: int) -> list[int]:
 
 def _arrays(
     models: Sequence[LoadedModel],
-    seen: Sequence[Observation],
-    drawn: Sequence[Example],
+    observations: Sequence[Observation],
+    drawn: list[Example],
     taus: Sequence[float],
     batch_size: int,
 ) -> dict[str, np.ndarray]:
     arrays = {}
-    for index, (model, one) in enumerate(zip(models, seen, strict=True)):
+    for index, (model, one) in enumerate(zip(models, observations, strict=True)):
         arrays |= {f"map/{index}/{name}": maps for name, maps in one.maps.items()}
         arrays[f"heatmap/{index}"] = one.heatmaps
-        pixels = model.pixels([example.image for example in drawn])
         if taus:
-            arrays[f"tau_map/{index}"] = tau_maps(model, pixels, taus, batch_size).numpy(force=True)
+            arrays[f"tau_map/{index}"] = tau_maps(model, drawn, taus, batch_size).numpy(force=True)
     return arrays
 
 

@@ -109,10 +109,10 @@ def sign_flip_p(differences: Float[np.ndarray, "image"], *, resamples: int = 9_9
         return 1.0
     if np.ptp(np.abs(moved)) == 0:
         return float(binomtest(int((moved > 0).sum()), len(moved)).pvalue)
-    found = permutation_test(
+    result = permutation_test(
         (moved,), np.mean, permutation_type="samples", n_resamples=resamples, batch=64, rng=np.random.default_rng(seed)
     )
-    return float(found.pvalue)
+    return float(result.pvalue)
 
 
 def holm(p_values: Float[np.ndarray, "test"]) -> Float[np.ndarray, "test"]:

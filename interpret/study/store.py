@@ -40,9 +40,9 @@ class Store:
     def remember(self, about: Mapping[str, Any], make: Callable[[], Any]) -> Any:
         """The result kept under `about`; made, and kept, where there is none. Both are what JSON can hold."""
         key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-        found = self._execute("SELECT result FROM results WHERE about = ?", key)
-        if found:
-            return json.loads(found[0][0])
+        rows = self._execute("SELECT result FROM results WHERE about = ?", key)
+        if rows:
+            return json.loads(rows[0][0])
         made = make()
         self._execute("INSERT OR REPLACE INTO results VALUES (?, ?)", key, json.dumps(made))
         return made

@@ -74,15 +74,15 @@ def _survey(
             layers, _, heads = values.shape
             key = (indicator, kind, variant)
             moments.setdefault(key, HeadMoments(layers, heads).to(values.device)).update(values)
-    return [row for key, found in moments.items() for row in _rows(key, found)]
+    return [row for key, each in moments.items() for row in _rows(key, each)]
 
 
 def _rows(key: Key, moments: HeadMoments) -> list[dict[str, Any]]:
-    found = moments.compute()
-    layers, heads = found["mean"].shape
+    statistics = moments.compute()
+    layers, heads = statistics["mean"].shape
     named = dict(zip(("indicator", "kind", "variant"), key, strict=True))
     return [
-        {"layer": layer, "head": head, **named, **{name: values[layer, head].item() for name, values in found.items()}}
+        {"layer": layer, "head": head, **named, **{name: each[layer, head].item() for name, each in statistics.items()}}
         for layer in range(layers)
         for head in range(heads)
     ]

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.attributions import ATTRIBUTIONS
-from interpret.data import Dataset, as_dataset
+from interpret.data import Dataset, Example, as_dataset
 from interpret.foundation.errors import InterpretError, UnsupportedModelError
 from interpret.foundation.options import as_numbers
 from interpret.foundation.registry import as_names
@@ -25,6 +25,7 @@ from interpret.models.loaded_model import LoadedModel
 from interpret.models.tracing import trace
 from interpret.study.curves import tidy
 from interpret.study.outcomes import Setting, outcomes_of
+from interpret.study.passes import batches
 from interpret.study.store import Store
 
 ASIDE = 64
@@ -81,14 +82,14 @@ def sweep(
     if not entry.applies(model):
         raise InterpretError(f"{intervention} does not act on {model.name}, whose attention is {model.spec.rule}")
     strengths = entry.grid([model]) if strengths is None else as_numbers(entry.strength, strengths)
-    found, data = _prepared(entry, model, data, calibration)
+    arguments, data = _prepared(entry, model, data, calibration)
     settings = [
         Setting(
             columns=_columns(entry, model, rule, strength, layer),
-            scope=partial(entry.scope, model, strength, rule=rule, layer=layer, seed=seed, found=found),
+            scope=partial(entry.scope, model, strength, rule=rule, layer=layer, seed=seed, arguments=arguments),
             layer=layer,
             unchanged=entry.leaves(model, strength, layer),
-            about=(seed, *found.values()),
+            about=(seed, *arguments.values()),
         )
         for layer in ([None, *range(model.depth)] if by_layer else [None])
         for rule in entry.rules(model)
@@ -163,18 +164,18 @@ def _columns(entry: Intervention, model: LoadedModel, rule: str, strength: float
 
 
 def tau_maps(
-    model: LoadedModel, images: Images, taus: Sequence[float], batch_size: int
+    model: LoadedModel, examples: list[Example], taus: Sequence[float], batch_size: int
 ) -> Float[Tensor, "tau batch row col"]:
     """The last layer's attention of the classifier's token, heads fused, at each tau; NaN where no such row exists."""
-    maps = []
-    for tau in taus:
-        with threshold(model, tau, own_rule(model)):
-            maps.append(torch.cat([_map(model, batch) for batch in images.split(batch_size)]))
-    return torch.stack(maps)
+    maps = [
+        torch.stack([_map(model, images, tau) for tau in taus]) for _, images in batches(model, examples, batch_size)
+    ]
+    return torch.cat(maps, dim=1)
 
 
-def _map(model: LoadedModel, images: Images) -> Float[Tensor, "batch row col"]:
+def _map(model: LoadedModel, images: Images, tau: float) -> Float[Tensor, "batch row col"]:
     try:
-        return ATTRIBUTIONS["cls_attention"](trace(model, images, keep=("weights",)))
+        with threshold(model, tau, own_rule(model)):
+            return ATTRIBUTIONS["cls_attention"](trace(model, images, keep=("weights",)))
     except UnsupportedModelError:
         return torch.full((len(images), model.grid.rows, model.grid.cols), torch.nan)

@@ -11,22 +11,20 @@ from jaxtyping import Bool
 
 from interpret.data import as_dataset
 from interpret.foundation.errors import InterpretError, UnsupportedModelError
-from interpret.foundation.tensors import Images
 from interpret.interventions.sigma_retention import accounting, reduced, sigma_retention
+from interpret.models import tracing
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.side_by_side import as_models
-from interpret.models.tracing import trace
-from interpret.study.passes import batches, my_part
+from interpret.models.trace import Trace
+from interpret.study.passes import passes
 from interpret.study.processes import put_together
 from interpret.study.statistics import paired_interval, sign_flip_p
 
-Intervention = Callable[[], AbstractContextManager[LoadedModel]]
+Scope = Callable[[], AbstractContextManager[LoadedModel]]
 COMPARED = ("accuracy_before", "accuracy_after", "difference", "difference_low", "difference_high", "p")
 
 
-def verify_intervention(
-    model: LoadedModel, intervention: Intervention, data: Any, *, batch_size: int = 16
-) -> pd.DataFrame:
+def verify_intervention(model: LoadedModel, intervention: Scope, data: Any, *, batch_size: int = 16) -> pd.DataFrame:
     """One row: `model` against what `intervention` makes of it, on the same images.
 
     Columns: images; max_weight_change, the largest |dA| over images, layers, heads, queries and keys of `weights`;
@@ -46,15 +44,15 @@ def verify_intervention(
     Example:
         >>> import interpret
         >>> vit, data = interpret.load("checkpoints/shapes-softmax.pt"), interpret.load_data("shapes")
-        >>> found = interpret.verify_intervention(vit, lambda: interpret.threshold(vit, 0.0), data[:4])
-        >>> found[["images", "agreement", "accuracy_after"]]
+        >>> table = interpret.verify_intervention(vit, lambda: interpret.threshold(vit, 0.0), data[:4])
+        >>> table[["images", "agreement", "accuracy_after"]]
            images  agreement  accuracy_after
         0       4        1.0             1.0
     """
     rows, data = [], as_dataset(data)
-    for examples, images in batches(model, my_part(data), batch_size):
+    for examples, before in passes(model, data, ("weights",), batch_size):
         labels = model.labels(examples, data.classes) or [None] * len(examples)
-        rows.extend(zip(*_compare(model, intervention, images), labels, strict=True))
+        rows.extend(zip(*_compare(before, intervention), labels, strict=True))
     moved, before, after, labels = zip(*put_together(rows), strict=True)
     facts = {"images": len(moved), "max_weight_change": float(np.max(moved))}
     facts["agreement"] = float(np.equal(before, after).mean())
@@ -81,8 +79,8 @@ def verify_retention(model: LoadedModel, data: Any, rho: float = 0.9, *, batch_s
     Example:
         >>> import interpret
         >>> vit, data = interpret.load("checkpoints/shapes-svda.pt"), interpret.load_data("shapes")
-        >>> found = interpret.verify_retention(vit, data[:4], 0.9)
-        >>> found[["form", "removed", "parameters_saved", "agreement"]].round(3)
+        >>> table = interpret.verify_retention(vit, data[:4], 0.9)
+        >>> table[["form", "removed", "parameters_saved", "agreement"]].round(3)
               form  removed  parameters_saved  agreement
         0   masked    0.102             0.000        1.0
         1  reduced    0.102             0.016        1.0
@@ -112,13 +110,12 @@ def _saved(model: LoadedModel, rho: float) -> dict[str, float]:
     return {"removed": table["removed"].to_numpy().mean(), **shares}
 
 
-def _compare(model: LoadedModel, intervention: Intervention, images: Images) -> tuple[list, list, list]:
+def _compare(before: Trace, intervention: Scope) -> tuple[list, list, list]:
     """Of each image the largest change of a weight, and the class predicted before and after."""
-    before = trace(model, images, keep=("weights",))
     with _entered(intervention) as changed:
         as_models(changed)
-        _check_alike(model, changed)
-        after = trace(changed, images, keep=("weights",))
+        _check_alike(before.model, changed)
+        after = tracing.trace(changed, before.images, keep=("weights",))
     moved = after.need("weights").sub_(before.need("weights")).abs_().amax(dim=(0, 2, 3, 4))
     return moved.tolist(), before.logits.argmax(dim=-1).tolist(), after.logits.argmax(dim=-1).tolist()
 
@@ -134,11 +131,11 @@ def _entered(intervention: Any) -> AbstractContextManager[LoadedModel]:
 
 
 def _check_alike(model: LoadedModel, changed: LoadedModel) -> None:
-    (seen, other), (shape, another) = zip(*((_input(each), _heads(each)) for each in (model, changed)), strict=True)
-    if seen != other or shape != another:
+    (own, other), (shape, another) = zip(*((_input(each), _heads(each)) for each in (model, changed)), strict=True)
+    if own != other or shape != another:
         raise InterpretError(
             f"{changed.name} takes input of (size, patch grid, mean, std) {other} and has heads by layer {another}, "
-            f"{model.name} {seen} and {shape}; what an intervention makes of a model takes the same pixels and has the "
+            f"{model.name} {own} and {shape}; what an intervention makes of a model takes the same pixels and has the "
             "same heads"
         )
 
@@ -154,5 +151,5 @@ def _heads(model: LoadedModel) -> list[int]:
 def _accuracies(right: Bool[np.ndarray, "time image"]) -> dict[str, float]:
     before, after = right.astype(float)
     low, high = paired_interval(after - before)
-    found = (before.mean(), after.mean(), (after - before).mean(), low, high, sign_flip_p(after - before))
-    return dict(zip(COMPARED, found, strict=True))
+    values = (before.mean(), after.mean(), (after - before).mean(), low, high, sign_flip_p(after - before))
+    return dict(zip(COMPARED, values, strict=True))

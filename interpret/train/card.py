@@ -8,33 +8,33 @@ from interpret.indicators import INDICATORS
 from interpret.models import history
 from interpret.models.loaded_model import LoadedModel
 from interpret.study.statistics import wilson_interval
-from interpret.train.record import duration
+from interpret.train.provenance import duration
 from interpret.train.tracking import TRACKED_IMAGES
 
 SAID_ELSEWHERE = ("data", "mechanism", "options", "backbone", "architecture", "epochs", "seed", "track", "save_dtype")
 
 
 def card(model: LoadedModel) -> str:
-    """A page in Markdown, from the file's own record: command, data, accuracy with its interval, indicators, limits."""
+    """A page in Markdown, from its provenance: command, data, accuracy with its interval, indicators, limits."""
     environment = Environment(
         loader=PackageLoader("interpret.train", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True, autoescape=False,
     )  # fmt: skip
     return environment.get_template("card.md").render(
         model=model,
-        record=model.record,
-        recipe=model.record["recipe"],
+        provenance=model.provenance,
+        recipe=model.provenance["recipe"],
         facts=_facts(model),
         indicators=_indicators(model),
-        images=min(TRACKED_IMAGES, model.record["images"]["validation"]),
+        images=min(TRACKED_IMAGES, model.provenance["images"]["validation"]),
         limits=_limits(model),
     )
 
 
 def _facts(model: LoadedModel) -> dict[str, str]:
-    record, recipe = model.record, model.record["recipe"]
-    images, best = record["images"], record["best_epoch"]
-    low, high = wilson_interval(record["test_accuracy"], images["test"])
+    provenance, recipe = model.provenance, model.provenance["recipe"]
+    images, best = provenance["images"], provenance["best_epoch"]
+    low, high = wilson_interval(provenance["test_accuracy"], images["test"])
     kept = model.history[best - 1]["validation_accuracy"]
     return {
         "attention": _attention(model),
@@ -43,10 +43,10 @@ def _facts(model: LoadedModel) -> dict[str, str]:
         f"validation, {images['test']:,} test images; what validates is never the test part",
         "weights": f"of epoch {best} of {len(model.history)}, the highest validation accuracy ({100 * kept:.2f} %); "
         f"kept as {recipe['save_dtype']}, but what a mechanism learns as float32",
-        "accuracy": f"{100 * record['test_accuracy']:.2f} % (n = {images['test']:,}, measured once), 95 % interval "
+        "accuracy": f"{100 * provenance['test_accuracy']:.2f} % (n = {images['test']:,}, measured once), 95 % interval "
         f"(Wilson) {100 * low:.2f} to {100 * high:.2f} %",
-        "time": f"{duration(record['seconds'])} on {record['machine']}, reading the data included",
-        "versions": _listed(record["versions"]),
+        "time": f"{duration(provenance['seconds'])} on {provenance['machine']}, reading the data included",
+        "versions": _listed(provenance["versions"]),
         "recipe": _listed({name: value for name, value in recipe.items() if name not in SAID_ELSEWHERE}),
     }
 
@@ -62,7 +62,7 @@ def _listed(values: dict[str, object]) -> str:
 
 def _indicators(model: LoadedModel) -> list[dict[str, str]]:
     table = history.indicators(model.history)
-    kept = table.loc[table["epoch"] == model.record["best_epoch"]]
+    kept = table.loc[table["epoch"] == model.provenance["best_epoch"]]
     pairs = kept[["indicator", "kind"]].drop_duplicates().itertuples(index=False)
     return [
         _row(name, kind, kept.loc[(kept["indicator"] == name) & (kept["kind"] == kind), "value"])
@@ -83,7 +83,7 @@ def _limits(model: LoadedModel) -> list[str]:
         "The order of floating-point sums differs between machines and thread counts: a run elsewhere gives other "
         "weights and about the same accuracy.",
     ]
-    if any(INDICATORS[name].own for name in model.record["recipe"].get("track", ())):
+    if any(INDICATORS[name].own for name in model.provenance["recipe"].get("track", ())):
         limits.append(
             "Spectral entropy, effective rank, spectral sparsity, angular alignment, selectivity index and "
             "perturbation robustness are definitions of this toolkit, not verified against the SVDA paper."

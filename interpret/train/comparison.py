@@ -98,11 +98,11 @@ def _points(row: Mapping[str, Any]) -> str:
 
 
 def _facts(arm: str, models: Sequence[LoadedModel], data: Dataset) -> dict[str, Any]:
-    told = models[0].describe()
-    tau_n = told["tau"] * told["tokens"] if told["tau"] is not None else np.nan
+    facts = models[0].describe()
+    tau_n = facts["tau"] * facts["tokens"] if facts["tau"] is not None else np.nan
     return {
-        "arm": arm, "rule": told["rule"], "tau_n": tau_n, "seeds": len(models), "images": len(data),
-        "parameters": told["parameters"],
+        "arm": arm, "rule": facts["rule"], "tau_n": tau_n, "seeds": len(models), "images": len(data),
+        "parameters": facts["parameters"],
     }  # fmt: skip
 
 
@@ -113,9 +113,9 @@ def _difference(right: np.ndarray, baseline: np.ndarray) -> dict[str, Any]:
     lowest, highest = (low, high) if len(right) == 1 else (min(low, seeds_low), max(high, seeds_high))
     verdict = "higher" if lowest > 0 else "lower" if highest < 0 else "not shown"
     verdict += " (one seed)" if len(right) == 1 else ""
-    found = {"difference": differences.mean(), "difference_low": low, "difference_high": high}
-    found |= {"seeds_low": seeds_low, "seeds_high": seeds_high}
-    return found | {"p": sign_flip_p(differences.mean(axis=0)), "verdict": verdict}
+    row = {"difference": differences.mean(), "difference_low": low, "difference_high": high}
+    row |= {"seeds_low": seeds_low, "seeds_high": seeds_high}
+    return row | {"p": sign_flip_p(differences.mean(axis=0)), "verdict": verdict}
 
 
 def _seconds_per_epoch(models: Sequence[LoadedModel]) -> float:

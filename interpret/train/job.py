@@ -47,7 +47,7 @@ def train_one(recipe: Recipe, out: Path, command: str, source: str = "", *, resu
     Nothing that is there is ever replaced.
 
     Args:
-        source: where the set-up is from, for the record.
+        source: where the set-up is from, for the provenance.
         resume: go on after the last epoch of an interrupted run; a finished model of the same recipe is kept.
 
     Raises:
@@ -63,9 +63,9 @@ def train_one(recipe: Recipe, out: Path, command: str, source: str = "", *, resu
         progress.save(run, state)
         write_atomically(table, partial(history.tidy(progress.history).to_csv, index=False))
 
-    found = state if resume and state.exists() else None
-    trained = train(recipe, printable(out.stem), command, resume=found, after_epoch=after_epoch)
-    trained = replace(trained, record=trained.record | {"source": source})
+    unfinished = state if resume and state.exists() else None
+    trained = train(recipe, printable(out.stem), command, resume=unfinished, after_epoch=after_epoch)
+    trained = replace(trained, provenance=trained.provenance | {"source": source})
     checkpoint.save(out, trained, saved_dtype(recipe))
     write_atomically(out.with_suffix(".md"), lambda file: file.write_text(card(trained)))
     state.unlink(missing_ok=True)
@@ -100,10 +100,10 @@ def train_arms(runs: Mapping[Path, Recipe], folder: Path, command: str, source: 
 
 
 def _finished(out: Path, recipe: Recipe) -> LoadedModel:
-    found = loading.load(out, device=_device(recipe))
-    check_same_recipe(found.record["recipe"], recipe, out)
+    trained = loading.load(out, device=_device(recipe))
+    check_same_recipe(trained.provenance["recipe"], recipe, out)
     logger.info("%s: already finished, kept", printable(str(out)))
-    return found
+    return trained
 
 
 def _device(recipe: Recipe) -> str:

@@ -15,8 +15,8 @@ from interpret.foundation.errors import InterpretError
 from interpret.models.checkpoint import converted
 from interpret.models.loaded_model import LoadedModel, from_memory
 from interpret.train.initialisation import initialise, model_spec
+from interpret.train.provenance import describe, duration
 from interpret.train.recipe import Recipe
-from interpret.train.record import describe, duration
 from interpret.train.run import Run
 from interpret.train.state import Progress
 
@@ -31,13 +31,13 @@ def train(
     resume: Path | None = None,
     after_epoch: Callable[[Run, Progress], None] = lambda run, progress: None,
 ) -> LoadedModel:
-    """Train a model as `recipe` says; its history and its record come with it.
+    """Train a model as `recipe` says; its history and its provenance come with it.
 
     The test split is looked at once, after everything is chosen, in full precision and with the weights as saved.
 
     Args:
         name: what tables and figures will call the model.
-        command: what the record says the model was made with.
+        command: what the provenance says the model was made with.
         resume: the file of an interrupted run, to go on after its last epoch.
         after_epoch: called in the main process with what there is after every epoch.
 
@@ -64,13 +64,13 @@ def train(
             after_epoch(run, progress)
             logger.info("%s", _epoch(run, progress))
     accuracy = _test(run, progress)
-    said = "weights of epoch %d; test accuracy %.2f %% of %d images"
-    logger.info(said, progress.best_epoch, 100 * accuracy, len(datasets["test"]))
+    message = "weights of epoch %d; test accuracy %.2f %% of %d images"
+    logger.info(message, progress.best_epoch, 100 * accuracy, len(datasets["test"]))
     images = {split: len(data) for split, data in datasets.items()}
-    record = describe(recipe, command, vit, images, run.accelerator.device)
+    provenance = describe(recipe, command, vit, images, run.accelerator.device)
     seconds = time.perf_counter() - begun
-    record |= {"best_epoch": progress.best_epoch, "test_accuracy": accuracy, "seconds": seconds}
-    return replace(from_memory(vit.cpu(), spec, name), history=progress.history, record=record)
+    provenance |= {"best_epoch": progress.best_epoch, "test_accuracy": accuracy, "seconds": seconds}
+    return replace(from_memory(vit.cpu(), spec, name), history=progress.history, provenance=provenance)
 
 
 def saved_dtype(recipe: Recipe) -> torch.dtype:
@@ -82,8 +82,8 @@ def _start(run: Run, progress: Progress, datasets: dict[str, Dataset]) -> str:
     images = ", ".join(f"{len(data):,} {split}" for split, data in datasets.items())
     weights = sum(parameter.numel() for parameter in run.vit.parameters())
     done = len(progress.history)
-    told = f"{done} of at most {run.recipe.epochs} epochs done" if done else f"at most {run.recipe.epochs} epochs"
-    return f"{run.spec.rule}: {weights:,} weights, {images} images, {told}"
+    epochs = f"{done} of at most {run.recipe.epochs} epochs done" if done else f"at most {run.recipe.epochs} epochs"
+    return f"{run.spec.rule}: {weights:,} weights, {images} images, {epochs}"
 
 
 def _epoch(run: Run, progress: Progress) -> str:
@@ -95,8 +95,8 @@ def _epoch(run: Run, progress: Progress) -> str:
         for split in SPLITS[:2]
     )
     pace = f"{row['seconds']:.0f} s, {row['images_per_second']:,.0f} images/s"
-    told = f"epoch {done}/{run.recipe.epochs}: {'; '.join(splits)}; {pace}"
-    return f"{told}; best epoch {progress.best_epoch}; about {left} left"
+    line = f"epoch {done}/{run.recipe.epochs}: {'; '.join(splits)}; {pace}"
+    return f"{line}; best epoch {progress.best_epoch}; about {left} left"
 
 
 def _check_classes(datasets: dict[str, Dataset]) -> None:

@@ -25,8 +25,8 @@ from interpret.models.vit import VisionTransformer
 from interpret.train.augmentation import augment, seed_draws
 from interpret.train.loading import make_loader
 from interpret.train.optimisation import adamw, cosine, moving_average
+from interpret.train.provenance import forget_peak, peak_memory
 from interpret.train.recipe import Recipe
-from interpret.train.record import forget_peak, peak_memory
 
 LARGEST_GRADIENT = 1.0
 """Norm to which the gradient of all parameters together is clipped."""

@@ -24,10 +24,8 @@ def over(
 
 def scale_bar(scale: plots.Scale, ax: Axes) -> Axes:
     """The colours of a scale, lying, with its ends and, where values exceed it, the largest one."""
-    exceeded = scale.peak > scale.high
-    extend = "neither" if not exceeded else "both" if scale.low < 0 else "max"
     colours = ScalarMappable(Normalize(scale.low, scale.high), scale.cmap)
-    bar = ax.figure.colorbar(colours, cax=ax, orientation="horizontal", extend=extend)
+    bar = ax.figure.colorbar(colours, cax=ax, orientation="horizontal", extend=scale.extend)
     bar.set_ticks([scale.low, scale.high], labels=[f"{end:.2g}" for end in (scale.low, scale.high)])
-    bar.set_label(f"largest value {scale.peak:.3g}" if exceeded else "")
+    bar.set_label(f"largest value {scale.peak:.3g}" if scale.exceeded else "")
     return ax

@@ -47,6 +47,16 @@ class Scale:
     cmap: str
     peak: float
 
+    @property
+    def exceeded(self) -> bool:
+        """Whether a value lies beyond the ends."""
+        return self.peak > self.high
+
+    @property
+    def extend(self) -> str:
+        """At which ends its bar has a tip, as matplotlib calls them."""
+        return "neither" if not self.exceeded else "both" if self.low < 0 else "max"
+
 
 @contextmanager
 def style() -> Iterator[None]:
@@ -183,14 +193,12 @@ def outline(mask: np.ndarray, ax: Axes) -> Axes:
 def color_bar(axes: Sequence[Axes], scale: Scale, label: str, location: str = "right") -> Colorbar:
     """The colour bar of all `axes` with the ends of the scale; where values exceed it, a tip and the largest value."""
     colored = ScalarMappable(Normalize(scale.low, scale.high), scale.cmap)
-    exceeded = scale.peak > scale.high
-    extend = "neither" if not exceeded else "both" if scale.low < 0 else "max"
     shape = {"shrink": 0.9, "aspect": 15} if location == "right" else {"shrink": 0.6, "aspect": 40}
-    placing = {"location": location, "pad": 0.02, "extend": extend, **shape}
+    placing = {"location": location, "pad": 0.02, "extend": scale.extend, **shape}
     bar = axes[0].figure.colorbar(colored, ax=list(axes), **placing)
     ticks = np.linspace(scale.low, scale.high, 5)
     bar.set_ticks(list(ticks), labels=[f"{tick:.3g}" for tick in ticks])
-    bar.set_label(f"{label}\nlargest value {scale.peak:.3g}" if exceeded else label)
+    bar.set_label(f"{label}\nlargest value {scale.peak:.3g}" if scale.exceeded else label)
     return bar
 
 
