@@ -98,6 +98,16 @@ def test_an_overlay_lies_where_upsample_puts_the_map(model, size, cell):
     assert_allclose(bounds(lit(drawn)), bounds(back >= 0.5), atol=2)  # two kernels: Pillow's cubic and PyTorch's
 
 
+@pytest.mark.parametrize(("size", "painted"), [((75, 50), (73, 48)), ((150, 100), (145, 97))])
+def test_a_pixel_is_painted_where_its_centre_lies_under_a_patch(size, painted):
+    """96 x 64 of 99 x 66 pixels are under patches: 72.73 of 75, 48.48 of 50, 145.45 of 150, 96.97 of 100."""
+    model = tiny(img_size=(99, 66), patch_size=PATCH, dtype=torch.float32)
+    drawn = plots.overlay_pixels(black(*size), plots.quantise(hot(), SCALE), SCALE.cmap, model.covered)
+    assert_array_equal(bounds(drawn.any(axis=-1)), (0, painted[0], 0, painted[1]))
+    undefined = np.isnan(interpret.upsample(hot(), Image.new("RGB", size[::-1]), model))
+    assert_array_equal(~drawn.any(axis=-1), undefined)
+
+
 def test_a_model_says_what_its_patches_cover(model):
     assert model.covered == (0.96, 64 / 68)
     assert model.describe()["covered"] == [0.96, 64 / 68]
