@@ -50,6 +50,7 @@ def test_its_study_holds_what_it_held(study):
     sweep = study.tables["sweep"].query("model == 'fashionmnist-hard_threshold' and trained")
     assert np.isclose(sweep.set_index("quantity")["mean"]["agreement"], 1)
     assert study.map(0, "relevance").shape == (2, 7, 7)
+    assert [model["covered"] for model in study.models] == [[1.0, 1.0]] * 2
 
 
 def test_every_figure_is_drawn_of_it(study):

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_array_equal
 from PIL import Image
 
 from interpret.figures.drawing import plots
@@ -183,6 +184,30 @@ def test_an_attribution_has_its_own_scale_and_no_threshold(tab, study):
     tab.select_option("#view", "0")
     assert tab.locator("output").text_content() == "tau = 0.05"
     assert tab.locator("#tau").is_enabled()
+
+
+@pytest.mark.parametrize("view", ["0", "1", "2"])
+def test_pixels_that_no_patch_covers_stay_grey_and_the_others_are_the_overlay_of_python(browser, tmp_path, view):
+    """Of 32 x 48 pixels the first model's 4 x 6 patches of 7 cover 28 x 42; the others' cover all of them."""
+    study = synthetic_study()
+    cut = {**study.models[0], "covered": [28 / 32, 42 / 48]}
+    hot = {name: np.zeros_like(values) for name, values in study.arrays.items()}
+    for values in hot.values():
+        values[..., -1, -1] = 0.5
+    tab = visit(browser, write(replace(study, models=(cut, *study.models[1:]), arrays=hot), tmp_path))
+    tab.select_option("#view", view)
+    shown, whole = drawn(tab, 0, 0), drawn(tab, 1, 0)
+    grey = np.repeat(plots.grey(plots.enlarge(study.images[0]))[..., None], 3, axis=-1).astype(int)
+    assert shown.shape == (192, 288, 3)
+    assert_array_equal(shown[168:], grey[168:])
+    assert_array_equal(shown[:, 252:], grey[:, 252:])
+    levels = plots.quantise(hot["map/0/rollout"][0], plots.Scale(0.0, 0.5, plots.NONNEGATIVE, 0.5))
+    assert_same_picture(
+        shown[:168, :252], plots.overlay_pixels(plots.enlarge(study.images[0])[:168, :252], levels, "magma")
+    )
+    assert_same_picture(whole, plots.overlay_pixels(plots.enlarge(study.images[0]), levels, "magma"))
+    assert tab.complaints == []
+    tab.context.close()
 
 
 def test_a_column_sorts_by_its_numbers_from_the_keyboard(tab):

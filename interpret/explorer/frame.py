@@ -40,7 +40,7 @@ class Frame:
     Attributes:
         picture: JPEG bytes.
         size: (width, height) of the picture, pixels.
-        panels: where in it the panels' pictures lie.
+        panels: where in it the patches of the panels lie.
         numbers: HTML.
         caption: which setting this is, one line.
     """
@@ -60,7 +60,7 @@ def make_frame(views: Sequence[Views], setting: Setting) -> Frame:
 
 
 def patch_at(views: Sequence[Views], panels: Sequence[Rectangle], x: float, y: float) -> tuple[int, int] | None:
-    """(row, col) of the patch under a point of the picture, pixels; None beside the panels."""
+    """(row, col) of the patch under a point of the picture, pixels; None beside them."""
     for index, (left, top, width, height) in enumerate(panels):
         if left <= x < left + width and top <= y < top + height:
             column = index % (len(views) + 1)  # the input comes first
@@ -80,14 +80,15 @@ def sheet(views: Sequence[Views], setting: Setting) -> Mosaic:
     row, col = setting.query
     image, channels = views[0].picture(setting.image), views[0].model.channels
     title = f"image {setting.image}" + (f", mean of {channels} channels" if channels not in (1, 3) else "")
-    marked = Panel(image, box=_box(views[0], setting))
+    covered = views[0].model.covered
+    marked = Panel(image, covered=covered, box=_box(views[0], setting))
     evidence = zip(views, now, loaded, strict=True)
     attended = zip(views, now, strict=True)
     fused = "mean of all heads" if setting.head is None else f"head {setting.head}"
     return mosaic(
         [
             Row(
-                (Panel(image, above=(title,)), *(_evidence(*each, setting) for each in evidence)),
+                (Panel(image, covered=covered, above=(title,)), *(_evidence(*each, setting) for each in evidence)),
                 _scale([view.evidence for view in loaded], [view.evidence for view in now]),
                 f"{setting.attribution}, raw values; one scale for all, that of the models as loaded",
             ),
@@ -121,6 +122,7 @@ def _evidence(views: Views, view: View, loaded: View, setting: Setting) -> Panel
     return Panel(
         views.picture(setting.image),
         view.evidence,
+        views.model.covered,
         above=(views.model.name, *changes(views, setting)),
         below=(
             f"predicts {_prediction(views, view)}{', changed' * (view.predicted != loaded.predicted)}",
@@ -133,7 +135,7 @@ def _evidence(views: Views, view: View, loaded: View, setting: Setting) -> Panel
 
 
 def _attended(views: Views, view: View, setting: Setting) -> Panel:
-    return Panel(views.picture(setting.image), view.attended, box=_box(views, setting))
+    return Panel(views.picture(setting.image), view.attended, views.model.covered, box=_box(views, setting))
 
 
 def _box(views: Views, setting: Setting) -> tuple[int, int, int, int]:

@@ -31,11 +31,13 @@ class Panel:
     Attributes:
         values: a raw map, the reason why there is none, or None where the picture stands alone.
         above, below: lines of text.
+        covered: shares of the picture's height and width under the patches of the map and the box.
         box: (row, col, rows, cols), a patch of a grid to be marked.
     """
 
     picture: plots.Picture
     values: Float[np.ndarray, "row col"] | str | None = None
+    covered: plots.Shares = plots.WHOLE
     above: tuple[str, ...] = ()
     below: tuple[str, ...] = ()
     box: tuple[int, int, int, int] | None = None
@@ -51,12 +53,12 @@ class Row:
 
 
 Rectangle = tuple[int, int, int, int]
-"""Where a picture lies: left, top, width, height, pixels."""
+"""Where the patches of a picture lie: left, top, width, height, pixels."""
 
 
 @dataclass(frozen=True, eq=False)
 class Mosaic:
-    """The whole picture, and where in it the panels' pictures lie, row by row."""
+    """The whole picture, and where in it the patches of the panels lie, row by row."""
 
     image: Image.Image
     panels: tuple[Rectangle, ...]
@@ -94,21 +96,22 @@ def _row(row: Row) -> Mosaic:
     width, height = max(picture.width for picture in pictures) + GAP, max(picture.height for picture in pictures)
     above, below = (max(len(getattr(panel, side)) for panel in row.panels) for side in ("above", "below"))
     strip = Image.new("RGB", (width * len(pictures), (above + below + 2) * LINE + height + 2 * GAP), "white")
-    pen = ImageDraw.Draw(strip)
+    pen, places = ImageDraw.Draw(strip), []
     for index, (panel, picture) in enumerate(zip(row.panels, pictures, strict=True)):
         left = index * width
         strip.paste(picture, (left, above * LINE))
         _write(pen, panel.above, left, 0, width)
         _write(pen, panel.below, left, above * LINE + height + 2, width)
+        tall, broad = plots.under_patches((picture.height, picture.width), panel.covered)
+        places.append((left, above * LINE, broad, tall))
     _bar(strip, pen, row, (above + below) * LINE + height + GAP)
-    places = [(index * width, above * LINE, *picture.size) for index, picture in enumerate(pictures)]
     return Mosaic(strip, tuple(places))
 
 
 def _panel(panel: Panel, scale: plots.Scale) -> Image.Image:
     picture = plots.enlarge(panel.picture)
     if isinstance(panel.values, np.ndarray):
-        picture = plots.overlay_pixels(picture, plots.quantise(panel.values, scale), scale.cmap)
+        picture = plots.overlay_pixels(picture, plots.quantise(panel.values, scale), scale.cmap, panel.covered)
     elif panel.values is not None:
         picture = np.repeat(plots.grey(picture)[..., None], 3, axis=2)
     image = Image.fromarray(picture)
@@ -116,7 +119,8 @@ def _panel(panel: Panel, scale: plots.Scale) -> Image.Image:
         _stamp(image, panel.values)
     if panel.box is not None:
         row, col, rows, cols = panel.box
-        tall, broad = image.height / rows, image.width / cols
+        height, width = plots.under_patches(picture.shape[:2], panel.covered)
+        tall, broad = height / rows, width / cols
         edges = (col * broad, row * tall, (col + 1) * broad - 1, (row + 1) * tall - 1)
         ImageDraw.Draw(image).rectangle(edges, outline=BOX, width=2)
     return image

@@ -33,7 +33,7 @@ def show(
     """Maps on the original photographs: a row an image, a column an attribution, each column on one colour scale.
 
     Under each photograph stands what the model predicts, over each map what it explains. What the model does not see,
-    outside the centred crop, stays as it is. A map that shows nothing is stamped.
+    outside the centred crop or beyond the last patch, stays as it is. A map that shows nothing is stamped.
 
     Args:
         source: a model as `interpret.load` gives it, or a trace.

@@ -21,7 +21,7 @@ ROWS = 8
     caption="One image a row, one model a column. The row's label names the class explained: the image's label, or, "
     "where that is unknown, the first model's prediction. The text under a panel is what the model predicts (red where "
     "that is not the label). All panels share the colour scale printed at the bar, in the raw unit of the attribution; "
-    "a red stamp marks a map that shows nothing.",
+    "what no patch of a model covers stays grey, and a red stamp marks a map that shows nothing.",
     applies=lambda study: bool(study.settings["attributions"]),
 )
 def overlay_grid(study: Study) -> Pages:
@@ -69,7 +69,8 @@ def _input(study: Study, image: int, ax: Axes) -> None:
 def _panel(study: Study, index: int, attribution: str, image: int, scale: plots.Scale, ax: Axes) -> None:
     status = _status(study, index, attribution, image)
     if status == "ok":
-        plots.overlay(study.images[image], study.map(index, attribution)[image], scale, ax=ax)
+        values, covered = study.map(index, attribution)[image], study.models[index]["covered"]
+        plots.overlay(study.images[image], values, scale, covered, ax=ax)
     else:
         plots.no_evidence(study.images[image], status, ax=ax)
     row = _predictions(study, image).iloc[index]

@@ -118,6 +118,12 @@ class LoadedModel:
         return self.anatomy.patch_size
 
     @property
+    def covered(self) -> tuple[float, float]:
+        """Shares of the input's height and width under its patches: what is left at bottom and right no patch sees."""
+        (height, width), (tall, broad) = self.img_size, self.patch_size
+        return self.grid.rows * tall / height, self.grid.cols * broad / width
+
+    @property
     def channels(self) -> int:
         """Of the input."""
         return self.anatomy.channels
@@ -214,6 +220,7 @@ class LoadedModel:
             "layers": self.depth,
             "heads": self.heads,
             "img_size": list(self.img_size),
+            "covered": list(self.covered),
             "classes": [self.class_name(index) for index in range(self.anatomy.classes)],
             "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
             "sha256": self.sha256,

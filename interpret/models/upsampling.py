@@ -14,7 +14,7 @@ from interpret.models.loaded_model import LoadedModel
 
 
 def upsample(patch_map: Any, image: Any, model: Any = None) -> Float[np.ndarray, "height width"]:
-    """A map on the original photograph, pixel by pixel; NaN outside the centred crop that a model sees.
+    """A map on the original photograph, pixel by pixel; NaN where no patch lies, so outside the centred crop.
 
     A map of numbers is enlarged smoothly (bicubic), a map of truth values (a mask) takes the nearest cell.
 
@@ -71,8 +71,7 @@ def _extent(cells: Tensor, model: Any) -> tuple[tuple[int, int], tuple[float, fl
             f"a map of {tuple(cells.shape)} is none of {model.name}, whose patches are "
             f"{(model.grid.rows, model.grid.cols)}; pass the model that it is of"
         )
-    (height, width), (tall, broad) = model.img_size, model.patch_size
-    return (height, width), (cells.shape[0] * tall / height, cells.shape[1] * broad / width)
+    return model.img_size, model.covered
 
 
 def _places(length: int, first: float, last: float, covered: float) -> Float[Tensor, "pixel"]:

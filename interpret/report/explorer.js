@@ -56,21 +56,22 @@ function enlarge(levels, rows, cols, height, width) {
   return out;
 }
 
-// The overlay as RGBA: levels enlarged, coloured by `lut` (256 x RGB), blended with the grey picture.
-function overlayPixels(grey, height, width, levels, rows, cols, lut, blend) {
-  const scalar = enlarge(levels, rows, cols, height, width), keep = 1 - blend;
-  const rgba = new Uint8ClampedArray(4 * height * width);
-  for (let p = 0, q = 0; p < scalar.length; p++, q += 4) {
-    const base = grey[p] * keep, color = 3 * scalar[p];
-    rgba[q] = base + lut[color] * blend;
-    rgba[q + 1] = base + lut[color + 1] * blend;
-    rgba[q + 2] = base + lut[color + 2] * blend;
-    rgba[q + 3] = 255;
+// The overlay as RGBA: levels enlarged, coloured by `lut` (256 x RGB), blended with the picture, grey as RGBA, where
+// patches cover it.
+function overlayPixels(picture, width, levels, rows, cols, [tall, broad], lut, blend) {
+  const scalar = enlarge(levels, rows, cols, tall, broad), rgba = picture.slice(), keep = 1 - blend;
+  for (let y = 0, p = 0; y < tall; y++) {
+    for (let q = 4 * y * width, end = q + 4 * broad; q < end; p++, q += 4) {
+      const base = rgba[q] * keep, color = 3 * scalar[p];
+      rgba[q] = base + lut[color] * blend;
+      rgba[q + 1] = base + lut[color + 1] * blend;
+      rgba[q + 2] = base + lut[color + 2] * blend;
+    }
   }
   return rgba;
 }
 
-// The picture alone: what stands under a map that shows nothing.
+// The picture alone: what stands under a map that shows nothing, and where no patch covers it.
 function greyPixels(grey) {
   const rgba = new Uint8ClampedArray(4 * grey.length);
   for (let p = 0; p < grey.length; p++) {
@@ -119,7 +120,7 @@ async function readAll(data) {
   const views = await Promise.all(data.views.map(async (view) =>
     ({ ...view, lut: luts[view.cmap], models: await Promise.all(view.models.map(readModel)) })));
   const bases = await Promise.all(data.greys.map(async (url) =>
-    repeatPixels(await readGrey(url, data.height, data.width), data.height, data.width, data.factor)));
+    greyPixels(repeatPixels(await readGrey(url, data.height, data.width), data.height, data.width, data.factor))));
   return { views, bases };
 }
 
@@ -182,7 +183,7 @@ function drawPanel(panel, view, model, base, choice, data) {
   const tall = panel.canvas.height, broad = panel.canvas.width;
   const { levels, why } = find(view, panel.model, model, panel.image, choice);
   const { rows, cols } = view.models[panel.model];
-  const rgba = levels ? overlayPixels(base, tall, broad, levels, rows, cols, view.lut, data.blend) : greyPixels(base);
+  const rgba = levels ? overlayPixels(base, broad, levels, rows, cols, model.covered, view.lut, data.blend) : base;
   panel.context.putImageData(new ImageData(rgba, broad, tall), 0, 0);
   panel.stamp.hidden = !why;
   panel.stamp.textContent = why ?? "";

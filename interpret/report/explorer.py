@@ -52,13 +52,13 @@ def _bar(cmap: str) -> str:
 
 
 def _payload(study: Study, shown: list[View]) -> dict[str, Any]:
-    pictures = study.images[:IMAGES]
+    pictures, enlarged = study.images[:IMAGES], plots.enlarge(study.images[0])
     cmaps = sorted({view.scale.cmap for view in shown})
     return {
         "taus": _labels(study),
         "height": pictures.shape[1],
         "width": pictures.shape[2],
-        "factor": plots.enlarge(pictures[0]).shape[0] // pictures.shape[1],
+        "factor": enlarged.shape[0] // pictures.shape[1],
         "blend": plots.BLEND,
         "luts": {cmap: embedding.deflated(plots.lookup(cmap)) for cmap in cmaps},
         "greys": [embedding.exact(plots.grey(picture)) for picture in pictures],
@@ -68,6 +68,7 @@ def _payload(study: Study, shown: list[View]) -> dict[str, Any]:
                 "rule": model["rule"],
                 "layers": model["layers"],
                 "heads": model["heads"],
+                "covered": plots.under_patches(enlarged.shape[:2], model["covered"]),
                 "notes": notes(study, model),
             }
             for model in study.models
@@ -139,11 +140,12 @@ def _row(study: Study, view: View, step: int, image: int) -> dict[str, Any]:
     }
 
 
-def _still(picture: plots.Picture, view: View, index: int, step: int, image: int) -> dict[str, str]:
+def _still(study: Study, view: View, index: int, step: int, image: int) -> dict[str, str]:
     why = view.blank[index].get((step, image), "")
-    enlarged = plots.enlarge(picture, STILL)
+    enlarged = plots.enlarge(study.images[image], STILL)
     grey = np.repeat(plots.grey(enlarged)[..., None], 3, axis=-1)
-    pixels = grey if why else plots.overlay_pixels(enlarged, view.levels[index][step, image], view.scale.cmap)
+    levels, covered = view.levels[index][step, image], study.models[index]["covered"]
+    pixels = grey if why else plots.overlay_pixels(enlarged, levels, view.scale.cmap, covered)
     small = Image.fromarray(pixels)
     broad, tall = (math.ceil(side * STILL / min(small.size)) for side in small.size)
     small.thumbnail((broad, tall))

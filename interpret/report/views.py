@@ -19,7 +19,8 @@ IMAGES = 8
 WEIGHTS = 100_000
 """Attention weights by layer and head in the page, at most; where images have more, fewer images show them."""
 
-Steps = Float[np.ndarray, "step image row col"]
+Steps = Float[np.ndarray, "_step image _row _col"]
+"""Of one model; the next may have other layers, heads and patches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +44,10 @@ class View:
     scale: plots.Scale
     steps: list[Steps]
     blank: list[dict[tuple[int, int], str]]
-    cuts: list[UInt8[np.ndarray, "step image row col"]] | None = None
+    cuts: list[UInt8[np.ndarray, "_step image _row _col"]] | None = None
 
     @property
-    def levels(self) -> list[UInt8[np.ndarray, "step image row col"]]:
+    def levels(self) -> list[UInt8[np.ndarray, "_step image _row _col"]]:
         """Steps 0 to 255 of the scale; undefined values stand at 0, under a blank panel."""
         return [plots.quantise(np.nan_to_num(steps), self.scale) for steps in self.steps]
 

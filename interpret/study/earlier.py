@@ -1,6 +1,6 @@
 """What earlier versions wrote, in the words of today."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -22,6 +22,11 @@ def renewed_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame
     if points is not None:
         renewed["operating_points"] = _points(points)
     return renewed
+
+
+def renewed_models(models: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """What is known of each model; where nothing is said of it, its patches cover the whole input."""
+    return tuple({"covered": [1.0, 1.0]} | model for model in models)
 
 
 def renewed_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Bool, Float, UInt8
 
 from interpret.foundation.errors import InterpretError
-from interpret.study.earlier import renewed_settings, renewed_tables
+from interpret.study.earlier import renewed_models, renewed_settings, renewed_tables
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +98,7 @@ class Study:
         with np.load(folder / "arrays.npz") as file:
             arrays = dict(file)
         return cls(
-            models=tuple(text["models"]),
+            models=renewed_models(text["models"]),
             settings=renewed_settings(text["settings"]),
             tables=renewed_tables(
                 {name: _read_table(folder / f"{name}.csv", types) for name, types in text["dtypes"].items()}

@@ -27,6 +27,9 @@ from interpret.figures.drawing.style import BLEND, CUT, NONNEGATIVE, PAPER, SIGN
 Picture = UInt8[np.ndarray, "height width 3"]
 Levels = UInt8[np.ndarray, "row col"]
 Map = Float[np.ndarray, "row col"]
+Shares = Sequence[float]
+"""Of a picture's height and width, what lies under the patches of a map, from the top and from the left."""
+WHOLE = (1.0, 1.0)
 LayerHead = Float[np.ndarray, "layer head"]
 Color = tuple[float, float, float]
 
@@ -97,12 +100,22 @@ def grey(image: Picture) -> UInt8[np.ndarray, "height width"]:
     return np.asarray(Image.fromarray(image).convert("L"))
 
 
-def overlay_pixels(image: Picture, levels: Levels, cmap: str) -> Picture:
-    """Map over picture: bicubic enlargement of the scalar levels, then colour, then blend with the grey picture."""
-    height, width = image.shape[:2]
-    enlarged = np.asarray(Image.fromarray(levels).resize((width, height), Image.Resampling.BICUBIC))
-    blended = grey(image)[..., None] * (1 - BLEND) + lookup(cmap)[enlarged] * BLEND
-    return np.rint(blended).astype(np.uint8)
+def under_patches(size: tuple[int, ...], covered: Shares) -> tuple[int, int]:
+    """(height, width) of what patches cover of a picture of that `size`: the pixels whose centres lie under them."""
+    height, width = (math.floor(share * side + 0.5) for share, side in zip(covered, size, strict=True))
+    return height, width
+
+
+def overlay_pixels(image: Picture, levels: Levels, cmap: str, covered: Shares = WHOLE) -> Picture:
+    """Map over picture: bicubic enlargement of the scalar levels, then colour, then blend with the grey picture.
+
+    What no patch covers stays grey.
+    """
+    tall, broad = under_patches(image.shape[:2], covered)
+    enlarged = np.asarray(Image.fromarray(levels).resize((broad, tall), Image.Resampling.BICUBIC))
+    pixels = np.repeat(grey(image)[..., None], 3, axis=-1)
+    pixels[:tall, :broad] = np.rint(pixels[:tall, :broad] * (1 - BLEND) + lookup(cmap)[enlarged] * BLEND)
+    return pixels
 
 
 def enlarge(image: Picture, side: int = 192) -> UInt8[np.ndarray, "tall broad 3"]:
@@ -126,9 +139,9 @@ def picture(image: np.ndarray, cmap: str | None = None, ax: Axes | None = None) 
     return ax
 
 
-def overlay(image: Picture, patch_map: Map, scale: Scale, ax: Axes | None = None) -> Axes:
+def overlay(image: Picture, patch_map: Map, scale: Scale, covered: Shares = WHOLE, ax: Axes | None = None) -> Axes:
     """A patch map over its image, in the colours of `scale`."""
-    return picture(overlay_pixels(enlarge(image), quantise(patch_map, scale), scale.cmap), ax=ax)
+    return picture(overlay_pixels(enlarge(image), quantise(patch_map, scale), scale.cmap, covered), ax=ax)
 
 
 def no_evidence(image: Picture, reason: str, ax: Axes | None = None) -> Axes:

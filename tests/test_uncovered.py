@@ -1,0 +1,192 @@
+"""Patches that do not divide the input: what none covers stays plain in every picture, the others lie where they are.
+
+100 x 68 pixels hold 6 x 4 patches of 16; 4 pixels at the bottom and at the right belong to none. The twin places a
+patch by its pixels in the input alone. Photographs are black, so whatever is not was painted.
+"""
+
+import base64
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
+
+import interpret
+from interpret.explorer.mosaic import BOX, Panel, Row, mosaic
+from interpret.figures.drawing import plots
+from interpret.report.explorer import explorer
+from tests.models import gallery, tiny
+
+SIZE, PATCH, GRID = (100, 68), 16, (6, 4)
+LAST = (5, 3)
+SCALE = plots.Scale(0.0, 1.0, plots.NONNEGATIVE, 1.0)
+
+
+@pytest.fixture(scope="module")
+def model() -> interpret.LoadedModel:
+    return tiny(img_size=SIZE, patch_size=PATCH, dtype=torch.float32)
+
+
+@pytest.fixture(scope="module")
+def study(model) -> interpret.Study:
+    """A black image, all evidence at the last patch, under this model and one whose patches cover all of 200 x 136."""
+    whole = replace(tiny(img_size=(200, 136), patch_size=8, dtype=torch.float32), name="whole")
+    asked = {"attributions": "rollout", "indicators": "dead_rows", "sweeps": {"threshold": [0.0]}, "sample": 1}
+    found = interpret.run_study([model, whole], gallery(1, size=(200, 136)), **asked)
+    for name in ("map/{}/rollout", "tau_map/{}"):
+        for index in range(2):
+            found.arrays[name.format(index)][:] = 0
+            found.arrays[name.format(index)][..., -1, -1] = 1
+    return replace(found, images=np.zeros_like(found.images))
+
+
+def hot(cell: tuple[int, int] = LAST) -> np.ndarray:
+    values = np.zeros(GRID, dtype=np.float32)
+    values[cell] = 1
+    return values
+
+
+def black(height: int, width: int) -> np.ndarray:
+    return np.zeros((height, width, 3), dtype=np.uint8)
+
+
+def cells(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """The patch row of each row of pixels and the patch column of each column, -1 where there is none."""
+    places = []
+    for side, whole, count in zip((height, width), SIZE, GRID, strict=True):
+        cell = np.array([int((pixel + 0.5) * whole / side // PATCH) for pixel in range(side)])
+        places.append(np.where(cell < count, cell, -1))
+    return places[0], places[1]
+
+
+def bounds(found: np.ndarray) -> np.ndarray:
+    """First and last row, first and last column of what is found, one past the last."""
+    rows, cols = np.flatnonzero(found.any(axis=1)), np.flatnonzero(found.any(axis=0))
+    return np.array([rows[0], rows[-1] + 1, cols[0], cols[-1] + 1])
+
+
+def lit(picture: np.ndarray) -> np.ndarray:
+    """Pixels in the colours of the upper half of the scale, over black."""
+    return picture[..., 0] >= plots.lookup(SCALE.cmap)[128, 0] / 2
+
+
+def assert_placed(picture: np.ndarray, cell: tuple[int, int] = LAST) -> None:
+    """All evidence of a black picture lies at one patch, but for a tenth of a patch, by which a cubic swells it."""
+    rows, cols = cells(*picture.shape[:2])
+    expected = bounds((rows == cell[0])[:, None] & (cols == cell[1]))
+    assert_allclose(bounds(lit(picture)), expected, atol=0.1 * PATCH * len(picture) / SIZE[0])
+
+
+def assert_plain_where_upsample_is_undefined(picture: np.ndarray, model: interpret.LoadedModel) -> None:
+    height, width = picture.shape[:2]
+    undefined = np.isnan(interpret.upsample(hot(), Image.new("RGB", (width, height)), model))
+    rows, cols = cells(height, width)
+    assert_array_equal(undefined, (rows < 0)[:, None] | (cols < 0))
+    assert_array_equal(~picture.any(axis=-1), undefined)
+
+
+@pytest.mark.parametrize("size", [(100, 68), (300, 204), (250, 170), (75, 51), (224, 152)])
+@pytest.mark.parametrize("cell", [LAST, (0, 0), (3, 1)])
+def test_an_overlay_lies_where_upsample_puts_the_map(model, size, cell):
+    drawn = plots.overlay_pixels(black(*size), plots.quantise(hot(cell), SCALE), SCALE.cmap, model.covered)
+    assert_placed(drawn, cell)
+    assert_plain_where_upsample_is_undefined(drawn, model)
+    back = interpret.upsample(hot(cell), Image.new("RGB", size[::-1]), model)
+    assert_allclose(bounds(lit(drawn)), bounds(back >= 0.5), atol=2)  # two kernels: Pillow's cubic and PyTorch's
+
+
+@pytest.mark.parametrize(("size", "painted"), [((75, 50), (73, 48)), ((150, 100), (145, 97))])
+def test_a_pixel_is_painted_where_its_centre_lies_under_a_patch(size, painted):
+    """96 x 64 of 99 x 66 pixels are under patches: 72.73 of 75, 48.48 of 50, 145.45 of 150, 96.97 of 100."""
+    model = tiny(img_size=(99, 66), patch_size=PATCH, dtype=torch.float32)
+    drawn = plots.overlay_pixels(black(*size), plots.quantise(hot(), SCALE), SCALE.cmap, model.covered)
+    assert_array_equal(bounds(drawn.any(axis=-1)), (0, painted[0], 0, painted[1]))
+    undefined = np.isnan(interpret.upsample(hot(), Image.new("RGB", size[::-1]), model))
+    assert_array_equal(~drawn.any(axis=-1), undefined)
+
+
+def test_a_model_says_what_its_patches_cover(model):
+    assert model.covered == (0.96, 64 / 68)
+    assert model.describe()["covered"] == [0.96, 64 / 68]
+    assert tiny().covered == (1.0, 1.0)
+
+
+def test_an_overlay_of_patches_that_cover_all_is_the_whole_map():
+    image = np.random.default_rng(0).integers(0, 256, (96, 64, 3), dtype=np.uint8)
+    levels = np.random.default_rng(1).integers(0, 256, GRID, dtype=np.uint8)
+    enlarged = np.asarray(Image.fromarray(levels).resize((64, 96), Image.Resampling.BICUBIC))
+    blended = (plots.grey(image)[..., None].astype(float) + plots.lookup("magma")[enlarged]) / 2
+    assert_array_equal(plots.overlay_pixels(image, levels, "magma"), np.rint(blended))
+
+
+def test_the_overlay_figure_leaves_plain_what_no_patch_covers(study, model):
+    figure = interpret.FIGURES["overlay_grid"].draw(study)["overlay_grid_rollout"]
+    first, second = (ax.get_images()[0].get_array() for ax in figure.axes[1:3])
+    assert_placed(first)
+    assert_plain_where_upsample_is_undefined(first, model)
+    assert second.any(axis=-1).all()
+    assert_array_equal(bounds(lit(second))[[1, 3]], (400, 272))
+
+
+def test_a_saved_study_keeps_what_is_covered(study, tmp_path):
+    study.save(tmp_path / "study")
+    found = interpret.Study.load(tmp_path / "study").models
+    assert [each["covered"] for each in found] == [[0.96, 64 / 68], [1.0, 1.0]]
+
+
+def test_the_stills_of_the_page_leave_plain_what_no_patch_covers(study):
+    payload = explorer(study)
+    assert [each["covered"] for each in payload["payload"]["models"]] == [(384, 256), (400, 272)]
+    stills = [still["src"].partition("base64,")[2] for still in payload["rows"][0]["stills"]]
+    first, second = (np.asarray(Image.open(io.BytesIO(base64.b64decode(still)))) for still in stills)
+    assert_placed(first)
+    assert_array_equal(bounds(lit(second))[[1, 3]], second.shape[:2])
+
+
+def test_a_panel_of_the_explorer_and_its_box_lie_under_the_patches(model):
+    panel = Panel(black(*SIZE), hot(), model.covered)
+    boxed = Panel(black(*SIZE), covered=model.covered, box=(*LAST, *GRID))
+    drawn = mosaic([Row((panel, boxed), SCALE, "")])
+    picture = np.asarray(drawn.image)
+    first, second = (picture[:300, left : left + 204] for left in (0, 204 + 8))
+    assert_placed(first)
+    assert_plain_where_upsample_is_undefined(first, model)
+    rows, cols = cells(300, 204)
+    marked = (second == [int(BOX[place : place + 2], 16) for place in (1, 3, 5)]).all(axis=-1)
+    assert_array_equal(bounds(marked), bounds((rows == LAST[0])[:, None] & (cols == LAST[1])))
+    assert drawn.panels == ((0, 0, 192, 288), (212, 0, 192, 288))
+
+
+def test_every_panel_of_the_explorer_knows_its_model(model):
+    whole = tiny(img_size=(200, 136), patch_size=8, dtype=torch.float32)
+    ui = interpret.explore([model, whole], Image.fromarray(black(200, 136)))
+    picture, lines, step = np.asarray(ui.still()), 2 * 17, 272 + 8
+    assert_plain_where_upsample_is_undefined(picture[lines : lines + 300, step : step + 204], model)
+    assert picture[lines : lines + 400, 2 * step : 2 * step + 272].any(axis=-1).all()
+
+
+@pytest.mark.parametrize(("x", "y", "patch"), [(191, 287, LAST), (144, 240, LAST), (143, 239, (4, 2)), (0, 0, (0, 0))])
+def test_a_click_chooses_the_patch_under_it(model, x, y, patch):
+    ui = interpret.explore(model, Image.fromarray(black(*SIZE)))
+    for left, top, _, _ in ui._frame(*ui._state()).panels:
+        ui.row.value, ui.col.value = 2, 1
+        ui.children[-1]._handle_custom_msg({"x": left + x + 0.5, "y": top + y + 0.5}, [])
+        assert (ui.row.value, ui.col.value) == patch
+
+
+@pytest.mark.parametrize(("x", "y"), [(192, 100), (100, 288), (203, 299)])
+def test_a_click_where_no_patch_lies_chooses_none(model, x, y):
+    ui = interpret.explore(model, Image.fromarray(black(*SIZE)))
+    for left, top, _, _ in ui._frame(*ui._state()).panels:
+        ui.children[-1]._handle_custom_msg({"x": left + x + 0.5, "y": top + y + 0.5}, [])
+        assert (ui.row.value, ui.col.value) == (3, 2)
+
+
+def test_show_paints_nothing_where_no_patch_lies(model):
+    figure = interpret.show(model, Image.fromarray(black(300, 204)))
+    colours = figure.axes[1].get_images()[1].get_array()
+    rows, cols = cells(300, 204)
+    assert_array_equal(colours[..., 3] == 0, (rows < 0)[:, None] | (cols < 0))
