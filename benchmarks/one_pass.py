@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
+import timm
 import torch
 from captum.attr import LayerActivation, LayerGradCam, LayerGradientXActivation
 from pytorch_grad_cam import GradCAM
@@ -21,7 +22,6 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
 import interpret
-from interpret.models.attention import Tap
 from interpret.models.loaded_model import LoadedModel, from_memory
 from interpret.models.model_spec import ModelSpec
 
@@ -35,7 +35,7 @@ class SeenAsMap(nn.Module):
 
     def __init__(self, norm: nn.Module, loaded: LoadedModel) -> None:
         super().__init__()
-        self.norm, self.tap, self.grid = norm, Tap(), loaded.grid
+        self.norm, self.tap, self.grid = norm, nn.Identity(), loaded.grid
 
     def forward(self, x: Tensor) -> Tensor:
         tokens = self.norm(x)
@@ -44,10 +44,13 @@ class SeenAsMap(nn.Module):
 
 
 def peers(loaded: LoadedModel, images: Tensor, target: Tensor) -> dict[str, Callable[[], object]]:
-    """The same six attributions' raw material, each by a library's own pass over the whole model."""
-    model = loaded.model
+    """The same six attributions' raw material, each by a library's own pass over the whole model, timm's own."""
+    model = timm.create_model(loaded.spec.backbone).eval()
+    model.load_state_dict(loaded.model.state_dict())
     norm = model.blocks[-1].norm1 = SeenAsMap(model.blocks[-1].norm1, loaded)
-    weights = [block.attn.weights for block in model.blocks]
+    for block in model.blocks:
+        block.attn.fused_attn = False
+    weights = [block.attn.attn_drop for block in model.blocks]
     targets = [ClassifierOutputTarget(index) for index in target.tolist()]
     gradients = LayerGradientXActivation(model, weights)
 
@@ -80,7 +83,7 @@ def measure_model(backbone: str, rounds: int) -> pd.DataFrame:
     """Ratios to a plain fused forward, one row a job, ours and the peers'."""
     torch.manual_seed(0)
     spec = ModelSpec(backbone)
-    loaded, peer = (from_memory(spec.build(), spec, backbone) for _ in range(2))
+    loaded = from_memory(spec.build(), spec, backbone)
     images = torch.randn(BATCH, 3, *loaded.img_size)
     seen = interpret.trace(loaded, images, keep=KEEP)
     jobs: dict[str, Callable[[], object]] = {
@@ -90,7 +93,7 @@ def measure_model(backbone: str, rounds: int) -> pd.DataFrame:
         "all together": lambda: everything(loaded, images),
     }
     jobs |= {f"ours {name}": lambda name=name: interpret.attribute(seen, name) for name in interpret.ATTRIBUTIONS}
-    jobs |= {f"peer {name}": job for name, job in peers(peer, images.clone(), seen.target).items()}
+    jobs |= {f"peer {name}": job for name, job in peers(loaded, images.clone(), seen.target).items()}
     seconds = median_seconds(jobs, rounds)
     forward = seconds["plain fused forward"]
     return pd.DataFrame({"model": backbone, "job": list(seconds), "ratio": [s / forward for s in seconds.values()]})

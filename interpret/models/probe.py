@@ -21,8 +21,6 @@ from interpret.models.preserving import untouched
 from interpret.models.seam import observing
 from interpret.models.site import given_tokens, here
 
-CLOSE = 1e-4
-"""Logits of two ways to compute the same in fp32 differ by less than this share of the largest."""
 ALIKE = 1e-4
 """Gradients of two tokens that are read alike differ by less than this share of the larger."""
 
@@ -99,7 +97,7 @@ class _Probe:
             ) from error
 
     def calls(self) -> list[Stages]:
-        """Every attention, proved by the logits that follow from all of them.
+        """Every attention, proved by the logits that follow: two ways to compute the same agree to half their digits.
 
         Raises:
             UnsupportedModelError: they cannot be looked at.
@@ -108,7 +106,7 @@ class _Probe:
             logits, seen = self._seen(self.images.clone().requires_grad_())
         self._check(seen)
         error = (logits - self.logits).abs().max() / self.logits.abs().max().clamp_min(1e-30)
-        if not error <= CLOSE:
+        if not error <= torch.finfo(logits.dtype).eps ** 0.5 / 3:
             raise UnsupportedModelError(
                 f"{self.name} gives other logits when its attention is looked at (by {error:.2g} of the largest); it "
                 "computes more than was seen, so no map of it would be true"
