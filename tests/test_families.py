@@ -188,3 +188,16 @@ def test_torchvision_computes_the_same(head, tmp_path):
     with torch.no_grad():
         same(forward(found, images((48, 48)))[1], model(images((48, 48))))
     assert "keys of torchvision's VisionTransformer renamed" in found.assumed
+
+
+@pytest.mark.data
+def test_the_pretrained_dinov2_of_transformers_at_224_pixels(data_root):
+    folder = data_root / "dinov2-small"
+    found = load(folder, img_size=224)
+    assert (found.depth, found.heads, found.grid.rows, found.grid.cols) == (12, 6, 16, 16)
+    assert (found.spec.mean, found.spec.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    with warnings.catch_warnings(action="ignore"):
+        model = transformers.Dinov2Model.from_pretrained(folder, dtype=torch.float32).double().eval()
+    with torch.no_grad():
+        expected = model(images((224, 224))).last_hidden_state
+    same(forward(found, images((224, 224)))[0], expected, 1e-6)  # the position embedding is resampled in fp32

@@ -5,7 +5,7 @@ import re
 from interpret.models.families import FAMILIES
 
 SIGN = re.compile(
-    r"^blocks\.\d+\.attn\.(relative_position|rel_pos|[qv]_bias$)|relative_position_bias|^(?:encoder\.)?layers?\.\d+\.lambda_1$"
+    r"^blocks\.\d+\.attn\.(relative_position|rel_pos|[qv]_bias$)|^(?!.*\.blocks\.).*relative_position_bias|^(?:encoder\.)?layers?\.\d+\.lambda_1$"
 )
 
 
