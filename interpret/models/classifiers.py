@@ -1,6 +1,5 @@
 """The classifier of a backbone: among its own tensors, or beside them in the same dictionary."""
 
-import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,11 +25,16 @@ INSIDE = ("head.", "pre_logits.fc.", "projection.")
 
 @dataclass(frozen=True)
 class Classified:
-    """A backbone with its head: all tensors under timm's names, the head itself, and what lies beside both."""
+    """A backbone with its head: all tensors under timm's names, the head itself, and what lies beside both.
+
+    Attributes:
+        owner: the name of the head that lay beside the backbone, "" for one of its own.
+    """
 
     tensors: dict[str, Tensor]
     head: Head
     beside: dict[str, Tensor]
+    owner: str
 
 
 def classified(
@@ -58,8 +62,7 @@ def classified(
         projection=owner.endswith(PROJECTION) if owner else projected,
         source=source,
     )
-    notes = (*([f"{owner!r} taken as the head"] if owner else []), *head.notes)
-    return Classified(backbone | head.tensors, dataclasses.replace(head, notes=notes), left)
+    return Classified(backbone | head.tensors, head, left, owner)
 
 
 def _split(tensors: Tensors) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

@@ -18,7 +18,7 @@ from interpret.models.classifiers import Classified, classified
 from interpret.models.families import FAMILIES, Converted
 from interpret.models.model_spec import ModelSpec
 from interpret.models.positions import resized
-from interpret.models.settings import Settings
+from interpret.models.settings import Settings, activation_of
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,22 @@ def foreign(payload: Mapping[str, Any], file: Path, asked: Settings, config: Set
     return Foreign(spec, tensors, chosen.family.label, notes, assumed, offered)
 
 
-def assumed(spec: ModelSpec, mechanism: str | None, config: Settings, given: dict[str, Any]) -> Iterator[str]:
+def asked_of(given: Mapping[str, Any]) -> Settings:
+    """What the arguments of `load` say of a file."""
+    told: dict[str, Any] = {name: given.get(name) for name in ("backbone", "heads", "eps", "key", "img_size")}
+    for name in ("activation", "head_activation"):
+        told[name] = given.get(name) and activation_of(given[name], "load")
+    if isinstance(told["img_size"], int):
+        told["img_size"] = (told["img_size"],) * 2
+    return Settings(**told)
+
+
+def assumed(spec: ModelSpec, mechanism: str | None, config: Settings, given: Mapping[str, Any]) -> Iterator[str]:
     """What a foreign file does not say and nobody named."""
     if mechanism is None and spec.mechanism == "softmax":
         yield "mechanism softmax assumed (a threshold leaves no trace; see mechanism= and tau=)"
-    if not (config.mean and config.std) and not {"mean", "std"} <= given.keys():
-        yield f"mean {given.get('mean', spec.mean)} and std {given.get('std', spec.std)} assumed"
+    if not (config.mean and config.std) and not (given.get("mean") and given.get("std")):
+        yield f"mean {given.get('mean') or spec.mean} and std {given.get('std') or spec.std} assumed"
 
 
 def _specified(
@@ -161,6 +171,8 @@ def _choice(chosen: Candidate, offered: tuple[str, ...]) -> Iterator[str]:
 
 
 def _left_out(converted: Converted, whole: Classified, chosen: Candidate) -> Iterator[str]:
+    if whole.owner:
+        yield f"{whole.owner!r} taken as the head"
     if whole.beside:
         yield f"{len(whole.beside)} tensors outside {chosen.prefix!r} left out: {_some(whole.beside)}"
     if converted.left_out:

@@ -35,7 +35,7 @@ class Head:
     Attributes:
         tensors: those below "head.".
         architecture: "num_classes", and "head" where it is no single linear layer.
-        notes: what was done and assumed.
+        notes: what was assumed.
     """
 
     tensors: dict[str, Tensor] = field(default_factory=dict)

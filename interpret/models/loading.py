@@ -18,10 +18,10 @@ from interpret.models import live
 from interpret.models.checkpoint import FORMAT, read
 from interpret.models.device import usable
 from interpret.models.filling import check_channels, check_classes, fill
-from interpret.models.foreign import assumed, foreign
+from interpret.models.foreign import asked_of, assumed, foreign
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.model_spec import ModelSpec
-from interpret.models.settings import Settings, activation_of, beside
+from interpret.models.settings import Settings, beside
 from interpret.models.weights import shards, weight_file
 
 logger = logging.getLogger(__name__)
@@ -92,17 +92,15 @@ def load(
     given: dict[str, Any] = {"classes": tuple(as_names(classes or ()))}
     given |= {field: _statistics(field, values) for field, values in {"mean": mean, "std": std}.items()}
     given = {field: value for field, value in given.items() if value}
-    size = (img_size, img_size) if isinstance(img_size, int) else img_size
-    asked = Settings(
-        backbone=backbone, heads=heads, img_size=size, activation=activation and activation_of(activation, "load"),
-        eps=eps, head_activation=head_activation and activation_of(head_activation, "load"), key=key,
-    )  # fmt: skip
+    of_file = {
+        "backbone": backbone, "heads": heads, "img_size": img_size, "activation": activation, "eps": eps,
+        "head_activation": head_activation, "key": key,
+    }  # fmt: skip
     if isinstance(source, nn.Module):
-        _check_for_files(source, backbone=backbone, heads=heads, img_size=img_size, activation=activation, eps=eps)
-        _check_for_files(source, head_activation=head_activation, key=key)
+        _check_for_files(source, **of_file)
         loaded = _from_module(source, mechanism, tau, given)
     else:
-        loaded = _from_file(_path(source), mechanism, tau, given, asked)
+        loaded = _from_file(_path(source), mechanism, tau, given, asked_of(of_file))
     return dataclasses.replace(loaded, name=printable(name or loaded.name)).to(where)
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+import torch
 from timm.layers import resample_abs_pos_embed
 from torch import Tensor
 
@@ -47,8 +48,9 @@ def resized(
             f"{source}: {length} position embeddings do not fit img_size {asked} in patches {patch}, and of no square "
             "grid they cannot be resampled; pass the img_size of the training"
         )
+    positions = tensors["pos_embed"]
     resampled = resample_abs_pos_embed(
-        tensors["pos_embed"],
+        positions.to(torch.promote_types(positions.dtype, torch.float32)),  # half precision would round twice
         list(new),
         list(old),
         num_prefix_tokens=length - math.prod(old),

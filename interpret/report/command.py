@@ -6,10 +6,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from interpret.foundation.command_line import OneLineParser, entries, positive, run, threshold, whole
+from interpret.foundation.command_line import OneLineParser, entries, positive, run, whole
 from interpret.foundation.files import printable
+from interpret.models.overrides import OVERRIDES, add_overrides
 from interpret.report import early
-from interpret.report.checkpoints import OVERRIDES, names_of, separate
+from interpret.report.checkpoints import separate
 
 PROGRAM = "python -m interpret.report"
 
@@ -63,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     _add_data(result.add_argument_group("what is looked at"))
     _add_study(result.add_argument_group("how"))
     _add_output(result.add_argument_group("output"))
-    _add_model(result.add_argument_group("models, where a file does not say it, or to override what it says"))
+    add_overrides(result.add_argument_group("models, where a file does not say it, or to override what it says"))
     return result
 
 
@@ -127,19 +128,6 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("-v", "--verbose", action="count", default=0, help="more on stderr")
     group.add_argument("-q", "--quiet", action="count", default=0, help="less on stderr")
-
-
-def _add_model(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--mechanism", metavar="NAME", help=", ".join(entries("mechanisms")))
-    group.add_argument(
-        "--tau", type=threshold, metavar="T", help="the models' own threshold, in [0, 1); several are a --sweep"
-    )
-    group.add_argument("--backbone", metavar="NAME", help="timm's name")
-    group.add_argument("--heads", type=positive, metavar="N")
-    group.add_argument("--classes", type=names_of, metavar="NAME,NAME...", help="in the order of the logits")
-    group.add_argument("--img-size", type=positive, nargs="+", metavar="N", help="height and width, or one for both")
-    group.add_argument("--mean", type=float, nargs="+", metavar="M", help="one for each channel of the input")
-    group.add_argument("--std", type=float, nargs="+", metavar="S", help="one for each channel of the input")
 
 
 def strengths(text: str) -> tuple[str, tuple[float, ...] | None]:

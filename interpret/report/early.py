@@ -9,8 +9,8 @@ from interpret.foundation.command_line import check_entries
 from interpret.foundation.data_spec import check_data
 from interpret.foundation.errors import ImageError, InterpretError
 from interpret.foundation.files import check_exists, printable
+from interpret.models.overrides import size_of
 from interpret.models.weights import weight_file
-from interpret.report.checkpoints import size_of
 from interpret.report.manifest import MANIFEST, Manifest
 from interpret.study.store import Store
 

@@ -7,7 +7,7 @@ RULES = [(r"decoder_", None), (r"mask_token$", None)]
 
 
 @FAMILIES.register(
-    label="MAE, pre-trained", anchor=r"patch_embed\.proj\.weight", known_by=lambda keys: "decoder_embed.weight" in keys
+    label="pre-trained MAE", anchor=r"patch_embed\.proj\.weight", known_by=lambda keys: "decoder_embed.weight" in keys
 )
 def convert(tensors: Tensors, beside: Tensors) -> Converted:
     """The encoder alone."""
