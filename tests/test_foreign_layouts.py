@@ -358,3 +358,46 @@ def test_a_family_that_timm_does_not_compute_is_named(name, build, tmp_path):
     refused(
         {"state_dict": content}, tmp_path, f"holds {family.label}, not a plain ViT: {family.refused}; build the mod"
     )
+
+
+def of_encoder(raw):
+    kept = {key: raw[key] for key in raw if not key.startswith("blocks.")}
+    return kept | {"transformer.layers.0.self_attn.in_proj_weight": torch.ones(144, 48)}
+
+
+BENT = {
+    "around nn.TransformerEncoder": (of_encoder, {}, "no blocks.0.norm1.weight in it, so its blocks are not"),
+    "linear patches": (
+        lambda raw: raw | {"patch_embed.proj.weight": torch.ones(48, 192)}, {},
+        "patch_embed.proj.weight has the shape (48, 192); expected 4 axes",
+    ),
+    "a gated MLP of nobody's": (
+        lambda raw: {key.replace("mlp.fc1", "mlp.w12"): raw[key] for key in raw}, {},
+        "no blocks.0.mlp.fc1.weight in it",
+    ),
+    "no positions at all": (
+        lambda raw: raw | {"pos_embed": torch.ones(1, 0, 48)}, {}, "pos_embed has the shape (1, 0, 48)",
+    ),
+    "a token without axes": (lambda raw: raw | {"cls_token": torch.ones(())}, {}, "cls_token has the shape ()"),
+    "a block left out": (
+        lambda raw: {key.replace("blocks.1.", "blocks.7."): raw[key] for key in raw}, {},
+        "no blocks.1 among 2 blocks; the file is incomplete",
+    ),
+    "sparse": (
+        lambda raw: raw | {"blocks.0.mlp.fc1.weight": raw["blocks.0.mlp.fc1.weight"].to_sparse()}, {},
+        "blocks.0.mlp.fc1.weight is sparse or holds no numbers",
+    ),
+    "meta": (lambda raw: {key: raw[key].to("meta") for key in raw}, {}, "is sparse or holds no numbers"),
+    "part of a patch": (lambda raw: raw, {"img_size": (33, 48)}, "img_size (33, 48) is no whole number of patches"),
+    "no heads": (lambda raw: raw, {"heads": 0}, "0 heads; expected at least one"),
+    "another activation": (lambda raw: raw, {"activation": "swoosh"}, "unknown activation 'swoosh'; known are none, "),
+    "an activation of a head of one layer": (
+        lambda raw: raw, {"head_activation": "gelu"}, "head_activation= has no place, its head is one linear layer",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BENT)
+def test_what_is_bent_is_one_line(name, tmp_path):
+    bend, given, message = BENT[name]
+    refused(bend(state(vit())), tmp_path, message, **given)

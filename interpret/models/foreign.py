@@ -19,6 +19,7 @@ from interpret.models.families import FAMILIES, Converted
 from interpret.models.model_spec import ModelSpec
 from interpret.models.positions import resized
 from interpret.models.settings import Settings, activation_of
+from interpret.models.sizes import check_sizes
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,9 @@ def foreign(payload: Mapping[str, Any], file: Path, asked: Settings, config: Set
     converted: Converted = chosen.family.function(chosen.tensors, chosen.beside)
     whole = classified(converted, chosen.beside, asked.head_activation, source, of_two=chosen.is_of_two)
     state_dicts.check_form(whole.tensors, source)
+    patch = state_dicts.patch_size(whole.tensors)
+    check_sizes(source, {"num_heads": asked.heads, "img_size": asked.img_size, "patch_size": patch})
     tensors, moved = state_dicts.rename_mechanism(whole.tensors)
-    patch = state_dicts.patch_size(tensors)
     tensors, resampled = resized(
         tensors, patch, asked.img_size, config.img_size, antialias=converted.antialias, source=source
     )

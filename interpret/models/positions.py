@@ -33,10 +33,12 @@ def resized(
         recorded: (height, width) of the input that the file is for, where a configuration says it.
 
     Raises:
-        CheckpointError: the grid of the file is not known.
+        CheckpointError: the grid of the file is not known, or the size is no whole number of patches.
     """
     if asked is None or "pos_embed" not in tensors:
         return dict(tensors), ()
+    if any(size % cells for size, cells in zip(asked, patch, strict=True)):
+        raise CheckpointError(f"{source}: img_size {asked} is no whole number of patches {patch}")
     length, new = int(tensors["pos_embed"].shape[1]), _grid(asked, patch)
     lengths = {length - prefix_tokens(tensors), length}
     old = _grid(recorded, patch) if recorded else None

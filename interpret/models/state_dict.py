@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from interpret.foundation.errors import CheckpointError
@@ -41,6 +42,9 @@ def check_form(tensors: Tensors, source: str) -> None:
         shape = tuple(tensors[name].shape)
         if len(shape) != axes or 0 in shape:
             raise CheckpointError(f"{source}: {name} has the shape {shape}; expected {axes} axes; {advice}")
+    empty = [key for key, tensor in tensors.items() if tensor.layout != torch.strided or tensor.is_meta]
+    if empty:
+        raise CheckpointError(f"{source}: {empty[0]} is sparse or holds no numbers; save dense tensors that do")
     whole = [key for key, tensor in tensors.items() if not tensor.is_floating_point()]
     if whole:
         raise CheckpointError(
