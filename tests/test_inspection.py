@@ -35,11 +35,12 @@ def test_all_of_a_folder_of_transformers_is_said(inspected, tmp_path):
     assert told["holds"] == f"vit: ViT or DeiT of transformers, {len(model.vit.state_dict())} tensors"
     assert told["family"] == "ViT or DeiT of transformers"
     assert told["grid"] == "4 x 6 patches of 8 x 8, input 32 x 48"
-    assert told["heads"] == f"3 ({tmp_path / 'config.json'})"
+    assert told["heads"] == "3 (its folder says so)"
     assert told["classes"] == "4: ant, bee, cat, dog"
     assert told["input"] == "mean (0.5, 0.5, 0.5), std (0.5, 0.5, 0.5) (assumed)"
     assert ("note", "'classifier' taken as the head") in said
     found = load(tmp_path)
+    assert found.name == tmp_path.name
     assert tuple(text for label, text in said if label in ("note", "assumed")) == found.assumed
 
 

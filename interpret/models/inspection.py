@@ -111,7 +111,7 @@ def _of_model(found: "Foreign", asked: "Settings", config: "Settings", given: Ma
 
 
 def _whence(name: str, asked: "Settings", config: "Settings", otherwise: str) -> str:
-    return "as asked" if getattr(asked, name) else config.source if getattr(config, name) else otherwise
+    return "as asked" if getattr(asked, name) else "its folder says so" if getattr(config, name) else otherwise
 
 
 def _classes(names: Sequence[str], count: int | None) -> str:

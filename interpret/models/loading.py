@@ -161,7 +161,7 @@ def _from_file(
     return LoadedModel(
         model=model.eval(),
         spec=spec,
-        name=own.get("name", file.stem),
+        name=own.get("name", path.resolve().name if path.is_dir() else file.stem),
         history=own.get("history", []),
         record=own.get("record", {}),
         sha256=sha256(*shards(file)),
