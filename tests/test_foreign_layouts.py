@@ -172,6 +172,15 @@ def test_a_head_inside_the_vit_is_kept(tmp_path):
     assert "eps 1e-05 of the LayerNorm of its head assumed" in found.assumed
 
 
+def test_the_layer_before_the_head_of_old_timm_is_kept(tmp_path):
+    model, layer = vit(), moved(nn.Linear(48, 48), seed=4)
+    found = load(saved(state(model) | prefixed("pre_logits.fc.", state(layer)), tmp_path), **GIVEN)
+    with torch.no_grad():
+        expected = model.head(layer(model.forward_features(images())[:, 0]).tanh())
+    same(forward(found, images())[1], expected)
+    assert not any("dropout" in line for line in found.assumed)
+
+
 def test_what_was_read_is_saved_and_read_again(tmp_path):
     """Activation, eps, pruned heads and a head of several layers are of the specification."""
     import interpret

@@ -104,7 +104,7 @@ def settle(
         notes += [f"eps {EPS} of the LayerNorm of its head assumed"] * (layer[0] == "layernorm")
         tensors |= {f"head.{len(layers)}.{kind}": tensor for kind, tensor in parts.items()}
         layers.append(layer)
-    notes += [f"nothing but dropout assumed before head.{names[0]}"] * (names[0] not in ("", "0"))
+    notes += [f"nothing but dropout assumed before head.{names[0]}"] * (names[0].isdecimal() and names[0] != "0")
     classes = {"num_classes": 0 if projection else at}
     if layers == [["linear", width, at, True]] and not projection:
         return Head({key.replace("head.0.", "head."): tensor for key, tensor in tensors.items()}, classes, tuple(notes))

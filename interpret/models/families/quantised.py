@@ -6,7 +6,7 @@ from interpret.models.families import FAMILIES
 @FAMILIES.register(
     label="a quantised model",
     anchor=r"(?:_packed_params|SCB|weight\.absmax|weight\.quant_map|qweight|weight_scale)\b.*",
-    refused="what its packed numbers stand for is known to the library that packed them",
+    refused="only the library that packed its numbers knows what they stand for; load the weights it was made of",
 )
 def known(keys: set[str]) -> bool:
     """The anchor says it."""
