@@ -11,7 +11,12 @@ from interpret.foundation.errors import UnknownNameError
 from interpret.foundation.registry import check_name
 
 PROGRAM = "python -m interpret"
-COMMANDS = ("report", "train")
+COMMANDS = {
+    "inspect": "interpret.models.inspection",
+    "report": "interpret.report.command",
+    "train": "interpret.train.command",
+}
+"""Name -> the module whose `main` does it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_name("command", arguments.command, COMMANDS)
     except UnknownNameError as error:
         return refuse(PROGRAM, str(error))
-    return importlib.import_module(f"interpret.{arguments.command}.command").main(arguments.arguments)
+    return importlib.import_module(COMMANDS[arguments.command]).main(arguments.arguments)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -66,6 +66,45 @@ torch.testing.assert_close(trace(vit, pictures(2)).logits, plain.logits)
 q, k, v = np.random.default_rng(0).normal(size=(3, 1, 5, 4))
 np.testing.assert_allclose(flattened(0.5)(0, q, k, v)["scores"] * 2, mechanisms.softmax(q, k, v)["scores"])
 """,
+    "family": """
+from torch import nn
+import pathlib, tempfile
+from tests.test_families import images, moved, same
+
+
+class Layer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm1, self.norm2, self.attention = nn.LayerNorm(48), nn.LayerNorm(48), nn.MultiheadAttention(48, 3)
+        self.mlp = nn.Sequential(nn.Linear(48, 80), nn.GELU(), nn.Linear(80, 48))
+
+    def forward(self, x):
+        y = self.norm1(x).transpose(0, 1)
+        x = x + self.attention(y, y, y)[0].transpose(0, 1)
+        return x + self.mlp(self.norm2(x))
+
+
+class CifarViT(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.patch_embedding = nn.ModuleDict({"embed": nn.Conv2d(3, 48, 8, 8)})
+        self.cls_token, self.pos_embedding = nn.Parameter(torch.zeros(1, 1, 48)), nn.Parameter(torch.zeros(1, 25, 48))
+        self.transformer_layers = nn.ModuleList([Layer(), Layer()])
+        self.out_head = nn.Sequential(nn.LayerNorm(48), nn.Linear(48, 4))
+
+    def forward(self, images):
+        x = self.patch_embedding["embed"](images).flatten(2).transpose(1, 2)
+        x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], dim=1) + self.pos_embedding
+        for layer in self.transformer_layers:
+            x = layer(x)
+        return self.out_head(x[:, 0])
+
+
+model, path = moved(CifarViT()), pathlib.Path(tempfile.mkdtemp()) / "vit.pt"
+torch.save({"model_state": model.state_dict()}, path)
+with torch.no_grad():
+    same(interpret.load(path, heads=3, img_size=(32, 48)).model.double()(images()), model(images()))
+""",
     "dataset": """
 data = interpret.data.load_data("stripes")
 assert (len(data), data.classes, data[1].label) == (100, ("upright", "level"), 1)

@@ -24,8 +24,8 @@ from interpret.models import checkpoint
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.loading import load
 from interpret.models.model_spec import ModelSpec
+from interpret.models.overrides import OVERRIDES
 from interpret.report import caveats, summary, write_pack
-from interpret.report.checkpoints import OVERRIDES
 from interpret.report.command import main, parser
 from interpret.study.study import Study
 from tests.synthetic import ATTRIBUTIONS, IMAGES, NAMES, TAUS, synthetic_study
@@ -373,7 +373,8 @@ def test_what_is_said_of_one_file_wins_over_what_is_said_of_all(capsys, tiny, tm
 def test_what_the_command_overrides_is_what_load_takes():
     assert set(OVERRIDES) <= set(inspect.signature(load).parameters)
     told = (
-        "FILE:KEY=VALUE,... says of that file alone its mechanism, tau, backbone, heads, classes, img-size, mean, std"
+        "FILE:KEY=VALUE,... says of that file alone its mechanism, tau, backbone, heads, activation, eps, "
+        "head-activation, key, classes, img-size, mean, std"
     )
     assert told in " ".join(parser().format_help().split())
 

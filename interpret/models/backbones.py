@@ -1,13 +1,16 @@
 """What timm knows of an architecture: how it is built, how its input is normalised, what its classes are called."""
 
+from functools import partial
 from typing import Any, cast
 
 import timm
 import torch
 from timm.data import ImageNetInfo, infer_imagenet_subset
+from timm.layers import Attention, LayerNorm, SwiGLUPacked
 from timm.models.vision_transformer import VisionTransformer
 
 from interpret.foundation.errors import UnsupportedModelError
+from interpret.models import heads
 from interpret.models.sizes import check_sizes
 from interpret.models.vit import ViT
 
@@ -21,6 +24,10 @@ def input_statistics(backbone: str) -> dict[str, tuple[float, ...]]:
 def create_vit(backbone: str, **architecture: Any) -> VisionTransformer:
     """timm's backbone of that name, untrained, with `architecture` overriding its `VisionTransformer` arguments.
 
+    Four arguments are plain names and numbers for what timm takes as classes or not at all: `norm_eps`;
+    `mlp_layer` "swiglu"; `head`, the layers of a head as `heads.build` takes them; `head_dim`, the width of a head
+    where some heads were pruned.
+
     Raises:
         UnsupportedModelError: timm does not know the name, or what it builds is not a plain `VisionTransformer`.
         InterpretError: sizes that do not fit together.
@@ -29,14 +36,35 @@ def create_vit(backbone: str, **architecture: Any) -> VisionTransformer:
     if not timm.is_model(backbone):
         raise UnsupportedModelError(f"timm has no backbone {backbone!r}; see timm.list_models('*vit*')")
     try:
-        vit = timm.create_model(backbone, pretrained=False, **architecture)
+        vit = timm.create_model(backbone, pretrained=False, **_arguments(architecture))
     except (TypeError, AssertionError, ValueError) as error:
         check_sizes(backbone, _own_sizes(backbone) | architecture)
         raise UnsupportedModelError(f"backbone {backbone!r} cannot be built with {architecture}: {error}") from error
     if not isinstance(vit, VisionTransformer):
         raise UnsupportedModelError(f"backbone {backbone!r} is a {type(vit).__name__}, not a plain VisionTransformer")
     check_sizes(backbone, {"img_size": vit.patch_embed.img_size, "patch_size": vit.patch_embed.patch_size})
+    if "head" in architecture:
+        vit.set_submodule("head", heads.build(architecture["head"], vit.num_prefix_tokens))
+    if "head_dim" in architecture:
+        _prune_heads(vit, architecture["num_heads"], architecture["head_dim"])
     return vit
+
+
+def _arguments(architecture: dict[str, Any]) -> dict[str, Any]:
+    """As timm takes them; a ViT with pruned heads is built with one head first."""
+    plain = {name: value for name, value in architecture.items() if name not in ("norm_eps", "head", "head_dim")}
+    if "norm_eps" in architecture:
+        plain["norm_layer"] = partial(LayerNorm, eps=architecture["norm_eps"])
+    if plain.get("mlp_layer") == "swiglu":
+        plain["mlp_layer"] = SwiGLUPacked
+    return plain | ({"num_heads": 1} if "head_dim" in architecture else {})
+
+
+def _prune_heads(vit: VisionTransformer, num_heads: int, head_dim: int) -> None:
+    for block in vit.blocks:
+        whole = cast(Attention, block.get_submodule("attn"))
+        bias = whole.qkv.bias is not None
+        block.attn = Attention(vit.embed_dim, num_heads, attn_head_dim=head_dim, qkv_bias=bias)
 
 
 def _own_sizes(backbone: str) -> dict[str, Any]:

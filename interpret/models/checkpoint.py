@@ -19,6 +19,8 @@ from interpret.foundation.errors import CheckpointError
 from interpret.foundation.files import write_atomically
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.preserving import untouched
+from interpret.models.stand_ins import stand_ins
+from interpret.models.weights import INDEX, shards
 
 FORMAT = "interpret-vit/1"
 
@@ -81,15 +83,19 @@ def converted(model: nn.Module, dtype: torch.dtype | None) -> dict[str, Tensor]:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """The content of a weight file; code in it is never run.
+    """The content of a weight file, or of all that an index names; code in it is never run.
+
+    Arguments, paths, dates and the like beside the weights come as objects that do nothing.
 
     Raises:
         CheckpointError: damaged, holding pickled code, or not a dictionary.
     """
+    if file.name.endswith(INDEX):
+        return {key: value for shard in shards(file) for key, value in read(shard).items()}
     try:
         if file.suffix == ".safetensors":
             return dict(safetensors.torch.load_file(file))
-        with warnings.catch_warnings(action="ignore"):
+        with warnings.catch_warnings(action="ignore"), stand_ins():
             payload = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{file}: {_why_refused(str(error))}") from None

@@ -1,68 +1,185 @@
 """A state dict of somebody else: what it says of its model, and what must be assumed."""
 
 import dataclasses
-import json
-from collections.abc import Iterator
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
 from interpret.foundation.errors import CheckpointError
 from interpret.models import state_dict as state_dicts
 from interpret.models.backbones import input_statistics
+from interpret.models.candidates import Candidate, candidates, check_supported, choose, kinds
+from interpret.models.classifiers import Classified, classified
+from interpret.models.families import FAMILIES, Converted
 from interpret.models.model_spec import ModelSpec
+from interpret.models.positions import resized
+from interpret.models.settings import Settings, activation_of
 from interpret.models.sizes import check_sizes
 
 
-def foreign(
-    payload: dict[str, Any], file: Path, backbone: str | None, heads: int | None, img_size: tuple[int, int] | None
-) -> tuple[ModelSpec, dict[str, Tensor], tuple[str, ...]]:
+@dataclass(frozen=True)
+class Foreign:
+    """What was read.
+
+    Attributes:
+        spec: how the model is built and fed.
+        tensors: under timm's names.
+        family: whose keys they were.
+        notes: what was stripped, renamed and left out.
+        assumed: what neither a key nor anybody says.
+        offered: names of the other ViTs in the file.
+    """
+
+    spec: ModelSpec
+    tensors: dict[str, Tensor]
+    family: str
+    notes: tuple[str, ...]
+    assumed: tuple[str, ...]
+    offered: tuple[str, ...]
+
+
+def foreign(payload: Mapping[str, Any], file: Path, asked: Settings, config: Settings) -> Foreign:
     """Specification and tensors of a state dict that somebody else has saved, and what was done to read it.
 
     Args:
         file: what messages call it.
-        backbone: timm's name, None where the tensors must tell the architecture.
+        asked: what the user says, which wins.
+        config: what lies beside the weights.
 
     Raises:
-        CheckpointError: no state dict of a plain timm ViT.
+        CheckpointError: no ViT, several of which none is meant, or something that must be said.
+        UnsupportedModelError: a family that is no plain ViT.
     """
-    tensors, notes = state_dicts.unwrap(payload)
-    recognised = state_dicts.recognise(tensors, str(file))
-    if heads:
-        check_sizes(str(file), {"embed_dim": int(recognised.tensors[state_dicts.ANCHOR].shape[0]), "num_heads": heads})
-    mechanism = state_dicts.mechanism_of(recognised.tensors) or "softmax"
-    statistics = input_statistics(backbone) if backbone else {}
-    if backbone:
-        name, arguments = backbone, {"num_classes": state_dicts.num_classes(recognised.tensors)}
-        arguments |= ({"img_size": img_size} if img_size else {}) | ({"num_heads": heads} if heads else {})
-    else:
-        name, arguments = state_dicts.architecture(recognised.tensors, str(file), heads, img_size)
-        guessed = [f"img_size {arguments['img_size']}"] * (img_size is None)
-        guessed += [f"{arguments['num_heads']} heads"] * (heads is None)
-        notes = (*notes, f"{' and '.join(guessed)} assumed") if guessed else notes
-    spec = dataclasses.replace(ModelSpec(name, arguments, mechanism), **statistics)
-    return spec, recognised.tensors, (*notes, *recognised.notes)
+    source, found = str(file), candidates(payload)
+    if not found:
+        known = ", ".join(family.label for family in FAMILIES.values() if not family.refused)
+        raise CheckpointError(
+            f"{source}: expected a ViT of a known family ({known}); found {kinds(payload)}; load the module itself: "
+            "interpret.load(model)"
+        )
+    chosen = choose(found, asked.key, source)
+    check_supported(chosen, source)
+    converted: Converted = chosen.family.function(chosen.tensors, chosen.beside)
+    whole = classified(converted, chosen.beside, asked.head_activation, source, of_two=chosen.is_of_two)
+    state_dicts.check_form(whole.tensors, source)
+    patch = state_dicts.patch_size(whole.tensors)
+    check_sizes(source, {"num_heads": asked.heads, "img_size": asked.img_size, "patch_size": patch})
+    tensors, moved = state_dicts.rename_mechanism(whole.tensors)
+    tensors, resampled = resized(
+        tensors, patch, asked.img_size, config.img_size, antialias=converted.antialias, source=source
+    )
+    spec, assumed = _specified(tensors, converted, whole, asked, config, source)
+    spec = dataclasses.replace(spec, **_known(spec, asked, config))
+    offered = tuple(each.name or "the file itself" for each in found if each is not chosen)
+    notes = (*chosen.notes, *_choice(chosen, offered), *moved, *resampled, *_left_out(converted, whole, chosen))
+    return Foreign(spec, tensors, chosen.family.label, notes, assumed, offered)
 
 
-def folder_backbone(path: Path) -> str | None:
-    """timm's name from the config.json beside the weights.
-
-    Raises:
-        CheckpointError: the file is no JSON of names.
-    """
-    config = path / "config.json"
-    if not config.is_file():
-        return None
-    try:
-        return json.loads(config.read_text(encoding="utf-8")).get("architecture")
-    except (ValueError, AttributeError) as error:
-        raise CheckpointError(f"{config} is not the configuration of a model; mend it, or name the weights") from error
+def asked_of(given: Mapping[str, Any]) -> Settings:
+    """What the arguments of `load` say of a file."""
+    told: dict[str, Any] = {name: given.get(name) for name in ("backbone", "heads", "eps", "key", "img_size")}
+    for name in ("activation", "head_activation"):
+        told[name] = given.get(name) and activation_of(given[name], "load")
+    if isinstance(told["img_size"], int):
+        told["img_size"] = (told["img_size"],) * 2
+    return Settings(**told)
 
 
-def assumed(spec: ModelSpec, mechanism: str | None, given: dict[str, Any]) -> Iterator[str]:
+def assumed(spec: ModelSpec, mechanism: str | None, config: Settings, given: Mapping[str, Any]) -> Iterator[str]:
     """What a foreign file does not say and nobody named."""
     if mechanism is None and spec.mechanism == "softmax":
         yield "mechanism softmax assumed (a threshold leaves no trace; see mechanism= and tau=)"
-    if not {"mean", "std"} <= given.keys():
-        yield f"mean {given.get('mean', spec.mean)} and std {given.get('std', spec.std)} assumed"
+    if not (config.mean and config.std) and not (given.get("mean") and given.get("std")):
+        yield f"mean {given.get('mean') or spec.mean} and std {given.get('std') or spec.std} assumed"
+
+
+def _specified(
+    tensors: dict[str, Tensor],
+    converted: Converted,
+    whole: Classified,
+    asked: Settings,
+    config: Settings,
+    source: str,
+) -> tuple[ModelSpec, tuple[str, ...]]:
+    """How the model is built, and what had to be assumed of it."""
+    told, known, assumed = config | asked, converted.architecture, list(whole.head.notes)
+    mechanism = state_dicts.mechanism_of(tensors) or "softmax"
+    if told.backbone:
+        arguments = _allowed(config.arguments, config.source) | known | whole.head.architecture
+        arguments |= {"img_size": told.img_size} if told.img_size else {}
+        arguments |= state_dicts.head_sizes(tensors, source, told.heads) if told.heads else {}
+        return ModelSpec(told.backbone, arguments, mechanism), tuple(assumed)
+    name, arguments = state_dicts.architecture(tensors, source, told.heads, told.img_size, known)
+    guessed = [f"img_size {arguments['img_size']}"] * (told.img_size is None)
+    guessed += [f"{arguments['num_heads']} heads"] * (told.heads is None)
+    assumed += [f"{' and '.join(guessed)} assumed"] * bool(guessed)
+    numerics, more = _numerics(converted.settings, told, known, source)
+    return ModelSpec(name, arguments | whole.head.architecture | numerics, mechanism), (*assumed, *more)
+
+
+def _numerics(
+    usual: Settings, told: Settings, known: Mapping[str, Any], source: str
+) -> tuple[dict[str, Any], list[str]]:
+    """Activation and eps, as arguments that differ from timm's own, and those that were assumed."""
+    used = usual | told
+    if used.activation is None:
+        raise CheckpointError(
+            f"{source}: a CLIP, and no key tells its activation; pass activation= (--activation): quick_gelu, as "
+            "OpenAI's have it, or gelu, as most of open_clip have it"
+        )
+    activation = known.get("act_layer", used.activation)
+    arguments = {"act_layer": activation} if activation != "gelu" else {}
+    arguments |= {"norm_eps": used.eps} if used.eps != 1e-6 else {}
+    guessed = [f"activation {activation}"] * (told.activation is None and "act_layer" not in known)
+    guessed += [f"eps {used.eps:g}"] * (told.eps is None)
+    return arguments, [f"{' and '.join(guessed)} assumed"] * bool(guessed)
+
+
+def _allowed(arguments: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Arguments of timm's `VisionTransformer` alone: others would open files."""
+    known = inspect.signature(VisionTransformer).parameters
+    for name, value in arguments.items():
+        if name not in known or not isinstance(value, bool | int | float | str | list | None):
+            raise CheckpointError(f"{source}: model_args {name}={value!r:.60} is no argument of a plain ViT; mend it")
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in arguments.items()}
+
+
+def _known(spec: ModelSpec, asked: Settings, config: Settings) -> dict[str, Any]:
+    """Statistics and names of classes: from the configuration beside the weights, else of timm's backbone.
+
+    Names of other classes than those of the head are of another head.
+    """
+    backbone = asked.backbone or config.backbone
+    named = len(config.classes) == spec.architecture.get("num_classes")
+    told = {"mean": config.mean, "std": config.std, "classes": config.classes if named else ()}
+    statistics = input_statistics(backbone) if backbone else {}
+    return statistics | {name: value for name, value in told.items() if value}
+
+
+def _choice(chosen: Candidate, offered: tuple[str, ...]) -> Iterator[str]:
+    if chosen.path:
+        yield f"read from {'.'.join(chosen.path)!r}"
+    if chosen.prefix:
+        yield f"prefix {chosen.prefix!r} stripped"
+    if chosen.family.known_by:
+        yield f"keys of {chosen.family.label} renamed"
+    if offered:
+        yield f"{chosen.name!r} chosen of {1 + len(offered)} ViTs; key= (--key) takes {', '.join(map(repr, offered))}"
+
+
+def _left_out(converted: Converted, whole: Classified, chosen: Candidate) -> Iterator[str]:
+    if whole.owner:
+        yield f"{whole.owner!r} taken as the head"
+    if whole.beside:
+        yield f"{len(whole.beside)} tensors outside {chosen.prefix!r} left out: {_some(whole.beside)}"
+    if converted.left_out:
+        yield f"{len(converted.left_out)} tensors that its features do not use left out: {_some(converted.left_out)}"
+
+
+def _some(keys: Iterable[str]) -> str:
+    return ", ".join(sorted(keys)[:3])

@@ -9,7 +9,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from interpret.foundation.errors import CheckpointError, InterpretError
 from interpret.foundation.files import printable, sha256
@@ -18,12 +18,13 @@ from interpret.mechanisms import MECHANISMS
 from interpret.models import live
 from interpret.models.checkpoint import FORMAT, read
 from interpret.models.device import usable
-from interpret.models.foreign import assumed, folder_backbone, foreign
+from interpret.models.filling import check_channels, check_classes, fill
+from interpret.models.foreign import asked_of, assumed, foreign
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.model_spec import ModelSpec
 from interpret.models.patches import Asked
-from interpret.models.vit import VisionTransformer
-from interpret.models.weights import weight_file
+from interpret.models.settings import Settings, beside
+from interpret.models.weights import shards, weight_file
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,10 @@ def load(
     tau: float | None = None,
     backbone: str | None = None,
     heads: int | None = None,
+    activation: str | None = None,
+    eps: float | None = None,
+    head_activation: str | None = None,
+    key: str | None = None,
     classes: Sequence[str] | None = None,
     img_size: int | tuple[int, int] | None = None,
     grid: tuple[int, int] | None = None,
@@ -46,24 +51,28 @@ def load(
     device: str = "cpu",
     **unknown: Any,
 ) -> LoadedModel:
-    """Load a checkpoint of this project, a ViT's state dict in any of the usual wrappings, or a live timm ViT.
+    """Load a checkpoint of this project, a ViT's state dict of any known family, or a live timm ViT.
 
     A live `VisionTransformer` is copied and the copy looked at: the module itself is never touched. Its input size,
     mean, std and class names come from timm's own configuration.
 
-    Foreign files: raw, or under "state_dict", "model", "model_ema" ...; Lightning, DDP, compiled; the SelectiveViT
-    notebook's `vit.` and `model.` prefixes; safetensors; a timm folder. The architecture comes from the tensors, the
-    heads from timm's known widths. Every tensor must match; what was matched and what was assumed is logged. Nothing
-    in a file marks a fixed threshold, so a foreign SelectiveViT needs `mechanism` and `tau`.
+    Foreign files: of timm, torchvision, transformers, DINO, DINOv2, MAE, CLIP ... (`interpret.models.families`); under
+    any name and prefix; Lightning, DDP, compiled; safetensors, in shards too; folders as timm and transformers write
+    them, whose configuration is used. The architecture comes from the tensors, the heads from timm's known widths.
+    Every tensor must match; what was matched is logged, and what was assumed in lines of its own. Nothing in a file
+    marks a fixed threshold, so a foreign SelectiveViT needs `mechanism` and `tau`.
 
     Args:
         source: the path of a file or folder, or a live timm `VisionTransformer`.
         mechanism, tau: how attention is formed, where the file does not say or to override what it says.
         backbone: timm's name, where the tensors of a file cannot tell the architecture.
         heads: number of heads, where the width of a file's tensors is not one of timm's.
+        activation, eps: of the MLPs and of the LayerNorms, where they are not what a file's family has.
+        head_activation: what stands between the layers of a file's head, "none" for nothing.
+        key: which ViT of a file that holds several, such as "teacher".
         classes: names in the order of the logits.
-        img_size: (height, width), where the patch grid of a file is not square or a module does not say it; one number
-            for both.
+        img_size: (height, width), or one number for both, where a module does not say it or the patch grid of a file is
+            not square; the position embedding of a file is resampled where it is for another size.
         grid, prefix: of a live module whose tokens do not say it: (rows, cols) of its patches, and how many tokens
             stand before them.
         layers: of a live module that forms the attention of each head apart, where its lists of modules do not say it.
@@ -91,22 +100,25 @@ def load(
     given: dict[str, Any] = {"classes": tuple(as_names(classes or ()))}
     given |= {field: _statistics(field, values) for field, values in {"mean": mean, "std": std}.items()}
     given = {field: value for field, value in given.items() if value}
-    size = (img_size, img_size) if isinstance(img_size, int) else img_size
+    of_file = {
+        "backbone": backbone, "heads": heads, "activation": activation, "eps": eps, "head_activation": head_activation,
+        "key": key,
+    }  # fmt: skip
+    of_module = {"grid": grid, "prefix": prefix, "layers": layers}
     if isinstance(source, nn.Module):
-        _check_for_files(source, backbone=backbone, heads=heads)
-        loaded = _from_module(source, mechanism, tau, given, Asked(size, grid, prefix, layers))
+        _check_meant(of_file, f"is for files, a live {type(source).__name__} has its own; build the module with it")
+        size = (img_size, img_size) if isinstance(img_size, int) else img_size
+        loaded = _from_module(source, mechanism, tau, given, Asked(size=size, **of_module))
     else:
-        loaded = _from_file(_path(source), mechanism, tau, given, backbone, heads, size)
+        _check_meant(of_module, "is for live modules, whose tokens do not say it; a file has its own")
+        loaded = _from_file(_path(source), mechanism, tau, given, asked_of(of_file | {"img_size": img_size}))
     return dataclasses.replace(loaded, name=printable(name or loaded.name)).to(where)
 
 
-def _check_for_files(module: nn.Module, **asked: Any) -> None:
+def _check_meant(asked: Mapping[str, Any], advice: str) -> None:
     for name, value in asked.items():
         if value is not None:
-            raise InterpretError(
-                f"load: {name}= is for files, a live {type(module).__name__} has its own; leave it out, or build the "
-                "module with it"
-            )
+            raise InterpretError(f"load: {name}= {advice}; leave it out")
 
 
 def _statistics(name: str, values: Any) -> tuple[float, ...]:
@@ -127,8 +139,8 @@ def _from_module(
 ) -> LoadedModel:
     asked = _with_mechanism(ModelSpec(""), mechanism, tau, type(module).__name__)
     loaded = live.from_module(module, asked.mechanism, asked.options, given, seen_as)
-    _check_classes(loaded.spec, loaded.anatomy.classes, loaded.name)
-    _check_channels(given, loaded.channels, loaded.name)
+    check_classes(loaded.spec, loaded.anatomy.classes, loaded.name)
+    check_channels(given, loaded.channels, loaded.name)
     return loaded
 
 
@@ -137,38 +149,46 @@ def _from_file(
     mechanism: str | None,
     tau: float | None,
     given: dict[str, Any],
-    backbone: str | None,
-    heads: int | None,
-    size: tuple[int, int] | None,
+    asked: Settings,
 ) -> LoadedModel:
     file = weight_file(path)
     payload = read(file)
     own = payload if payload.get("format") == FORMAT else {}
     recorded = _own_spec(own, file) if own else None
     if recorded:
-        spec, tensors = recorded, own["state_dict"]
-        notes = ("backbone=, heads= and img_size= ignored, the file records them",) * bool(backbone or heads or size)
+        spec, tensors, guessed = recorded, own["state_dict"], ()
+        notes = ("backbone=, heads=, img_size= ... ignored, the file records them",) * (asked != Settings())
     else:
-        spec, tensors, notes = foreign(payload, file, backbone or folder_backbone(path), heads, size)
-        notes = (*notes, *assumed(spec, mechanism, given))
+        config = beside(path) if path.is_dir() else Settings()
+        found = foreign(payload, file, asked, config)
+        spec, tensors, notes = found.spec, found.tensors, found.notes
+        guessed = (*found.assumed, *assumed(spec, mechanism, config, given))
     spec = _with_mechanism(dataclasses.replace(spec, **given), mechanism, tau, file)
-    model = _fill(spec, tensors, file)
-    _check_classes(spec, model.num_classes, file)
-    _check_channels(given, model.patch_embed.proj.in_channels, file)
-    logger.log(
-        logging.WARNING if notes else logging.INFO, "%s: matched all %d tensors; %s; %s",
-        printable(file.name), len(tensors), spec.rule, "; ".join(notes) or "nothing assumed",
-    )  # fmt: skip
+    model = fill(spec, tensors, file)
+    check_classes(spec, model.num_classes, file)
+    check_channels(given, model.patch_embed.proj.in_channels, file)
+    _log(file, len(tensors), spec.rule, notes, guessed)
     return LoadedModel(
         model=model.eval(),
         spec=spec,
-        name=own.get("name", file.stem),
+        name=own.get("name", path.resolve().name if path.is_dir() else file.stem),
         history=own.get("history", []),
         provenance=own.get("record", {}),
-        sha256=sha256(file),
+        sha256=sha256(*shards(file)),
         recorded=recorded,
-        assumed=notes,
+        assumed=(*notes, *guessed),
     )
+
+
+def _log(file: Path, count: int, rule: str, notes: Sequence[str], guessed: Sequence[str]) -> None:
+    """What was matched in one line; each thing that was assumed in one of its own, so that none is overlooked."""
+    told = "; ".join(notes) or ("" if guessed else "nothing assumed")
+    logger.log(
+        logging.WARNING if notes else logging.INFO, "%s: matched all %d tensors; %s",
+        printable(file.name), count, "; ".join(filter(None, [rule, told])),
+    )  # fmt: skip
+    for line in guessed:
+        logger.warning("%s: %s", printable(file.name), line)
 
 
 def _path(source: Any) -> Path:
@@ -200,39 +220,3 @@ def _with_mechanism(spec: ModelSpec, mechanism: str | None, tau: float | None, f
             f"{file}: tau={tau} has no meaning for {name}; pass mechanism= (--mechanism), or leave tau out"
         )
     return dataclasses.replace(spec, mechanism=name, options=options)
-
-
-def _fill(spec: ModelSpec, tensors: Mapping[str, Tensor], file: Path) -> VisionTransformer:
-    model = spec.build()
-    want, have = {k: v.shape for k, v in model.state_dict().items()}, {k: v.shape for k, v in tensors.items()}
-    wrong = {
-        "missing": sorted(want.keys() - have.keys()),
-        "unexpected": sorted(have.keys() - want.keys()),
-        "of another shape": sorted(key for key in want.keys() & have.keys() if want[key] != have[key]),
-    }
-    if any(wrong.values()):
-        parts = [f"{len(keys)} {what} ({', '.join(keys[:3])})" for what, keys in wrong.items() if keys]
-        raise CheckpointError(
-            f"{file}: does not match {spec.backbone} with {spec.mechanism}: {'; '.join(parts)}; "
-            "check backbone=, mechanism=, img_size="
-        )
-    damaged = [key for key, tensor in tensors.items() if not tensor.isfinite().all()]
-    if damaged:
-        raise CheckpointError(
-            f"{file}: {len(damaged)} tensors hold NaN or infinity, such as {damaged[0]}; the training diverged"
-        )
-    model.load_state_dict(tensors)
-    return model
-
-
-def _check_classes(spec: ModelSpec, count: int, file: object) -> None:
-    if spec.classes and len(spec.classes) != count:
-        raise CheckpointError(f"{file}: {len(spec.classes)} class names given, the head has {count} classes")
-
-
-def _check_channels(given: Mapping[str, Any], channels: int, file: object) -> None:
-    for name in ("mean", "std"):
-        if len(given.get(name, range(channels))) != channels:
-            raise CheckpointError(
-                f"{file}: {name} has {len(given[name])} numbers and the input {channels} channels; give one for each"
-            )

@@ -19,7 +19,7 @@ def check_sizes(model: str, sizes: Mapping[str, Any]) -> None:
     width, heads = sizes.get("embed_dim"), sizes.get("num_heads")
     if heads is not None and heads < 1:
         raise InterpretError(f"{model}: {heads} heads; expected at least one")
-    if width and heads and width % heads:
+    if width and heads and width % heads and "head_dim" not in sizes:
         nearest = min((one for one in range(1, width + 1) if width % one == 0), key=lambda one: abs(one - heads))
         raise InterpretError(f"{model}: a width of {width} cannot be cut into {heads} heads; give {nearest}, say")
     image, patch = sizes.get("img_size"), sizes.get("patch_size")

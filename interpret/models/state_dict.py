@@ -1,88 +1,63 @@
-"""What a raw state dict says about its ViT, and what it does not say."""
+"""What a state dict under timm's keys says about its ViT, and what it does not say."""
 
-import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from interpret.foundation.errors import CheckpointError
 from interpret.mechanisms import MECHANISMS
+from interpret.models.positions import img_size as size_of_input
+from interpret.models.sizes import check_sizes
 
 Tensors = Mapping[str, Tensor]
 
-WRAPPERS = ("state_dict", "model", "model_state_dict", "state_dict_ema", "model_ema")
 ANCHOR = "patch_embed.proj.weight"
-SKIPPED_BY_POSITION = ("reg_token", "blocks.0.ls1.gamma")
-"""Signs of the families (DeiT III, DINOv2 with registers) whose position embedding may skip the prefix tokens."""
+FORM = {
+    ANCHOR: 4,
+    "blocks.0.norm1.weight": 1,
+    "blocks.0.attn.qkv.weight": 2,
+    "blocks.0.attn.proj.weight": 2,
+    "blocks.0.mlp.fc1.weight": 2,
+    "blocks.0.mlp.fc2.weight": 2,
+}
+"""Tensors that every plain ViT has, and their axes."""
+TOKENS = ("cls_token", "dist_token", "reg_token", "pos_embed")
 HEADS_BY_WIDTH = {192: 3, 384: 6, 512: 8, 576: 9, 768: 12, 1024: 16, 1152: 16, 1280: 16, 1408: 16}
 """Heads of timm's ViTs with a CLS token by their width; those without one differ (768 wide with 12 or 16)."""
-CLASSIFIERS = ("head", "fc", "classifier", "linear")
 
 
-@dataclass(frozen=True)
-class Recognised:
-    """A state dict under timm's own keys.
-
-    Attributes:
-        tensors: renamed tensors.
-        notes: what was stripped, renamed, left out or assumed, for the match report.
-    """
-
-    tensors: dict[str, Tensor]
-    notes: tuple[str, ...]
-
-
-def unwrap(payload: Mapping[str, Any]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """The tensors of a checkpoint that may hold them under a name of its own, such as "state_dict"; and that name."""
-    for wrapper in WRAPPERS:
-        if isinstance(payload.get(wrapper), Mapping):
-            tensors, _ = unwrap(payload[wrapper])
-            return tensors, (f"read from {wrapper!r}",)
-    return {str(key): value for key, value in payload.items() if isinstance(value, Tensor)}, ()
-
-
-def recognise(tensors: Tensors, source: str) -> Recognised:
-    """Strip wrappers' prefixes (`module.`, `_orig_mod.`, `model.`, `vit.`, `backbone.` ...) down to timm's keys.
+def check_form(tensors: Tensors, source: str) -> None:
+    """Refuse what has not the tensors of a plain ViT, or not in the shapes of one.
 
     Raises:
-        CheckpointError: no ViT in it, or more than one.
+        CheckpointError: names the first that is missing or of other axes, or that holds whole numbers.
     """
-    anchors = [key for key in tensors if key == ANCHOR or key.endswith("." + ANCHOR)]
-    if len(anchors) != 1:
-        keys = ", ".join(sorted(anchors) or sorted(tensors)[:3])
+    advice = "load the module itself: interpret.load(model)"
+    for name, axes in (FORM | {token: 3 for token in TOKENS if token in tensors}).items():
+        if name not in tensors:
+            raise CheckpointError(f"{source}: no {name} in it, so its blocks are not those of a plain ViT; {advice}")
+        shape = tuple(tensors[name].shape)
+        if len(shape) != axes or 0 in shape:
+            raise CheckpointError(f"{source}: {name} has the shape {shape}; expected {axes} axes; {advice}")
+    empty = [key for key, tensor in tensors.items() if tensor.layout != torch.strided or tensor.is_meta]
+    if empty:
+        raise CheckpointError(f"{source}: {empty[0]} is sparse or holds no numbers; save dense tensors that do")
+    whole = [key for key, tensor in tensors.items() if not tensor.is_floating_point()]
+    if whole:
         raise CheckpointError(
-            f"{source}: expected one ViT, a single key that ends in {ANCHOR!r}; found {len(anchors)}: {keys}"
+            f"{source}: {len(whole)} tensors hold whole numbers ({whole[0]} is {tensors[whole[0]].dtype}): quantised "
+            "weights without their scales; load the model before it was quantised"
         )
-    prefix = anchors[0].removesuffix(ANCHOR)
-    inside = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-    outside = {key: value for key, value in tensors.items() if not key.startswith(prefix)}
-    notes = (f"prefix {prefix!r} stripped",) if prefix else ()
-    inside, outside, more = _adopt_head(inside, outside)
-    if outside:
-        more = (*more, f"{len(outside)} tensors outside {prefix!r} left out: {', '.join(sorted(outside)[:3])}")
-    inside, renamed = _rename_mechanism(inside)
-    return Recognised(inside, (*notes, *more, *renamed))
+    blocks = {int(match[1]) for match in map(re.compile(r"blocks\.(\d+)\.").match, tensors) if match}
+    if blocks != set(range(len(blocks))):
+        missing = min(set(range(max(blocks))) - blocks)
+        raise CheckpointError(f"{source}: no blocks.{missing} among {len(blocks)} blocks; the file is incomplete")
 
 
-def _adopt_head(
-    inside: dict[str, Tensor], outside: dict[str, Tensor]
-) -> tuple[dict[str, Tensor], dict[str, Tensor], tuple[str, ...]]:
-    """A classifier that lies beside the backbone becomes its head."""
-    for key in outside:
-        owner = key.removesuffix(".weight").rpartition(".")[2]
-        if "head.weight" not in inside and key.endswith(".weight") and owner in CLASSIFIERS:
-            stem = key.removesuffix("weight")
-            taken = {name: outside[name] for name in (stem + "weight", stem + "bias") if name in outside}
-            adopted = inside | {"head." + name.removeprefix(stem): value for name, value in taken.items()}
-            rest = {name: value for name, value in outside.items() if name not in taken}
-            return adopted, rest, (f"{key!r} taken as the head",)
-    return inside, outside, ()
-
-
-def _rename_mechanism(tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+def rename_mechanism(tensors: Tensors) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """An SVDA sigma of any spelling and of shape (H, d) or (H d,) becomes `blocks.i.attn.mechanism.sigma`."""
     pattern = re.compile(r"blocks\.(\d+)\.attn\.(?:\w+\.)?sigmas?$")
     renamed = {
@@ -101,6 +76,12 @@ def mechanism_of(tensors: Tensors) -> str | None:
     left = {key.removeprefix(place) for key in tensors if key.startswith(place)}
     fitting = [name for name, entry in MECHANISMS.items() if left and left == set(entry.function(1, 1).state_dict())]
     return fitting[0] if len(fitting) == 1 else None
+
+
+def patch_size(tensors: Tensors) -> tuple[int, int]:
+    """(height, width) of a patch, in pixels."""
+    height, width = tensors[ANCHOR].shape[-2:]
+    return int(height), int(width)
 
 
 def num_classes(tensors: Tensors) -> int:
@@ -124,24 +105,58 @@ def num_heads(tensors: Tensors, source: str) -> int:
     return HEADS_BY_WIDTH[width]
 
 
+def head_sizes(tensors: Tensors, source: str, heads: int | None) -> dict[str, int]:
+    """Number of heads, and their width where some of them were pruned.
+
+    Args:
+        heads: of the whole model, or of what is left of it.
+
+    Raises:
+        CheckpointError: layers that kept different numbers of heads, or rows that no number of heads explains.
+    """
+    width = int(tensors[ANCHOR].shape[0])
+    rows = sorted({int(tensor.shape[0]) for key, tensor in tensors.items() if key.endswith("attn.qkv.weight")})
+    if heads:
+        check_sizes(source, {"embed_dim": width, "num_heads": heads})
+    whole = heads or num_heads(tensors, source)
+    if rows == [3 * width]:
+        return {"num_heads": whole}
+    head_dim = width // whole
+    if heads and len(rows) == 1 and rows[0] % (3 * head_dim) and rows[0] % (3 * heads) == 0:
+        head_dim = rows[0] // (3 * heads)
+    if len(rows) > 1 or rows[0] % (3 * head_dim):
+        kept = ", ".join(f"{each / (3 * head_dim):g}" for each in rows)
+        raise CheckpointError(
+            f"{source}: heads were pruned, and its layers kept {kept} of {whole}; maps need one number for all layers"
+        )
+    return {"num_heads": rows[0] // (3 * head_dim), "head_dim": head_dim}
+
+
 def architecture(
-    tensors: Tensors, source: str, heads: int | None, img_size: tuple[int, int] | None
+    tensors: Tensors,
+    source: str,
+    heads: int | None,
+    img_size: tuple[int, int] | None,
+    known: Mapping[str, Any] | None = None,
 ) -> tuple[str, dict[str, Any]]:
     """(backbone, arguments of timm's `VisionTransformer`) that fit the tensors.
+
+    Args:
+        known: arguments that a family always has.
 
     Raises:
         CheckpointError: the heads or the patch grid cannot be told from the tensors.
     """
-    patch = tensors[ANCHOR]
-    prefix = sum(_length(tensors, token) for token in ("cls_token", "dist_token", "reg_token"))
-    size, no_embed_class = _img_size(tensors, tuple(patch.shape[-2:]), prefix, img_size, source)
-    arguments = {
+    check_form(tensors, source)
+    patch, always = tensors[ANCHOR], dict(known or {})
+    size, no_embed_class = size_of_input(tensors, patch_size(tensors), img_size, always.get("no_embed_class"), source)
+    arguments: dict[str, Any] = {
         "img_size": size,
-        "patch_size": tuple(patch.shape[-2:]),
+        "patch_size": patch_size(tensors),
         "in_chans": int(patch.shape[1]),
         "embed_dim": int(patch.shape[0]),
         "depth": 1 + max(int(key.split(".")[1]) for key in tensors if key.startswith("blocks.")),
-        "num_heads": heads or num_heads(tensors, source),
+        **head_sizes(tensors, source, heads),
         "num_classes": num_classes(tensors),
         "mlp_ratio": tensors["blocks.0.mlp.fc1.weight"].shape[0] / patch.shape[0],
         "qkv_bias": "blocks.0.attn.qkv.bias" in tensors,
@@ -152,42 +167,12 @@ def architecture(
         "pre_norm": "norm_pre.weight" in tensors,
     }
     if "dist_token" in tensors:
-        return "deit_tiny_distilled_patch16_224", arguments
+        return "deit_tiny_distilled_patch16_224", arguments | always
     pooled = "fc_norm.weight" in tensors or "cls_token" not in tensors
     arguments |= {
         "class_token": "cls_token" in tensors,
-        "reg_tokens": _length(tensors, "reg_token"),
+        "reg_tokens": int(tensors["reg_token"].shape[1]) if "reg_token" in tensors else 0,
         "global_pool": "avg" if pooled else "token",
         "fc_norm": "fc_norm.weight" in tensors,
     }
-    return "vit_tiny_patch16_224", arguments
-
-
-def _length(tensors: Tensors, token: str) -> int:
-    return int(tensors[token].shape[1]) if token in tensors else 0
-
-
-def _img_size(
-    tensors: Tensors, patch: tuple[int, ...], prefix: int, img_size: tuple[int, int] | None, source: str
-) -> tuple[tuple[int, int], bool]:
-    """The input size, given or told by a square position embedding; and whether that embedding skips the prefix."""
-    if "pos_embed" not in tensors:
-        raise CheckpointError(
-            f"{source}: no position embedding, so the input size is unknown; pass backbone= (--backbone)"
-        )
-    length = int(tensors["pos_embed"].shape[1])
-    if img_size is not None:
-        patches = (img_size[0] // patch[0]) * (img_size[1] // patch[1])
-        if patches not in (length, length - prefix):
-            raise CheckpointError(
-                f"{source}: {length} position embeddings do not fit img_size {img_size} in patches {patch}"
-            )
-        return img_size, prefix > 0 and patches == length
-    skips = any(sign in tensors for sign in SKIPPED_BY_POSITION)
-    for patches in (length - prefix, length) if skips else (length - prefix,):
-        side = math.isqrt(patches)
-        if side * side == patches:
-            return (side * patch[0], side * patch[1]), prefix > 0 and patches == length
-    raise CheckpointError(
-        f"{source}: {length} position embeddings, {prefix} prefix tokens: no square grid; pass img_size= (--img-size)"
-    )
+    return "vit_tiny_patch16_224", arguments | always

@@ -17,6 +17,7 @@ from interpret.foundation.tensors import Features, Images, Logits, Tokens
 from interpret.mechanisms import MECHANISMS, Mechanism
 from interpret.models.attention import Attention
 from interpret.models.grid import PatchGrid
+from interpret.models.heads import ClassTokenAndMean
 
 
 class PatchEmbed(Protocol):
@@ -64,6 +65,7 @@ class ViT(Tokenised, Protocol, metaclass=ABCMeta):
     norm: Callable[[Tokens], Tokens]
     global_pool: str
     pool_include_prefix: bool
+    head: nn.Module
 
     def forward_head(self, x: Tokens, /) -> Logits: ...
     def __call__(self, images: Images, /) -> Logits: ...
@@ -84,7 +86,8 @@ def readout(vit: ViT) -> Float[Tensor, "token"]:
     """How much the classifier reads of each final token; sums to one.
 
     One-hot at CLS for token pooling, a half each for CLS and the distillation token, the mean over patches for average
-    pooling. Registers are never read unless the model pools them.
+    pooling; a half for CLS and a half for the patches where a head reads CLS and their mean side by side. Registers are
+    never read unless the model pools them.
 
     Raises:
         UnsupportedModelError: the pooling is not a fixed average of tokens (max, attention pooling).
@@ -95,6 +98,8 @@ def readout(vit: ViT) -> Float[Tensor, "token"]:
         weight[:2] = 0.5
     elif vit.global_pool == "token":
         weight[0] = 1
+    elif isinstance(vit.head, nn.Sequential) and isinstance(vit.head[0], ClassTokenAndMean):
+        weight[0], weight[grid.prefix :] = 0.5, 0.5 / (grid.tokens - grid.prefix)
     elif vit.global_pool == "avg":
         first = 0 if vit.pool_include_prefix else grid.prefix
         weight[first:] = 1 / (grid.tokens - first)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from interpret.foundation.command_line import OneLineParser, entries, positive, run, whole
 from interpret.foundation.files import printable
+from interpret.models.overrides import OVERRIDES, add_overrides
 from interpret.report import early
-from interpret.report.checkpoints import OVERRIDES, separate
+from interpret.report.checkpoints import separate
 
 PROGRAM = "python -m interpret.report"
 
@@ -63,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     _add_data(result.add_argument_group("what is looked at"))
     _add_study(result.add_argument_group("how"))
     _add_output(result.add_argument_group("output"))
-    _add_model(result.add_argument_group("models, where a file does not say it, or to override what it says"))
+    add_overrides(result.add_argument_group("models, where a file does not say it, or to override what it says"))
     return result
 
 
@@ -127,13 +128,6 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("-v", "--verbose", action="count", default=0, help="more on stderr")
     group.add_argument("-q", "--quiet", action="count", default=0, help="less on stderr")
-
-
-def _add_model(group: argparse._ArgumentGroup) -> None:
-    for name, each in OVERRIDES.items():
-        count = "+" if each.join else 1
-        option = f"--{name.replace('_', '-')}"
-        group.add_argument(option, type=each.read, nargs=count, metavar=each.metavar, help=each.help or None)
 
 
 def strengths(text: str) -> tuple[str, tuple[float, ...] | None]:

@@ -10,8 +10,8 @@ from interpret.foundation.data_spec import check_data
 from interpret.foundation.errors import ImageError, InterpretError
 from interpret.foundation.files import check_exists, printable
 from interpret.foundation.options import STRENGTHS
+from interpret.models.overrides import overrides
 from interpret.models.weights import weight_file
-from interpret.report.checkpoints import of_all
 from interpret.report.manifest import MANIFEST, Manifest
 from interpret.study.store import Store
 
@@ -34,7 +34,7 @@ def check(arguments: argparse.Namespace) -> None:
     check_entries("attribution", "attributions", arguments.attributions)
     check_entries("indicator", "indicators", arguments.indicators)
     _check_swept(arguments.sweep or ())
-    of_all(arguments)
+    overrides(arguments)
     if arguments.checkpoints:
         check_free(place(arguments), arguments.overwrite, "replace it (--overwrite)")
     if arguments.checkpoints and arguments.store:

@@ -16,7 +16,7 @@ from interpret.mechanisms import MECHANISMS
 from interpret.models.device import usable
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.loading import load
-from interpret.report.checkpoints import of_all
+from interpret.models.overrides import overrides
 from interpret.report.early import given_once, place
 from interpret.report.pack import write_pack
 from interpret.study.run import run_study
@@ -94,7 +94,7 @@ def _load(path: Path, own: dict[str, Any], arguments: argparse.Namespace) -> Loa
 
     The threshold of all is not given to a file whose mechanism is named and has none.
     """
-    known = of_all(arguments)
+    known = overrides(arguments)
     mechanism = (known | own).get("mechanism")
     if mechanism and "tau" not in MECHANISMS[mechanism].options:
         known.pop("tau", None)

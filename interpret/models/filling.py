@@ -1,0 +1,54 @@
+"""Tensors into the model that a specification builds."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from interpret.foundation.errors import CheckpointError
+from interpret.models.model_spec import ModelSpec
+from interpret.models.vit import VisionTransformer
+
+
+def fill(spec: ModelSpec, tensors: Mapping[str, Tensor], file: Path) -> VisionTransformer:
+    """The model that its specification builds, with these tensors, every one of them.
+
+    Raises:
+        CheckpointError: tensors that are missing, too many, of another shape or not finite.
+    """
+    model = spec.build()
+    want, have = {k: v.shape for k, v in model.state_dict().items()}, {k: v.shape for k, v in tensors.items()}
+    wrong = {
+        "missing": sorted(want.keys() - have.keys()),
+        "unexpected": sorted(have.keys() - want.keys()),
+        "of another shape": sorted(key for key in want.keys() & have.keys() if want[key] != have[key]),
+    }
+    if any(wrong.values()):
+        parts = [f"{len(keys)} {what} ({', '.join(keys[:3])})" for what, keys in wrong.items() if keys]
+        raise CheckpointError(
+            f"{file}: does not match {spec.backbone} with {spec.mechanism}: {'; '.join(parts)}; "
+            "check backbone=, mechanism=, img_size="
+        )
+    damaged = [key for key, tensor in tensors.items() if not tensor.isfinite().all()]
+    if damaged:
+        raise CheckpointError(
+            f"{file}: {len(damaged)} tensors hold NaN or infinity, such as {damaged[0]}; the training diverged"
+        )
+    model.load_state_dict(tensors)
+    return model
+
+
+def check_classes(spec: ModelSpec, count: int, file: object) -> None:
+    """Refuse names of classes that are not as many as the classes of the head."""
+    if spec.classes and len(spec.classes) != count:
+        raise CheckpointError(f"{file}: {len(spec.classes)} class names given, the head has {count} classes")
+
+
+def check_channels(given: Mapping[str, Any], channels: int, file: object) -> None:
+    """Refuse statistics that are not one number for each channel."""
+    for name in ("mean", "std"):
+        if len(given.get(name, range(channels))) != channels:
+            raise CheckpointError(
+                f"{file}: {name} has {len(given[name])} numbers and the input {channels} channels; give one for each"
+            )

@@ -1,0 +1,132 @@
+"""`python -m interpret inspect FILE`: what a file is, how it would be understood, and the command that loads it."""
+
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from interpret.foundation.command_line import OneLineParser, run
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.files import printable
+from interpret.models.overrides import OVERRIDES, add_overrides, overrides
+from interpret.models.weights import INDEX, shards, weight_file
+
+if TYPE_CHECKING:
+    from interpret.models.foreign import Foreign
+    from interpret.models.settings import Settings
+
+PROGRAM = "python -m interpret inspect"
+
+Line = tuple[str, str]
+"""What is said of, and what is said."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Say on stdout what a file is.
+
+    Returns:
+        0, also where it would be refused, with the reason; 2 after one line on stderr where it cannot be read.
+    """
+    parser = OneLineParser(prog=PROGRAM, description="Say what a checkpoint is and how it would be loaded.")
+    parser.add_argument("file", type=Path, metavar="FILE", help="a checkpoint, or a folder that holds one")
+    add_overrides(parser.add_argument_group("what the file does not say, as for the report"))
+    arguments = parser.parse_args(sys.argv[1:] if argv is None else argv)
+
+    def work() -> str:
+        lines = list(inspect(arguments.file, overrides(arguments)))
+        return "\n".join(f"{label:<12}{printable(text)}" for label, text in lines)
+
+    return run(PROGRAM, work)
+
+
+def inspect(path: Path, given: Mapping[str, Any]) -> Iterator[Line]:
+    """All that is known of a file, its model not built.
+
+    Args:
+        given: what `load` would be told.
+
+    Raises:
+        InterpretError: it is missing or cannot be read.
+    """
+    file = weight_file(path)
+    from interpret.models.checkpoint import FORMAT, read
+
+    payload = read(file)
+    yield "file", f"{file}, {_kind(file)}, {sum(part.stat().st_size for part in shards(file)) / 1e6:.1f} MB"
+    try:
+        own = payload.get("format") == FORMAT
+        yield from _of_own(payload) if own else _of_foreign(payload, path, file, given)
+        yield "load", _command(path, given)
+    except InterpretError as error:
+        yield "refused", str(error).removeprefix(f"{file}: ")
+
+
+def _kind(file: Path) -> str:
+    if file.name.endswith(INDEX):
+        return f"{len(shards(file))} shards"
+    with file.open("rb") as opened:
+        archive = opened.read(2) == b"PK"
+    return "safetensors" if file.suffix == ".safetensors" else f"PyTorch {'archive' if archive else 'pickle'}"
+
+
+def _of_own(payload: Mapping[str, Any]) -> Iterator[Line]:
+    spec = payload.get("spec", {})
+    yield "format", f"{payload['format']}: the file says how it is built and fed"
+    yield "model", f"{payload.get('name')}: {spec.get('mechanism')} {spec.get('options') or ''}".rstrip()
+    yield "backbone", f"{spec.get('backbone')} {spec.get('architecture')}"
+    yield "classes", _classes(spec.get("classes", ()), None)
+    yield "input", f"mean {spec.get('mean')}, std {spec.get('std')}"
+
+
+def _of_foreign(payload: Mapping[str, Any], path: Path, file: Path, given: Mapping[str, Any]) -> Iterator[Line]:
+    from interpret.models.candidates import candidates
+    from interpret.models.foreign import asked_of, foreign
+    from interpret.models.settings import Settings, beside
+
+    for found in candidates(payload):
+        yield "holds", f"{found.name or 'a ViT at its top'}: {found.family.label}, {len(found.tensors)} tensors"
+    config = beside(path) if path.is_dir() else Settings()
+    asked = asked_of(given)
+    yield from _of_model(foreign(payload, file, asked, config), asked, config, given)
+
+
+def _of_model(found: "Foreign", asked: "Settings", config: "Settings", given: Mapping[str, Any]) -> Iterator[Line]:
+    from interpret.models.foreign import assumed
+
+    spec, built = found.spec, found.spec.architecture
+    yield "family", found.family
+    if {"img_size", "patch_size"} <= built.keys():
+        (height, width), (tall, broad) = built["img_size"], built["patch_size"]
+        yield "grid", f"{height // tall} x {width // broad} patches of {tall} x {broad}, input {height} x {width}"
+        yield "layers", f"{built['depth']} of width {built['embed_dim']}"
+        yield "heads", f"{built['num_heads']} ({_whence('heads', asked, config, 'timm has as many at this width')})"
+    else:
+        yield "backbone", f"{spec.backbone} {built}"
+    yield "classes", _classes(spec.classes, built.get("num_classes"))
+    statistics = _whence("mean", asked, config, "assumed")
+    yield "input", f"mean {given.get('mean') or spec.mean}, std {given.get('std') or spec.std} ({statistics})"
+    yield from (("note", note) for note in found.notes)
+    yield from (("assumed", line) for line in (*found.assumed, *assumed(spec, given.get("mechanism"), config, given)))
+
+
+def _whence(name: str, asked: "Settings", config: "Settings", otherwise: str) -> str:
+    return "as asked" if getattr(asked, name) else "its folder says so" if getattr(config, name) else otherwise
+
+
+def _classes(names: Sequence[str], count: int | None) -> str:
+    shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    number = len(names) if count is None else count
+    return f"{number}: {shown}" if names else f"{number}, not named" if number else "none: features alone"
+
+
+def _command(path: Path, given: Mapping[str, Any]) -> str:
+    """The report with the options that were given."""
+    words = ["python", "-m", "interpret.report", str(path)]
+    for name in OVERRIDES:
+        value = given.get(name)
+        if value is not None:
+            many = isinstance(value, list | tuple)
+            parts = [",".join(value)] if name == "classes" else list(map(str, value)) if many else [str(value)]
+            words += [f"--{name.replace('_', '-')}", *parts]
+    return shlex.join(words)

@@ -1,0 +1,412 @@
+"""Layouts of training code, folders and shards, heads of several layers, other grids, and families that are refused."""
+
+import json
+from pathlib import Path
+
+import peft
+import pytest
+import safetensors.torch
+import timm
+import torch
+from timm.layers import SwiGLUPacked
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+
+from interpret.foundation.errors import CheckpointError, InterpretError
+from interpret.models.families import FAMILIES
+from interpret.models.loading import load
+from interpret.models.weights import INDEX
+from tests.test_families import forward, images, moved, same, state
+from tests.test_foreign import GIVEN, outputs, prefixed, refused, saved, vit
+
+
+def chunked(raw):
+    return {key.replace("blocks.", "blocks.0."): tensor for key, tensor in raw.items()}
+
+
+def with_mask(raw):
+    return raw | {"mask_token": torch.zeros(1, 48)}
+
+
+def mae(raw):
+    decoder = {f"decoder_blocks.0.{name}": torch.ones(8, 8) for name in ("attn.qkv.weight", "mlp.fc1.weight")}
+    decoder |= {"decoder_embed.weight": torch.ones(8, 48), "decoder_pos_embed": torch.ones(1, 25, 8)}
+    return {"model": raw | decoder | {"mask_token": torch.ones(1, 1, 8)}}
+
+
+def clip(raw):
+    """OpenAI's names; the head is what projects into the space shared with text, from the left."""
+    pairs = [
+        ("cls_token", "class_embedding"), ("pos_embed", "positional_embedding"), ("patch_embed.proj.", "conv1."),
+        ("norm_pre.", "ln_pre."), ("blocks.", "transformer.resblocks."), ("norm1", "ln_1"), ("norm2", "ln_2"),
+        ("attn.qkv.", "attn.in_proj_"), ("attn.proj.", "attn.out_proj."), ("mlp.fc1", "mlp.c_fc"),
+        ("mlp.fc2", "mlp.c_proj"),
+    ]  # fmt: skip
+    renamed = {}
+    for key, tensor in raw.items():
+        name = key
+        for mine, theirs in pairs:
+            name = name.replace(mine, theirs)
+        renamed[name.replace("norm.", "ln_post.") if name.startswith("norm.") else name] = tensor
+    renamed |= {"class_embedding": raw["cls_token"][0, 0], "positional_embedding": raw["pos_embed"][0]}
+    renamed |= {"proj": renamed.pop("head.weight").T.contiguous()}
+    del renamed["head.bias"]
+    return prefixed("visual.", renamed) | {"logit_scale": torch.ones(()), "text_projection": torch.ones(4, 4)}
+
+
+def without_bias(model):
+    model.head.bias.data.zero_()
+    return model
+
+
+LAYOUTS = {
+    "DINOv2, released": (lambda: vit(init_values=1.0, num_classes=0), with_mask, {}),
+    "DINOv2, in chunks": (
+        lambda: vit(init_values=1.0, num_classes=0),
+        lambda raw: {"teacher": prefixed("backbone.", chunked(with_mask(raw)))}, {},
+    ),
+    "DINOv2, gated": (
+        lambda: vit(init_values=1.0, num_classes=0, mlp_layer=SwiGLUPacked, act_layer=nn.SiLU),
+        lambda raw: {
+            key.replace("mlp.fc1", "mlp.w12").replace("mlp.fc2", "mlp.w3"): with_mask(raw)[key]
+            for key in with_mask(raw)
+        }, {},
+    ),
+    "MAE": (lambda: vit(num_classes=0), mae, {}),
+    "DeiT III": (
+        lambda: vit(init_values=1.0, no_embed_class=True),
+        lambda raw: {key.replace("ls1.gamma", "gamma_1").replace("ls2.gamma", "gamma_2"): raw[key] for key in raw}, {},
+    ),
+    "CLIP of OpenAI": (
+        lambda: without_bias(vit(pre_norm=True, act_layer="quick_gelu", norm_layer=nn.LayerNorm)), clip,
+        {"activation": "quick_gelu"},
+    ),
+    "CLIP of timm": (
+        lambda: vit(pre_norm=True, act_layer="quick_gelu", norm_layer=nn.LayerNorm), lambda raw: raw,
+        {"activation": "quick_gelu"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_layouts_of_training_code_compute_the_same(name, tmp_path):
+    build, layout, given = LAYOUTS[name]
+    model = build()
+    found = load(saved(layout(state(model)), tmp_path), **GIVEN, **given)
+    features, logits = forward(found, images())
+    with torch.no_grad():
+        same(features, model.forward_features(images()))
+    same(logits, outputs(model))
+
+
+def test_registers_of_dinov2_have_no_position(tmp_path):
+    model = vit(init_values=1.0, reg_tokens=4, no_embed_class=True, num_classes=0)
+    raw = with_mask(state(model))
+    with torch.no_grad():
+        position = torch.randn(1, 1, 48).double().mul(1024).round() / 1024
+    raw["pos_embed"] = torch.cat([position, raw["pos_embed"]], dim=1)
+    raw["cls_token"] = raw["cls_token"] - position
+    raw["register_tokens"] = raw.pop("reg_token")
+    found = load(saved(raw, tmp_path), **GIVEN)
+    same(forward(found, images())[1], outputs(model))
+    assert found.grid.prefix == 5
+
+
+@pytest.mark.parametrize("name", ["CLIP of OpenAI", "CLIP of timm"])
+def test_clip_is_never_another_function(name, tmp_path):
+    build, layout, _ = LAYOUTS[name]
+    refused(
+        layout(state(build())), tmp_path, "a CLIP, and no key tells its activation; pass activation= (--activation)"
+    )
+
+
+def test_a_projection_is_no_classifier(tmp_path):
+    build, layout, given = LAYOUTS["CLIP of OpenAI"]
+    found = load(saved(layout(state(build())), tmp_path), **GIVEN, **given)
+    assert found.model.num_classes == 0
+
+
+class Headed(nn.Module):
+    """A backbone and a head of one's own."""
+
+    def __init__(self, head: nn.Module, pool: str = "token") -> None:
+        super().__init__()
+        self.backbone, self.classifier, self.pool = vit(num_classes=0), moved(head, seed=3), pool
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        features = self.backbone.forward_features(pixels)
+        pooled = torch.cat([features[:, 0], features[:, 1:].mean(dim=1)], dim=1) if self.pool else features[:, 0]
+        return self.classifier(pooled)
+
+
+HEADS = {
+    "LayerNorm, Linear": (lambda: nn.Sequential(nn.LayerNorm(48), nn.Linear(48, 5)), None),
+    "Dropout, Linear": (lambda: nn.Sequential(nn.Dropout(), nn.Linear(48, 5)), None),
+    "no bias": (lambda: nn.Linear(48, 5, bias=False), None),
+    "two layers": (
+        lambda: nn.Sequential(nn.Linear(48, 20), nn.GELU(), nn.Dropout(), nn.Linear(20, 5)), "gelu",
+    ),
+    "nothing but dropout between": (
+        lambda: nn.Sequential(nn.Linear(48, 20), nn.Dropout(), nn.Linear(20, 5)), "none",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_head_of_a_known_form_is_kept(name, tmp_path):
+    head, activation = HEADS[name]
+    model = Headed(head(), pool="").eval()
+    path = saved(state(model), tmp_path)
+    found = load(path, **GIVEN, head_activation=activation)
+    same(forward(found, images())[1], outputs(model))
+    assert found.model.num_classes == 5
+    if activation:
+        refused(state(model), tmp_path, "no key tells what stands between 0 and", head_activation=None)
+
+
+def test_a_head_inside_the_vit_is_kept(tmp_path):
+    model = vit()
+    model.head = moved(nn.Sequential(nn.LayerNorm(48), nn.Linear(48, 3)), seed=3)
+    found = load(saved(state(model), tmp_path), **GIVEN)
+    same(forward(found, images())[1], outputs(model))
+    assert "eps 1e-05 of the LayerNorm of its head assumed" in found.assumed
+
+
+def test_the_layer_before_the_head_of_old_timm_is_kept(tmp_path):
+    model, layer = vit(), moved(nn.Linear(48, 48), seed=4)
+    found = load(saved(state(model) | prefixed("pre_logits.fc.", state(layer)), tmp_path), **GIVEN)
+    with torch.no_grad():
+        expected = model.head(layer(model.forward_features(images())[:, 0]).tanh())
+    same(forward(found, images())[1], expected)
+    assert not any("dropout" in line for line in found.assumed)
+
+
+def test_what_was_read_is_saved_and_read_again(tmp_path):
+    """Activation, eps, pruned heads and a head of several layers are of the specification."""
+    import interpret
+
+    model = Headed(nn.Sequential(nn.Linear(48, 20), nn.Tanh(), nn.Linear(20, 5)), pool="").eval()
+    given = {"head_activation": "tanh", "activation": "relu", "eps": 1e-3}
+    found = load(saved(state(model), tmp_path), **GIVEN, **given)
+    interpret.save(tmp_path / "own.pt", found)
+    expected = forward(found, images())[1]
+    same(forward(load(tmp_path / "own.pt"), images())[1], expected)
+    assert float((expected - outputs(model)).abs().max()) > 1e-3, "another activation is another function"
+
+
+UNKNOWN_HEADS = {
+    "BatchNorm": (
+        lambda: nn.Sequential(nn.BatchNorm1d(48), nn.Linear(48, 5)),
+        "head 0 is neither a LayerNorm nor a linear layer of 48 inputs",
+    ),
+    "of twice the width": (lambda: nn.Linear(96, 5), "head is neither a LayerNorm nor a linear layer of 48 inputs"),
+    "of other names": (
+        lambda: nn.ModuleDict({"left": nn.Linear(48, 5), "right": nn.Linear(48, 5)}),
+        "the form of its head is not known (left, right); load the module itself",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN_HEADS)
+def test_a_head_of_no_known_form_is_refused_not_dropped(name, tmp_path):
+    head, message = UNKNOWN_HEADS[name]
+    tensors = prefixed("backbone.", state(vit(num_classes=0))) | prefixed("classifier.", head().state_dict())
+    refused(tensors, tmp_path, message)
+
+
+def test_of_two_heads_none_is_guessed(tmp_path):
+    heads = {"fc.weight": torch.ones(5, 48), "classifier.weight": torch.ones(3, 48)}
+    refused(
+        prefixed("backbone.", state(vit(num_classes=0))) | heads, tmp_path, "2 heads lie beside the backbone (fc, c"
+    )
+
+
+def test_a_linear_head_of_dinov2_reads_cls_and_the_mean(tmp_path):
+    model = Headed(nn.Linear(96, 5))
+    tensors = prefixed("backbone.", with_mask(state(model.backbone))) | prefixed(
+        "linear_head.", state(model.classifier)
+    )
+    found = load(saved(tensors, tmp_path), **GIVEN)
+    same(forward(found, images())[1], outputs(model))
+
+
+def test_another_grid_is_resampled_where_it_is_asked_for(tmp_path):
+    model = moved(VisionTransformer(img_size=40, patch_size=8, embed_dim=48, depth=2, num_heads=3, num_classes=5))
+    found = load(saved(state(model), tmp_path), heads=3, img_size=(32, 48))
+    model.float().set_input_size(img_size=(32, 48))
+    same(forward(found, images())[1], outputs(model.double()))
+    assert "position embedding resampled from 5 x 5 to 4 x 6 patches" in found.assumed
+    refused(
+        state(vit()), tmp_path, "do not fit img_size (48, 48) in patches (8, 8), and of no square", img_size=(48, 48)
+    )
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "bin"])
+def test_shards_are_joined(kind, tmp_path):
+    model = vit()
+    raw, names = state(model), [f"model-0000{part}-of-00002.{kind}" for part in (1, 2)]
+    placed = {key: names[number % 2] for number, key in enumerate(raw)}
+    for name in names:
+        part = {key: tensor for key, tensor in raw.items() if placed[key] == name}
+        (safetensors.torch.save_file if kind == "safetensors" else torch.save)(part, tmp_path / name)
+    index = tmp_path / f"{'model' if kind == 'safetensors' else 'pytorch_model'}.{kind}{INDEX}"
+    index.write_text(json.dumps({"weight_map": placed}))
+    whole = load(tmp_path, **GIVEN)
+    same(forward(whole, images())[1], outputs(model))
+    assert load(index, **GIVEN).sha256 == whole.sha256
+    with pytest.raises(CheckpointError, match="one of 2 shards; name its folder"):
+        load(tmp_path / names[0], **GIVEN)
+    (tmp_path / names[1]).unlink()
+    with pytest.raises(CheckpointError, match=f"{names[1]}: no such file; "):
+        load(tmp_path, **GIVEN)
+    index.write_text(json.dumps({"weight_map": {"a": "../elsewhere.bin"}}))
+    with pytest.raises(CheckpointError, match="names shards outside its own folder"):
+        load(tmp_path, **GIVEN)
+    index.write_text("[]")
+    with pytest.raises(CheckpointError, match="no index of shards; expected a weight_map"):
+        load(tmp_path, **GIVEN)
+
+
+def timm_folder(tmp_path: Path, config: str | bytes) -> Path:
+    model = timm.create_model("test_vit", img_size=(96, 64), num_classes=3)
+    safetensors.torch.save_file(model.state_dict(), tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_bytes(config if isinstance(config, bytes) else config.encode())
+    return tmp_path
+
+
+TIMM = {"architecture": "test_vit", "num_classes": 3, "label_names": ["a", "b", "c"]}
+TIMM |= {"pretrained_cfg": {"mean": [0.1, 0.2, 0.3], "std": [0.9, 0.8, 0.7]}, "model_args": {"img_size": [96, 64]}}
+
+
+def test_all_of_a_timm_folder_is_used(tmp_path):
+    found = load(timm_folder(tmp_path, json.dumps(TIMM)))
+    assert (found.img_size, found.spec.classes) == ((96, 64), ("a", "b", "c"))
+    assert (found.spec.mean, found.spec.std) == ((0.1, 0.2, 0.3), (0.9, 0.8, 0.7))
+    assert not any("mean" in line for line in found.assumed)
+    assert load(tmp_path, mean=[0.5] * 3).spec.mean == (0.5,) * 3
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "[]",
+        "{broken",
+        b"\xff\xfe\x00",
+        json.dumps({"architecture": 5}),
+        json.dumps(TIMM | {"pretrained_cfg": {"mean": "no"}}),
+        json.dumps(TIMM | {"model_args": {"checkpoint_path": "other.pth"}}),
+        json.dumps({"model_type": "vit", "id2label": {"x": "y"}}),
+        json.dumps({"model_type": "vit", "hidden_act": "swoosh"}),
+        json.dumps({"model_type": "vit", "image_size": "large"}),
+    ],
+)
+def test_a_configuration_that_is_none_is_one_line(config, tmp_path):
+    with pytest.raises(InterpretError) as caught:
+        load(timm_folder(tmp_path, config))
+    assert str(caught.value).startswith(f"{tmp_path / 'config.json'}")
+    assert "\n" not in str(caught.value)
+
+
+def lora():
+    config = peft.LoraConfig(r=4, lora_alpha=8, target_modules=["qkv"], modules_to_save=["head"])
+    return peft.get_peft_model(vit(), config)
+
+
+def test_an_adapter_is_to_be_merged_first(tmp_path):
+    adapted = moved(lora())
+    refused(state(adapted), tmp_path, "merge it first: merged = model.merge_and_unload()")
+    adapted.save_pretrained(tmp_path / "adapter")
+    for path in (tmp_path / "adapter", tmp_path / "adapter" / "adapter_model.safetensors"):
+        with pytest.raises(InterpretError, match=r"adapter.* merge it first: merged = model\.merge_and_unload"):
+            load(path)
+    expected = outputs(adapted)
+    found = load(saved(adapted.merge_and_unload().state_dict(), tmp_path), **GIVEN)
+    assert float((forward(found, images())[1] - expected).abs().max()) < 1e-5
+
+
+def of_timm(name):
+    with torch.device("meta"):
+        model = timm.create_model(name)
+    return {key: torch.zeros(2) for key in model.state_dict()}
+
+
+REFUSED = {
+    "beit": lambda: of_timm("beit_base_patch16_224"),
+    "swin": lambda: of_timm("swin_tiny_patch4_window7_224"),
+    "rotary": lambda: of_timm("vit_small_patch16_dinov3"),
+    "monai": lambda: {"patch_embedding.patch_embeddings.weight": 1, "blocks.0.mlp.linear1.weight": 1},
+    "jeonsworld": lambda: prefixed(
+        "transformer.", {"embeddings.patch_embeddings.weight": 1, "encoder.layer.0.attn.query.weight": 1}
+    ),
+    "vit_pytorch": lambda: {"to_patch_embedding.1.weight": 1, "transformer.layers.0.0.fn.to_qkv.weight": 1},
+    "adapter": lambda: {"base_model.model.blocks.0.attn.qkv.lora_A.weight": 1},
+    "quantised": lambda: state(vit()) | {"blocks.0.mlp.fc1._packed_params._packed_params": 1},
+}
+ALSO_REFUSED = {
+    "rotary": [
+        lambda: of_timm("eva02_large_patch14_224"),
+        lambda: of_timm("vit_pe_core_base_patch16_224"),
+        lambda: state(vit()) | {"storage_tokens": 1, "rope_embed.periods": 1, "blocks.0.attn.qkv.bias_mask": 1},
+    ],
+    "beit": [lambda: of_timm("vit_relpos_small_patch16_224"), lambda: of_timm("eva_giant_patch14_224")],
+    "swin": [lambda: of_timm("pvt_v2_b0")],
+}
+
+
+def test_every_family_that_is_refused_is_refused_here():
+    assert {name for name, family in FAMILIES.items() if family.refused} == set(REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("name", "build"), [*REFUSED.items(), *((name, each) for name in ALSO_REFUSED for each in ALSO_REFUSED[name])]
+)
+def test_a_family_that_timm_does_not_compute_is_named(name, build, tmp_path):
+    family = FAMILIES[name]
+    assert family.refused
+    content = {key: torch.zeros(2) if isinstance(value, int) else value for key, value in build().items()}
+    refused(
+        {"state_dict": content}, tmp_path, f"holds {family.label}, not a plain ViT: {family.refused}; build the mod"
+    )
+
+
+def of_encoder(raw):
+    kept = {key: raw[key] for key in raw if not key.startswith("blocks.")}
+    return kept | {"transformer.layers.0.self_attn.in_proj_weight": torch.ones(144, 48)}
+
+
+BENT = {
+    "around nn.TransformerEncoder": (of_encoder, {}, "no blocks.0.norm1.weight in it, so its blocks are not"),
+    "linear patches": (
+        lambda raw: raw | {"patch_embed.proj.weight": torch.ones(48, 192)}, {},
+        "patch_embed.proj.weight has the shape (48, 192); expected 4 axes",
+    ),
+    "a gated MLP of nobody's": (
+        lambda raw: {key.replace("mlp.fc1", "mlp.w12"): raw[key] for key in raw}, {},
+        "no blocks.0.mlp.fc1.weight in it",
+    ),
+    "no positions at all": (
+        lambda raw: raw | {"pos_embed": torch.ones(1, 0, 48)}, {}, "pos_embed has the shape (1, 0, 48)",
+    ),
+    "a token without axes": (lambda raw: raw | {"cls_token": torch.ones(())}, {}, "cls_token has the shape ()"),
+    "a block left out": (
+        lambda raw: {key.replace("blocks.1.", "blocks.7."): raw[key] for key in raw}, {},
+        "no blocks.1 among 2 blocks; the file is incomplete",
+    ),
+    "sparse": (
+        lambda raw: raw | {"blocks.0.mlp.fc1.weight": raw["blocks.0.mlp.fc1.weight"].to_sparse()}, {},
+        "blocks.0.mlp.fc1.weight is sparse or holds no numbers",
+    ),
+    "meta": (lambda raw: {key: raw[key].to("meta") for key in raw}, {}, "is sparse or holds no numbers"),
+    "part of a patch": (lambda raw: raw, {"img_size": (33, 48)}, "img_size (33, 48) is no whole number of patches"),
+    "no heads": (lambda raw: raw, {"heads": 0}, "0 heads; expected at least one"),
+    "another activation": (lambda raw: raw, {"activation": "swoosh"}, "unknown activation 'swoosh'; known are none, "),
+    "an activation of a head of one layer": (
+        lambda raw: raw, {"head_activation": "gelu"}, "head_activation= has no place, its head is one linear layer",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BENT)
+def test_what_is_bent_is_one_line(name, tmp_path):
+    bend, given, message = BENT[name]
+    refused(bend(state(vit())), tmp_path, message, **given)

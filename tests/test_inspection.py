@@ -1,0 +1,81 @@
+"""`python -m interpret inspect`: what is said of a file is what `load` does with it."""
+
+import shlex
+
+import pytest
+import transformers
+
+from interpret.__main__ import main
+from interpret.models.loading import load
+from interpret.report.command import parse
+from tests.models import tiny
+from tests.test_families import HF, LABELS, MLP, hugging_face, pretrained, state
+from tests.test_foreign import in_training, prefixed, saved, vit
+
+
+@pytest.fixture
+def inspected(capsys):
+    """(label, text) of each line that the command says of its arguments."""
+
+    def inspect(*arguments: object) -> list[tuple[str, str]]:
+        assert main(["inspect", *map(str, arguments)]) == 0
+        return [(line[:12].strip(), line[12:]) for line in capsys.readouterr().out.splitlines()]
+
+    return inspect
+
+
+def test_all_of_a_folder_of_transformers_is_said(inspected, tmp_path):
+    model = hugging_face(
+        transformers.ViTForImageClassification,
+        transformers.ViTConfig(**(HF | MLP | LABELS | {"image_size": (32, 48)})),
+    )
+    said = inspected(pretrained(model, tmp_path))
+    told = dict(said)
+    assert ", safetensors, 0." in told["file"]
+    assert told["holds"] == f"vit: ViT or DeiT of transformers, {len(model.vit.state_dict())} tensors"
+    assert told["family"] == "ViT or DeiT of transformers"
+    assert told["grid"] == "4 x 6 patches of 8 x 8, input 32 x 48"
+    assert told["heads"] == "3 (its folder says so)"
+    assert told["classes"] == "4: ant, bee, cat, dog"
+    assert told["input"] == "mean (0.5, 0.5, 0.5), std (0.5, 0.5, 0.5) (assumed)"
+    assert ("note", "'classifier' taken as the head") in said
+    found = load(tmp_path)
+    assert found.name == tmp_path.name
+    assert tuple(text for label, text in said if label in ("note", "assumed")) == found.assumed
+
+
+def test_several_are_offered_and_the_command_loads_what_was_inspected(inspected, tmp_path):
+    path = saved(in_training(state(vit(num_classes=0))), tmp_path)
+    said = inspected(path, "--heads", 3, "--img-size", 32, 48, "--key", "student")
+    assert [text for label, text in said if label == "holds"] == [
+        "student.module.backbone: timm's VisionTransformer, 30 tensors",
+        "teacher.backbone: timm's VisionTransformer, 30 tensors",
+    ]
+    told = dict(said)
+    assert (told["heads"], told["classes"]) == ("3 (as asked)", "none: features alone")
+    given = parse(shlex.split(told["load"])[3:])
+    assert (given.checkpoints, given.heads, given.img_size, given.key) == ([str(path)], 3, [32, 48], "student")
+
+
+def test_what_must_be_said_or_cannot_be_is_a_line_of_its_own(inspected, tmp_path):
+    path = saved(prefixed("net.", state(vit())), tmp_path)
+    said = inspected(path)
+    assert ("refused", "25 position embeddings, 1 prefix tokens: no square grid; pass img_size= (--img-size)") in said
+    assert "load" not in dict(said)
+    assert dict(inspected(saved({"epoch": 3}, tmp_path)))["refused"].startswith("expected a ViT of a known family (")
+
+
+def test_a_file_of_this_project_says_it_all_itself(inspected, tmp_path):
+    import interpret
+
+    interpret.save(tmp_path / "own.pt", tiny("hard_threshold"))
+    told = dict(inspected(tmp_path / "own.pt"))
+    assert told["format"].startswith("interpret-vit/1: ")
+    assert told["model"] == "tiny: hard_threshold {'tau': 0.03}"
+
+
+def test_a_file_that_is_not_there_is_one_line(capsys, tmp_path):
+    assert main(["inspect", str(tmp_path / "no.pt")]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert said.err.startswith("python -m interpret inspect: error: ")
