@@ -133,11 +133,11 @@ SLIPS = {
     ),
     "a module of another family": (
         lambda: interpret.load(nn.Linear(1, 1)),
-        "Linear is no model that can be looked at; expected a timm VisionTransformer",
+        "Linear does not say the size of its input; pass img_size=",
     ),
     "a state dict instead of its path": (
         lambda: interpret.load({"a": 1}),
-        "load takes the path of a checkpoint, or a live timm VisionTransformer; got a dict",
+        "load takes the path of a checkpoint, or a live module; got a dict",
     ),
     "what to keep": (
         lambda: interpret.trace(vit(), PICTURE, keep="gradients"),
@@ -162,7 +162,7 @@ SLIPS = {
     ),
     "a size for a live model": (
         lambda: interpret.load(timm_vit(), img_size=64),
-        "load: img_size= is for files, a live VisionTransformer has its own",
+        r"load: img_size=\(64, 64\), but a live VisionTransformer has its own, \(32, 48\); call its set_input_size",
     ),
     "heads for a live model": (lambda: interpret.load(timm_vit(), heads=3), "load: heads= is for files"),
     "a backbone for a live model": (

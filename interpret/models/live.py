@@ -41,6 +41,7 @@ def from_module(
         UnsupportedModelError: its attention cannot be looked at, or is not what it computes.
     """
     if _is_plain(module):
+        _check_size(module, asked)
         try:
             return _copied(module, mechanism, options, given)
         except AlteredError:
@@ -62,6 +63,15 @@ def from_module(
         known.pop("classes", None)
     spec = dataclasses.replace(ModelSpec(type(module).__name__), **(neutral | known | given))
     return LoadedModel(model=module, spec=spec, name=name, assumed=(*anatomy.notes, *notes), measured=anatomy)
+
+
+def _check_size(module: Any, asked: Asked) -> None:
+    own = tuple(module.patch_embed.img_size)
+    if asked.size not in (None, own):
+        raise InterpretError(
+            f"load: img_size={asked.size}, but a live {type(module).__name__} has its own, "
+            f"{own}; call its set_input_size"
+        )
 
 
 class AlteredError(UnsupportedModelError):

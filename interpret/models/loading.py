@@ -51,10 +51,12 @@ def load(
     device: str = "cpu",
     **unknown: Any,
 ) -> LoadedModel:
-    """Load a checkpoint of this project, a ViT's state dict of any known family, or a live timm ViT.
+    """Load a checkpoint of this project, a ViT's state dict of any known family, or a live module.
 
-    A live `VisionTransformer` is copied and the copy looked at: the module itself is never touched. Its input size,
-    mean, std and class names come from timm's own configuration.
+    A live module is looked at as it is and never changed; of timm's plain `VisionTransformer` a copy is looked at. How
+    its patches lie, what it reads in the end and of which blocks it is are measured, and what is seen of its attention
+    is proved by the logits that follow. Input size, mean, std and class names come from the configurations of timm and
+    transformers.
 
     Foreign files: of timm, torchvision, transformers, DINO, DINOv2, MAE, CLIP ... (`interpret.models.families`); under
     any name and prefix; Lightning, DDP, compiled; safetensors, in shards too; folders as timm and transformers write
@@ -63,7 +65,7 @@ def load(
     marks a fixed threshold, so a foreign SelectiveViT needs `mechanism` and `tau`.
 
     Args:
-        source: the path of a file or folder, or a live timm `VisionTransformer`.
+        source: the path of a file or folder, or a live `nn.Module` that gives logits for a batch of images.
         mechanism, tau: how attention is formed, where the file does not say or to override what it says.
         backbone: timm's name, where the tensors of a file cannot tell the architecture.
         heads: number of heads, where the width of a file's tensors is not one of timm's.
@@ -193,9 +195,7 @@ def _log(file: Path, count: int, rule: str, notes: Sequence[str], guessed: Seque
 
 def _path(source: Any) -> Path:
     if not isinstance(source, str | os.PathLike):
-        raise InterpretError(
-            f"load takes the path of a checkpoint, or a live timm VisionTransformer; got a {type(source).__name__}"
-        )
+        raise InterpretError(f"load takes the path of a checkpoint, or a live module; got a {type(source).__name__}")
     return Path(source)
 
 
