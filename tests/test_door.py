@@ -71,6 +71,12 @@ def test_a_live_model_that_was_changed_is_looked_at_as_it_is(change, fresh):
     assert proved == (not fresh)
 
 
+def test_a_module_that_cannot_be_copied_is_looked_at_as_it_is():
+    vit = live()
+    vit.blocks[0].kept = 2 * vit.head.weight
+    assert interpret.load(vit).model is vit
+
+
 def test_what_gives_no_logits_is_refused():
     vit = live()
     vit.forward = lambda x: {"pixels": x}

@@ -174,15 +174,10 @@ def test_one_list_of_versions_names_what_the_numbers_depend_on():
     assert study.settings["versions"] == versions()
 
 
-def test_a_study_without_attributions_is_written(tmp_path):
-    study = interpret.run_study(
-        tiny(dtype=torch.float32),
-        gallery(2),
-        attributions=[],
-        indicators="dead_rows",
-        sweeps={"threshold": [0.1]},
-        sample=2,
-    )
+@pytest.mark.parametrize("asked", [{"indicators": "dead_rows"}, {"attributions": "rollout"}, {}], ids=str)
+def test_a_study_without_attributions_or_indicators_is_written(tmp_path, asked):
+    asked = {"attributions": [], "indicators": []} | asked
+    study = interpret.run_study(tiny(dtype=torch.float32), gallery(2), **asked, sweeps={"threshold": [0.1]}, sample=2)
     assert interpret.write_pack(study, tmp_path / "pack").is_file()
 
 

@@ -50,12 +50,6 @@ def timm_vit():
     return VisionTransformer(img_size=32, patch_size=8, embed_dim=24, depth=1, num_heads=3, num_classes=5)
 
 
-def holding():
-    module = timm_vit()
-    module.blocks[0].kept = 2 * module.head.weight
-    return module
-
-
 def closed():
     picture = Image.new("RGB", (60, 40))
     picture.close()
@@ -162,7 +156,7 @@ SLIPS = {
     ),
     "a size for a live model": (
         lambda: interpret.load(timm_vit(), img_size=64),
-        r"load: img_size=\(64, 64\), but a live VisionTransformer has its own, \(32, 48\); call its set_input_size",
+        r"load: img_size=\(64, 64\), but a live VisionTransformer has its own, \(32, 32\); call its set_input_size",
     ),
     "heads for a live model": (lambda: interpret.load(timm_vit(), heads=3), "load: heads= is for files"),
     "a backbone for a live model": (
@@ -199,7 +193,6 @@ SLIPS = {
         lambda: interpret.load(timm_vit(), std=(1, 0, 1)),
         "for each channel of the input, each above 0",
     ),
-    "a module that holds a graph": (lambda: interpret.load(holding()), "VisionTransformer cannot be copied"),
     "trace of a bare model": (
         lambda: interpret.trace(timm_vit(), PICTURE),
         "trace takes what interpret.load gives, got a VisionTransformer; load it first",

@@ -189,13 +189,14 @@ def test_attention_dropout_acts_in_training_alone_fused_and_watched():
         assert bool(changed) == (share > 0), (share, watch)
 
 
-def test_the_fused_kernel_is_used_unless_someone_looks_at_the_layer_or_changes_it(monkeypatch):
+def test_the_fused_kernel_is_used_unless_someone_looks_at_the_layer_or_cuts_it(monkeypatch):
     calls, fused = [], F.scaled_dot_product_attention
     monkeypatch.setattr(F, "scaled_dot_product_attention", lambda *args, **kw: calls.append(1) or fused(*args, **kw))
     model, images = tiny().model, pictures()
     model(images)
     assert len(calls) == 2
-    with changing(model, {0: lambda mechanism: mechanism}):
+    cut = MECHANISMS["hard_threshold"].function(3, 8, tau=0.1)
+    with changing(model, {0: lambda mechanism: cut}):
         model(images)
     assert len(calls) == 3
     assert len(watched(model, images)[1]) == 2

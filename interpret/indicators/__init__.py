@@ -46,6 +46,8 @@ Key = tuple[str, str, str]
 Options = Mapping[str, Mapping[str, Any] | Sequence[Mapping[str, Any]]]
 """Indicator -> the set of constants to take its definition with, or several."""
 
+COLUMNS = ("image", "layer", "head", "indicator", "kind", "variant", "value", "unit")
+"""Of the table of `measure`."""
 INDICATORS: Registry[Indicator] = Registry("indicator", __name__, Indicator)
 
 

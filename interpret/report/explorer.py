@@ -134,7 +134,7 @@ def _row(study: Study, view: View, step: int, image: int) -> dict[str, Any]:
         "label": str(rows["label"].iloc[0]) or "unknown",
         "input": embedding.photograph(Image.fromarray(plots.enlarge(picture, STILL)), quality=65),
         "stills": [
-            _still(picture, view, index, step, image) | _prediction(rows.loc[model["name"]])
+            _still(study, view, index, step, image) | _prediction(rows.loc[model["name"]])
             for index, model in enumerate(study.models)
         ],
     }

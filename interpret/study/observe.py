@@ -13,7 +13,7 @@ from torch import Tensor
 from interpret.attributions import ATTRIBUTIONS, without_evidence
 from interpret.data import Example
 from interpret.foundation.errors import UnsupportedModelError
-from interpret.indicators import INDICATORS, Options, measure
+from interpret.indicators import COLUMNS, INDICATORS, Options, measure
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.trace import Trace, stages_needed
 from interpret.study.passes import passes
@@ -81,7 +81,7 @@ def _observe_batch(
     for name in attributions:
         maps[name], status = _map(trace, name)
         rows.append(status.assign(image=ids))
-    measured = measure(trace, list(indicators), options) if indicators else pd.DataFrame({"image": []})
+    measured = measure(trace, list(indicators), options) if indicators else pd.DataFrame(columns=COLUMNS)
     return Observation(
         targets=tuple(trace.classes.tolist()),
         maps=maps,

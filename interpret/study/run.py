@@ -199,8 +199,8 @@ def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _stacked(models: Sequence[LoadedModel], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    named = [table.assign(model=model.name) for model, table in zip(models, tables, strict=True) if len(table)]
-    table = _joined(named)
+    named = [table.assign(model=model.name) for model, table in zip(models, tables, strict=True)]
+    table = _joined([table for table in named if len(table)] or named[:1])
     first = [column for column in ("model", "image", "epoch") if column in table]
     return table.reindex(columns=[*first, *(column for column in table if column not in first)])
 
