@@ -387,7 +387,7 @@ def test_names_that_are_no_text_are_written_so_that_they_can_be_read(capsys, tin
         Image.effect_noise((50, 40), 80).convert("RGB").save(odd / os.fsdecode(label) / os.fsdecode(b"\xff\t.png"))
     models = [odd / os.fsdecode(b"m\xf6del.pt"), odd / "dog" / os.fsdecode(b"m\xf6del.pt")]
     torch.save(checkpoint.read(tiny / "softmax.pt")["state_dict"], models[0])
-    trained = {"record": {"recipe": {"data": "shapes", "init": str(models[0])}}, "name": models[1].stem}
+    trained = {"provenance": {"recipe": {"data": "shapes", "init": str(models[0])}}, "name": models[1].stem}
     checkpoint.save(models[1], replace(load(tiny / "softmax.pt"), **trained))
     own = [f"{path}:heads=2,img-size=32,48" for path in models]
     classes = os.fsdecode(b"c\xe4t,dog,r\xe4t")

@@ -26,7 +26,7 @@ def renewed_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame
 
 def renewed_models(models: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
     """What is known of each model; where nothing is said of it, its patches cover the whole input."""
-    return tuple({"covered": [1.0, 1.0]} | model for model in models)
+    return tuple(model if "covered" in model else model | {"covered": [1.0, 1.0]} for model in models)
 
 
 def renewed_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
