@@ -14,7 +14,7 @@ from interpret.mechanisms import MECHANISMS, Mechanism
 from interpret.models.attention import Attention, Stages, attended, stages
 from interpret.models.loaded_model import LoadedModel, from_memory
 from interpret.models.model_spec import ModelSpec
-from interpret.models.seam import observing
+from interpret.models.scopes import observing
 from interpret.models.trace import STAGES, Trace
 from tests.references import mechanisms as twins
 from tests.references import vit as twin_vit

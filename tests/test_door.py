@@ -49,8 +49,6 @@ CHANGED = {
     "hook of a block": lambda vit: vit.blocks[0].register_forward_hook(lambda module, given, out: 2 * out),
     "hook of the last attention": lambda vit: vit.blocks[-1].attn.register_forward_hook(lambda m, given, out: 2 * out),
     "hook before": lambda vit: vit.patch_embed.register_forward_pre_hook(lambda module, given: (2 * given[0],)),
-    "forward of a block": lambda vit: setattr(vit.blocks[1], "forward", lambda x, **options: 0.5 * x),
-    "forward of an attention": lambda vit: setattr(vit.blocks[0].attn, "forward", lambda x, **options: 0 * x),
     "scale that the fused kernel ignores": lambda vit: setattr(vit.blocks[0].attn, "scale", 0.9),
 }
 
@@ -71,6 +69,14 @@ def test_a_live_model_that_was_changed_is_looked_at_as_it_is(change, fresh):
     assert proved == (not fresh)
 
 
+@pytest.mark.parametrize("part", ["blocks.1", "blocks.0.attn"])
+def test_a_block_without_attention_among_others_is_refused(part):
+    vit = live()
+    vit.get_submodule(part).forward = lambda x, **options: 0.5 * x
+    with pytest.raises(interpret.InterpretError, match=r"^VisionTransformer: no attention was seen in blocks\.\d"):
+        interpret.load(vit)
+
+
 def test_a_module_that_cannot_be_copied_is_looked_at_as_it_is():
     vit = live()
     vit.blocks[0].kept = 2 * vit.head.weight
@@ -80,7 +86,7 @@ def test_a_module_that_cannot_be_copied_is_looked_at_as_it_is():
 def test_what_gives_no_logits_is_refused():
     vit = live()
     vit.forward = lambda x: {"pixels": x}
-    message = r"^VisionTransformer gives dict, expected \(batch, class\) numbers; wrap it in a module whose .*\Z"
+    message = r"^VisionTransformer gives dict, expected \(batch, class\) floats; wrap it in a module whose .*\Z"
     with pytest.raises(interpret.InterpretError, match=message):
         interpret.load(vit)
 

@@ -14,7 +14,7 @@ from interpret.foundation.versions import versions
 from interpret.indicators import _spectra
 from interpret.mechanisms import MECHANISMS
 from interpret.models import tracing
-from interpret.models.seam import observing
+from interpret.models.scopes import observing
 from interpret.models.state import state_of
 from interpret.report import caveats
 from interpret.study import outcomes

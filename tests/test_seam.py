@@ -19,6 +19,8 @@ from torch.testing import assert_close
 
 import interpret
 from interpret.foundation.errors import UnsupportedModelError
+from interpret.models.attention import attended, stages
+from interpret.models.operations import PLAIN
 from interpret.models.trace import STAGES
 from tests.models import SMALL
 from tests.modules import LIBRARIES, OWN, WIDTH, Block, ByHand, Own, TalkingHeads, moved
@@ -286,7 +288,7 @@ REFUSED = {
     ),
     "scripted": (
         lambda: torch.jit.trace(Own(lambda: Block(ByHand())).eval(), torch.randn(2, 3, 32, 48)),
-        r"^\w+: 0 attention operations seen; it is scripted; pass the module that it was made of\Z",
+        r"^\w+ is scripted, its attention runs where it is not seen; pass the module that it was made of\Z",
     ),
     "text and images": (
         lambda: transformers.CLIPModel(
@@ -314,7 +316,7 @@ def test_what_cannot_be_looked_at_is_refused_by_name(kind):
 def test_what_is_not_seen_is_said_by_the_user():
     module = moved(OWN["heads apart"]())
     assert interpret.load(module, layers=2).heads == 3
-    with pytest.raises(interpret.InterpretError, match=r"^Own: 6 attentions were seen; they are not 4 layers alike\Z"):
+    with pytest.raises(interpret.InterpretError, match=r"^Own: layers=4, but 6 attentions were seen; .*\Z"):
         interpret.load(module, layers=4)
     with pytest.raises(interpret.InterpretError, match=r"^Own: its 25 tokens .* are not 5 x 6 patches after grid=.*\Z"):
         interpret.load(module, grid=(5, 6))
@@ -350,3 +352,184 @@ def test_scale_masks_and_shared_keys_of_the_fused_product_are_honoured():
         model = interpret.load(module)
         assert_close(interpret.trace(model, images).logits, module(images), rtol=1e-9, atol=1e-9)
         assert math.isclose(interpret.trace(model, images).weights.sum(dim=-1).mean(), 1, rel_tol=0.1)
+
+
+class Sum(nn.Module):
+    """Two attentions of the same tokens, added up."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = ByHand(), ByHand()
+
+    def forward(self, x):
+        return self.one(x) + self.two(x)
+
+
+class TwoProducts(ByHand):
+    """The same weights multiplied twice."""
+
+    def forward(self, x):
+        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        weights = (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).softmax(dim=-1)
+        if self.tau is not None:
+            weights = hard(weights, self.tau)
+        return self.out((weights @ v + weights @ v.square()).transpose(1, 2).flatten(2))
+
+
+class Difference(ByHand):
+    """One softmax less another."""
+
+    def forward(self, x):
+        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        weights = (q @ k.transpose(-2, -1)).softmax(dim=-1) - 0.3 * (k @ q.transpose(-2, -1)).softmax(dim=-1)
+        return self.out((weights @ v).transpose(1, 2).flatten(2))
+
+
+class Unseen(ByHand):
+    """Weights that are multiplied by no product of matrices."""
+
+    def forward(self, x):
+        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        weights = (q @ k.transpose(-2, -1)).softmax(dim=-1)
+        return self.out((weights[..., None] * v[:, :, None]).sum(dim=-2).transpose(1, 2).flatten(2))
+
+
+class ThreeAxes(ByHand):
+    """The fused product of one head, (batch token d)."""
+
+    def forward(self, x):
+        return self.out(F.scaled_dot_product_attention(*self.qkv(x).chunk(3, dim=-1)))
+
+
+class Shared(Own):
+    """One block, called twice."""
+
+    def forward(self, images):
+        x = self.embed(images)
+        for _ in range(2):
+            x = self.blocks[0](x)
+        return self.head(self.norm(x)[:, 0])
+
+
+class Skips(Own):
+    """The second block runs, and nobody reads it."""
+
+    def forward(self, images):
+        x = self.blocks[0](self.embed(images))
+        self.blocks[1](x)
+        return self.head(self.norm(x)[:, 0])
+
+
+def test_attentions_that_are_added_up_are_heads_of_one_layer():
+    module = moved(Own(lambda: Block(Sum())))
+    model, images = interpret.load(module), noise(module)
+    assert (model.depth, model.heads) == (2, 6)
+    other = copy.deepcopy(module)
+    bias = other.blocks[0].attention.one.out.bias
+    other.blocks[0].attention.one.forward = bias.expand_as
+    with interpret.head_pruning(model, [(0, head) for head in (0, 1, 2)]):
+        assert_close(model(images), other(images), rtol=1e-9, atol=1e-9)
+    trace = interpret.trace(model, images, 1, keep=["weights", "gradient"])
+    assert trace.gradient[0].abs().amax(dim=(0, 2, 3)).min() > 0
+
+
+def test_weights_that_are_multiplied_twice_are_cut_twice():
+    module = moved(Own(lambda: Block(TwoProducts())))
+    other = copy.deepcopy(module)
+    for block in other.blocks:
+        block.attention.tau = 0.06
+    model, images = interpret.load(module), noise(module)
+    with interpret.threshold(model, 0.06):
+        assert_close(model(images), other(images), rtol=1e-9, atol=1e-9)
+
+
+def test_one_head_of_the_fused_product_on_three_axes_is_seen():
+    module = moved(Own(lambda: Block(ThreeAxes())))
+    model, images = interpret.load(module), noise(module)
+    assert (model.depth, model.heads) == (2, 1)
+    assert_close(interpret.trace(model, images).logits, module(images), rtol=1e-9, atol=1e-9)
+
+
+def test_a_block_that_is_called_twice_gives_two_maps_and_no_features():
+    module = moved(Shared(lambda: Block(ByHand())))
+    del module.blocks[1]
+    model, images = interpret.load(module), noise(module)
+    assert (model.depth, "its 1 attentions are called as 2 layers" in model.assumed) == (2, True)
+    assert interpret.attribute(model, images, "rollout").shape == (2, 4, 6)
+    with pytest.raises(UnsupportedModelError, match=r"^Shared shows no features: .*\Z"):
+        interpret.attribute(model, images, "grad_cam")
+
+
+@pytest.mark.parametrize(
+    ("attention", "message"),
+    [
+        (
+            Difference,
+            "Own: blocks.0.attention makes its weights of several softmaxes; its attention cannot be looked at",
+        ),
+        (Unseen, "Own: 0 attention operations seen; expected a softmax over tokens that is multiplied by values"),
+    ],
+)
+def test_weights_of_another_making_are_refused(attention, message):
+    with pytest.raises(UnsupportedModelError) as refused:
+        interpret.load(moved(Own(lambda: Block(attention()))))
+    assert str(refused.value).startswith(message)
+
+
+def test_a_block_whose_attention_is_not_seen_makes_the_others_untrue():
+    kinds = iter([ByHand, Unseen])
+    with pytest.raises(UnsupportedModelError, match=r"^Own: no attention was seen in blocks\.1, a Block as .*\Z"):
+        interpret.load(moved(Own(lambda: Block(next(kinds)()))))
+
+
+def test_scopes_may_be_closed_in_any_order():
+    one, other = (interpret.load(moved(OWN["by hand"](), seed=seed)) for seed in (0, 1))
+    images = noise(one.model)
+    plain = other(images)
+    with interpret.threshold(other, 0.1):
+        cut = other(images)
+    first, second = interpret.threshold(one, 0.1), interpret.threshold(other, 0.1)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert_close(other(images), cut, rtol=0, atol=0)
+    second.__exit__(None, None, None)
+    assert_close(other(images), plain, rtol=0, atol=0)
+
+
+def test_a_layer_that_nobody_reads_has_no_gradient():
+    module = moved(Skips(lambda: Block(ByHand())))
+    trace = interpret.trace(interpret.load(module), noise(module), 1, keep=["gradient"])
+    assert trace.gradient[0].any()
+    assert not trace.gradient[1].any()
+
+
+def test_scores_of_half_precision_are_formed_as_the_fused_kernel_forms_them():
+    torch.manual_seed(0)
+    q, k, v = (4 * torch.randn(1, 2, 25, 16, dtype=torch.bfloat16) for _ in range(3))
+    ours = attended(stages(q, k, PLAIN), v).double()
+    exact = F.scaled_dot_product_attention(q.double(), k.double(), v.double())
+    fused = F.scaled_dot_product_attention(q, k, v).double()
+    assert (ours - exact).abs().max() < 2 * (fused - exact).abs().max()
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"grid": 3}, r"load: grid=3; expected two whole numbers above 0, height before width"),
+        ({"grid": (4, -6)}, r"load: grid=\(4, -6\); expected two whole numbers"),
+        ({"img_size": "a"}, r"load: img_size='a'; expected two whole numbers"),
+        ({"prefix": -1}, r"load: prefix=-1; expected a whole number"),
+        ({"layers": "2"}, r"load: layers='2'; expected a whole number"),
+    ],
+    ids=str,
+)
+def test_what_is_said_wrongly_of_a_module_is_told(asked, message):
+    with pytest.raises(interpret.InterpretError, match=message):
+        interpret.load(moved(OWN["by hand"]()), **asked)
+
+
+def test_what_a_compiled_or_parallel_module_runs_is_looked_at():
+    module = moved(OWN["by hand"]())
+    assert interpret.load(nn.DataParallel(module)).model is module
+    assert interpret.load(torch.compile(module)).model is module

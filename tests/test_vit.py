@@ -12,7 +12,7 @@ from interpret.mechanisms import MECHANISMS
 from interpret.models import backbones
 from interpret.models import vit as vits
 from interpret.models.loading import load
-from interpret.models.seam import changing, observing
+from interpret.models.scopes import changing, observing
 from tests.models import KINDS, OPTIONS, SMALL, pictures, tiny, twin_forward, watched
 
 BIG = {

@@ -146,7 +146,7 @@ def changes(views: Views, setting: Setting) -> list[str]:
     """What decides which weights a model keeps, and what else changes it."""
     acting = views.acting(setting)
     replaced = any(views.entries[name].trainable for name in acting)
-    return [*([] if replaced else [views.model.spec.rule]), *acting.values()]
+    return [*([] if replaced else [views.model.rule]), *acting.values()]
 
 
 def _mean(view: View, indicator: str) -> float:

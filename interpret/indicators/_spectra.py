@@ -85,8 +85,14 @@ def _roots_of_gram(matrix: LayerAttention) -> Float[Tensor, "batch head directio
 
 @once
 def scores(trace: Trace) -> Spectrum:
-    """The first d singular values of the scores, which have no more: they are products of vectors of width d."""
-    return torch.linalg.svdvals(trace.need("scores"))[..., : trace.model.anatomy.head_dim]
+    """The first d singular values of the scores, which have no more: they are products of vectors of width d.
+
+    NaN where a mask has set scores to minus infinity.
+    """
+    scores = trace.need("scores")
+    masked = ~scores.isfinite().all(dim=-1).all(dim=-1)
+    values = torch.linalg.svdvals(scores.nan_to_num(0.0, 0.0, 0.0))[..., : trace.model.anatomy.head_dim]
+    return values.masked_fill(masked[..., None], torch.nan)
 
 
 @once

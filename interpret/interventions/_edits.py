@@ -23,7 +23,8 @@ from interpret.mechanisms.hard_threshold import HardThreshold
 from interpret.mechanisms.soft_threshold import SoftThreshold
 from interpret.models.attention import Attention
 from interpret.models.loaded_model import LoadedModel
-from interpret.models.seam import Change, changing
+from interpret.models.scopes import changing
+from interpret.models.seam import Change
 
 PLAIN = (HardThreshold, SoftThreshold)
 """The mechanisms that are one rule at one tau, on plain scores, and nothing else."""

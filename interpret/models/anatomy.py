@@ -20,14 +20,15 @@ class Anatomy:
         img_size, patch_size: (height, width), pixels of the input.
         channels: of the input.
         classes: numbers of the output.
-        width: features of a token; None where no module is given tokens as (batch token feature).
+        width: features of a token; None where no module is given the tokens of one layer as (batch token feature).
         heads: of a layer.
         head_dim: of a query; None where queries are not seen.
         class_token: whether the first token stands for the image.
         reads: how much the output reads of each final token; in place of it, why that is no fixed average.
         attentions: qualified names of the modules that form attention, one a layer.
-        apart: how many attentions make a layer: 1, or one a head.
+        apart: how many attentions, each of the same tokens, make a layer: 1, or one a head.
         blocks: qualified names of the blocks, one a layer; empty where they are not known.
+        selects: whether a module that is looked at selects by itself after the softmax.
         notes: what was found out of it, in words.
     """
 
@@ -44,6 +45,7 @@ class Anatomy:
     attentions: tuple[str, ...]
     blocks: tuple[str, ...] = ()
     apart: int = 1
+    selects: bool = False
     notes: tuple[str, ...] = ()
 
     @property
@@ -57,7 +59,8 @@ class Anatomy:
         by_hand = "it multiplies queries and keys by itself"
         no_blocks = "no list of modules holds as many blocks as there are attentions"
         queries = {} if self.head_dim else dict.fromkeys(("queries", "keys"), by_hand)
-        inputs = {} if self.width else {"inputs": "no module of its attention is given tokens as (batch token feature)"}
+        alone = self.width and self.apart == 1
+        inputs = {} if alone else {"inputs": "no module forms one layer's attention alone, of one tensor of tokens"}
         return queries | inputs | ({} if self.blocks else {"outputs": no_blocks})
 
     @property

@@ -26,7 +26,8 @@ class Stages:
         scores: what the softmax was given.
         queries, keys: as the mechanism receives them; None where the module multiplied them by itself.
         module: qualified name of the module that it is computed in.
-        head: which one it is, where the module forms the attention of each head apart.
+        mixed: whether two softmaxes were computed before one was multiplied.
+        part: which part of the heads it is, where a layer forms their attention apart.
     """
 
     mechanism: Mechanism
@@ -36,7 +37,8 @@ class Stages:
     queries: Heads | None = None
     keys: Heads | None = None
     module: str = ""
-    head: int | None = None
+    part: int = 0
+    mixed: bool = False
 
 
 def attention(
@@ -79,9 +81,11 @@ def stages(
     queries: int | None = None,
 ) -> Stages:
     """The stages of q and k, in fp32 or wider from the probabilities on."""
-    one, other = mechanism.project(q, k)
-    one = one[:, :, :queries]
-    scores = (one * (one.shape[-1] ** -0.5 if scale is None else scale)) @ other.mT
+    wide = torch.promote_types(q.dtype, torch.float32)
+    with torch.autocast(q.device.type, enabled=False):  # as the fused kernel: half precision would round the scores
+        one, other = (each.to(wide) for each in mechanism.project(q, k))
+        one = one[:, :, :queries]
+        scores = (one * (one.shape[-1] ** -0.5 if scale is None else scale)) @ other.mT
     if bias is not None:
         scores = scores + bias[..., :queries, :]
     probs = _softmax(scores, masked=bias is not None)

@@ -1,7 +1,7 @@
 """Which attentions of a module make its layers, and which modules hold them."""
 
-from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise, takewhile
 
 import torch
 from torch import nn
@@ -12,35 +12,45 @@ from interpret.models.attention import Stages
 LISTS = (nn.ModuleList, nn.ModuleDict, nn.Sequential)
 
 
-def attentions_a_layer(module: nn.Module, calls: Sequence[Stages], layers: int | None, name: str) -> int:
-    """How many attentions make a layer: 1, or one a head.
+def attentions_a_layer(calls: Sequence[Stages], layers: int | None, name: str) -> int:
+    """How many attentions make a layer: as `layers` says, else as many as do not depend on each other.
 
-    As many as `layers` says, else as each block holds of the one list that holds them all.
+    Attentions of the same tokens that are added up, or whose values stand side by side, are heads of one layer.
 
     Raises:
         InterpretError: so many layers cannot be made of them.
+        UnsupportedModelError: they are so many here and others there.
     """
-    if layers:
-        if len(calls) % layers:
-            raise InterpretError(f"{name}: {len(calls)} attentions were seen; they are not {layers} layers alike")
+    if layers is not None:
+        if not isinstance(layers, int) or layers < 1 or len(calls) % layers:
+            raise InterpretError(
+                f"{name}: layers={layers!r}, but {len(calls)} attentions were seen; they are not so many layers alike"
+            )
         return len(calls) // layers
-    if any(call.weights.shape[1] > 1 for call in calls):
-        return 1
-    counts = (_counts(listed, path, calls) for path, listed in module.named_modules() if isinstance(listed, LISTS))
-    return next((each[0] for each in counts if len(each) > 1 and len(set(each)) == 1 and sum(each) == len(calls)), 1)
+    starts = [0]
+    for index in range(1, len(calls)):
+        if _depends(calls[index], calls[starts[-1]]):
+            starts.append(index)
+    sizes = {after - before for before, after in pairwise([*starts, len(calls)])}
+    if len(sizes) > 1:
+        least, most = min(sizes), max(sizes)
+        raise UnsupportedModelError(f"{name}: its layers form {least} to {most} attentions each; they must be alike")
+    return sizes.pop()
 
 
-def _counts(listed: nn.Module, path: str, calls: Sequence[Stages]) -> list[int]:
-    """How many attentions each member of a list holds."""
-    start = f"{path}." if path else ""
-    inside = Counter(call.module.removeprefix(start).split(".")[0] for call in calls if call.module.startswith(start))
-    return [inside[name] for name, _ in listed.named_children()]
+def _depends(later: Stages, earlier: Stages) -> bool:
+    """Whether the scores of one are made of what the other attended to."""
+    if not (later.scores.requires_grad and earlier.weights.requires_grad):
+        return True
+    made = later.scores.nan_to_num().sum()
+    return torch.autograd.grad(made, earlier.weights, retain_graph=True, allow_unused=True)[0] is not None
 
 
 def holder(root: nn.Module, names: Sequence[str]) -> str:
     """Qualified name of the innermost module that holds all of these and is called itself."""
     paths = [name.split(".") for name in names]
-    shared = [parts[0] for parts in zip(*paths, strict=False) if len(set(parts)) == 1]
+    alike = takewhile(lambda parts: len(set(parts)) == 1, zip(*paths, strict=False))
+    shared = [parts[0] for parts in alike]
     while shared and isinstance(root.get_submodule(".".join(shared)), nn.ModuleList | nn.ModuleDict):
         shared.pop()
     return ".".join(shared)
@@ -57,6 +67,26 @@ def blocks_around(module: nn.Module, attentions: Sequence[str]) -> tuple[str, ..
     return ()
 
 
+def prove_all_seen(module: nn.Module, attentions: Sequence[str], name: str) -> None:
+    """Of blocks of one kind in one list all form attention, or none of those seen is the whole.
+
+    Raises:
+        UnsupportedModelError: some do not.
+    """
+    for path, listed in module.named_modules():
+        start = f"{path}." if path else ""
+        inside = {each.removeprefix(start).split(".")[0] for each in attentions if each.startswith(start)}
+        children = dict(listed.named_children()) if isinstance(listed, LISTS) else {}
+        kinds = {type(children[each]) for each in inside if each in children}
+        unseen = [each for each in children if each not in inside and type(children[each]) in kinds]
+        if unseen:
+            kind = type(children[unseen[0]]).__name__
+            raise UnsupportedModelError(
+                f"{name}: no attention was seen in {start}{unseen[0]}, a {kind} as others in which it was; it is "
+                "formed in a way that is not known, so no map would be true"
+            )
+
+
 def prove_heads_apart(call: Stages, name: str) -> None:
     """The weights are made of the probabilities, those of each head of its own.
 
@@ -64,7 +94,11 @@ def prove_heads_apart(call: Stages, name: str) -> None:
         UnsupportedModelError: they are not.
     """
     weights, probs = call.weights, call.probs
-    if weights is probs or not weights.requires_grad:
+    if call.mixed:
+        raise UnsupportedModelError(
+            f"{name}: {call.module} makes its weights of several softmaxes; its attention cannot be looked at"
+        )
+    if weights is probs or not (weights.requires_grad and probs.requires_grad):
         return
     noise = torch.randn(weights.shape[2:], generator=torch.Generator().manual_seed(2)).to(weights)
     (slope,) = torch.autograd.grad((weights[:, 0] * noise).sum(), probs, retain_graph=True, allow_unused=True)

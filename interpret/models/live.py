@@ -40,6 +40,7 @@ def from_module(
     Raises:
         UnsupportedModelError: its attention cannot be looked at, or is not what it computes.
     """
+    module = _unwrapped(module)
     if _is_plain(module):
         _check_size(module, asked)
         try:
@@ -51,6 +52,14 @@ def from_module(
             f"{type(module).__name__} forms its attention by itself and takes no mechanism; load it without "
             "mechanism= and tau=, and set a threshold by interpret.threshold(model, tau)"
         )
+    if isinstance(module, torch.jit.ScriptModule):
+        raise UnsupportedModelError(
+            f"{type(module).__name__} is scripted, its attention runs where it is not seen; pass the module that it "
+            "was made of"
+        )
+    weights = list(module.parameters())
+    if not weights or any(each.is_meta for each in weights):
+        raise UnsupportedModelError(f"{type(module).__name__} holds no weights; load them into it first")
     size = asked.size or input_size(module)
     if size is None:
         raise InterpretError(f"{type(module).__name__} does not say the size of its input; pass img_size=")
@@ -63,6 +72,14 @@ def from_module(
         known.pop("classes", None)
     spec = dataclasses.replace(ModelSpec(type(module).__name__), **(neutral | known | given))
     return LoadedModel(model=module, spec=spec, name=name, assumed=(*anatomy.notes, *notes), measured=anatomy)
+
+
+def _unwrapped(module: nn.Module) -> nn.Module:
+    """What a compiled or a parallel module runs."""
+    while isinstance(inner := getattr(module, "_orig_mod", None), nn.Module):
+        module = inner
+    parallel = isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel)
+    return _unwrapped(module.module) if parallel else module
 
 
 def _check_size(module: Any, asked: Asked) -> None:

@@ -22,7 +22,7 @@ from interpret.models.operations import PLAIN, Own
 from interpret.models.outputs import logits_of
 from interpret.models.pixels import model_input
 from interpret.models.preserving import untouched
-from interpret.models.seam import in_force, is_changed
+from interpret.models.scopes import in_force, is_changed
 from interpret.models.state import digest_of
 from interpret.models.vit import ViT
 
@@ -61,7 +61,7 @@ class LoadedModel:
 
     def __repr__(self) -> str:
         shape = f"{self.depth} layers, {self.heads} heads, N={self.grid.tokens}"
-        return f"LoadedModel({self.name!r}, {self.spec.rule}, {shape})"
+        return f"LoadedModel({self.name!r}, {self.rule}, {shape})"
 
     @cached_property
     def anatomy(self) -> Anatomy:
@@ -77,6 +77,11 @@ class LoadedModel:
     def img_size(self) -> tuple[int, int]:
         """(height, width) of the input."""
         return self.anatomy.img_size
+
+    @property
+    def rule(self) -> str:
+        """How attention is formed, as figures print it."""
+        return "its own selection" if self.anatomy.selects else self.spec.rule
 
     @property
     def device(self) -> torch.device:
@@ -207,8 +212,8 @@ class LoadedModel:
         return {
             "name": self.name,
             "mechanism": self.spec.mechanism,
-            "label": MECHANISMS[self.spec.mechanism].label,
-            "rule": self.spec.rule,
+            "label": "its own selection" if self.anatomy.selects else MECHANISMS[self.spec.mechanism].label,
+            "rule": self.rule,
             "tau": self.spec.options.get("tau"),
             "trained_tau": self.trained_tau,
             "as_trained": self.as_trained,

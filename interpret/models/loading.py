@@ -22,7 +22,7 @@ from interpret.models.filling import check_channels, check_classes, fill
 from interpret.models.foreign import asked_of, assumed, foreign
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.model_spec import ModelSpec
-from interpret.models.patches import Asked
+from interpret.models.patches import Asked, asked_for
 from interpret.models.settings import Settings, beside
 from interpret.models.weights import shards, weight_file
 
@@ -41,10 +41,10 @@ def load(
     head_activation: str | None = None,
     key: str | None = None,
     classes: Sequence[str] | None = None,
-    img_size: int | tuple[int, int] | None = None,
-    grid: tuple[int, int] | None = None,
-    prefix: int | None = None,
-    layers: int | None = None,
+    img_size: Any = None,
+    grid: Any = None,
+    prefix: Any = None,
+    layers: Any = None,
     mean: float | Sequence[int | float] | None = None,
     std: float | Sequence[int | float] | None = None,
     name: str | None = None,
@@ -109,8 +109,7 @@ def load(
     of_module = {"grid": grid, "prefix": prefix, "layers": layers}
     if isinstance(source, nn.Module):
         _check_meant(of_file, f"is for files, a live {type(source).__name__} has its own; build the module with it")
-        size = (img_size, img_size) if isinstance(img_size, int) else img_size
-        loaded = _from_module(source, mechanism, tau, given, Asked(size=size, **of_module))
+        loaded = _from_module(source, mechanism, tau, given, asked_for(img_size, **of_module))
     else:
         _check_meant(of_module, "is for live modules, whose tokens do not say it; a file has its own")
         loaded = _from_file(_path(source), mechanism, tau, given, asked_of(of_file | {"img_size": img_size}))
@@ -143,6 +142,9 @@ def _from_module(
     loaded = live.from_module(module, asked.mechanism, asked.options, given, seen_as)
     check_classes(loaded.spec, loaded.anatomy.classes, loaded.name)
     check_channels(given, loaded.channels, loaded.name)
+    for line in loaded.assumed:
+        level = logging.WARNING if line.endswith("assumed") else logging.INFO
+        logger.log(level, "%s: %s", printable(loaded.name), line)
     return loaded
 
 

@@ -7,7 +7,7 @@ and a softmax by hand whose result is multiplied by values.
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,10 @@ PLAIN = Softmax(1, 1)
 
 def _values(out: Tensor, weights: Tensor | None) -> Any:
     return out
+
+
+def _squeezed(out: Tensor, weights: Tensor | None) -> Any:
+    return out[:, 0]
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,12 @@ def fused(
     enable_gqa: bool = False,
 ) -> Call | None:
     """`scaled_dot_product_attention`."""
-    if query.shape[-2] != key.shape[-2] or query.ndim != 4:
+    if query.shape[-2] != key.shape[-2] or query.ndim not in (3, 4):
         return None
+    if query.ndim == 3:
+        mask = attn_mask[:, None] if attn_mask is not None and attn_mask.ndim == 3 else attn_mask
+        call = fused(query[:, None], key[:, None], value[:, None], mask, dropout_p, is_causal, scale=scale)
+        return call and replace(call, result=_squeezed)
     shared = query.shape[1] // key.shape[1] if enable_gqa else 1
     key, value = key.repeat_interleave(shared, dim=1), value.repeat_interleave(shared, dim=1)
     bias = additive_mask(attn_mask, is_causal, query)
@@ -163,15 +171,15 @@ def _sums_keys(equation: str, place: int) -> bool:
     return key in parts[2 - place] and key not in parts[3] and query in parts[3] and query not in parts[2 - place]
 
 
-class OneHead(Mechanism):
-    """One head of a mechanism of several, of the probabilities of that head alone."""
+class SomeHeads(Mechanism):
+    """Some heads of a mechanism of more, of the probabilities of these alone."""
 
-    def __init__(self, whole: Mechanism, heads: int, head: int) -> None:
+    def __init__(self, whole: Mechanism, parts: int, part: int) -> None:
         super().__init__(0, 0)
-        self._whole, self._heads, self._head = (whole,), heads, head
+        self._whole, self._parts, self._part = (whole,), parts, part
 
     def select(self, probs: LayerAttention) -> LayerAttention:
-        return self._whole[0].select(probs.expand(-1, self._heads, -1, -1))[:, self._head : self._head + 1]
+        return self._whole[0].select(probs.repeat(1, self._parts, 1, 1)).chunk(self._parts, dim=1)[self._part]
 
 
 class Own(Mechanism):
@@ -180,6 +188,10 @@ class Own(Mechanism):
     def __init__(self, weights: LayerAttention) -> None:
         super().__init__(0, 0)
         self._weights = weights
+
+    def repeated(self, parts: int) -> "Own":
+        """Of as many heads as so many parts have."""
+        return Own(self._weights.repeat(1, parts, 1, 1))
 
     def select(self, probs: LayerAttention) -> LayerAttention:
         return self._weights

@@ -17,12 +17,12 @@ def logits_of(output: object, name: str) -> Logits:
         UnsupportedModelError: there are none.
     """
     found = _tensor(output)
-    if found is not None and found.ndim == 1:
+    if found is not None and found.ndim == 1 and found.is_floating_point():
         return found[:, None]
-    if found is None or found.ndim != 2:
-        given = type(output).__name__ if found is None else f"{tuple(found.shape)}"
+    if found is None or found.ndim != 2 or not found.numel() or not found.is_floating_point():
+        given = type(output).__name__ if found is None else f"{tuple(found.shape)} {found.dtype}"
         raise UnsupportedModelError(
-            f"{name} gives {given}, expected (batch, class) numbers; wrap it in a module whose forward returns them"
+            f"{name} gives {given}, expected (batch, class) floats; wrap it in a module whose forward returns them"
         )
     return found
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,15 +13,13 @@ from interpret.foundation.tensors import Images, Logits
 from interpret.models.anatomy import Anatomy
 from interpret.models.attention import Stages
 from interpret.models.grid import PatchGrid
-from interpret.models.layering import attentions_a_layer, blocks_around, holder, prove_heads_apart
+from interpret.models.layering import attentions_a_layer, blocks_around, holder, prove_all_seen, prove_heads_apart
 from interpret.models.outputs import logits_of
 from interpret.models.patches import Asked, laid_out
 from interpret.models.preserving import untouched
-from interpret.models.seam import observing
+from interpret.models.reading import shares
+from interpret.models.scopes import observing
 from interpret.models.site import given_tokens, here
-
-ALIKE = 1e-4
-"""Gradients of two tokens that are read alike differ by less than this share of the larger."""
 
 
 def measured(module: nn.Module, name: str, img_size: tuple[int, int], channels: int, asked: Asked) -> Anatomy:
@@ -30,23 +27,35 @@ def measured(module: nn.Module, name: str, img_size: tuple[int, int], channels: 
 
     Raises:
         UnsupportedModelError: no attention is seen, or none of all tokens to each other, or what is seen is not what
-            the module computes.
+            the module computes, or no gradient flows through it.
         InterpretError: its tokens do not say how they lie.
     """
+    try:
+        return _measured(module, name, img_size, channels, asked)
+    except InterpretError:
+        raise
+    except Exception as error:  # it is the user's own
+        raise UnsupportedModelError(
+            f"{name} cannot be looked at: {type(error).__name__} {' '.join(str(error).split())[:200]}; modules under "
+            "no_grad, in-place changes of a softmax, gradient checkpointing and quantised layers are the usual causes"
+        ) from error
+
+
+def _measured(module: nn.Module, name: str, img_size: tuple[int, int], channels: int, asked: Asked) -> Anatomy:
     with untouched(module):
         probe = _Probe(module, name, img_size, channels)
         calls = probe.calls()
-        apart = attentions_a_layer(module, calls, asked.layers, name)
+        apart = attentions_a_layer(calls, asked.layers, name)
         first = calls[0]
         grid, patch = laid_out(module, first.weights.shape[-1], channels, img_size, asked)
         probe.prove_place(grid, patch)
         layers = [calls[at : at + apart] for at in range(0, len(calls), apart)]
         attentions = tuple(holder(module, [call.module for call in layer]) for layer in layers)
-        blocks = blocks_around(module, attentions)
-        width = probe.width([*attentions, *blocks], grid.tokens)
+        prove_all_seen(module, attentions, name)
+        shared = len(set(attentions)) < len(attentions)
+        blocks = () if shared else blocks_around(module, attentions)
+        width = None if shared else probe.width([*attentions, *blocks], grid.tokens)
         reads = probe.reads(grid)
-    constant = torch.equal(probe.logits[0], probe.logits[1])
-    selecting = any(call.weights is not call.probs and not torch.equal(call.weights, call.probs) for call in calls)
     return Anatomy(
         img_size=img_size,
         patch_size=patch,
@@ -61,12 +70,25 @@ def measured(module: nn.Module, name: str, img_size: tuple[int, int], channels: 
         attentions=attentions,
         blocks=blocks if width else (),
         apart=apart,
-        notes=(
-            f"{grid.rows} x {grid.cols} patches after {grid.prefix} other tokens",
-            *["its attention selects by itself after the softmax"] * selecting,
-            *["it gives every image the same, which proves nothing of what was seen"] * constant,
-        ),
+        selects=any(_selected(call) for call in calls),
+        notes=_notes(grid, calls, attentions, probe.logits),
     )
+
+
+def _selected(call: Stages) -> bool:
+    return call.weights is not call.probs and not torch.equal(call.weights, call.probs)
+
+
+def _notes(grid: PatchGrid, calls: list[Stages], attentions: tuple[str, ...], logits: Logits) -> tuple[str, ...]:
+    """What was found out, in words."""
+    modules, layers = len(set(attentions)), len(attentions)
+    said = {
+        f"{grid.rows} x {grid.cols} patches after {grid.prefix} other tokens": True,
+        f"its {modules} attentions are called as {layers} layers": modules < layers,
+        "its attention selects by itself after the softmax": any(_selected(call) for call in calls),
+        "it gives every image the same, which proves nothing of what was seen": torch.equal(logits[0], logits[1]),
+    }
+    return tuple(words for words, holds in said.items() if holds)
 
 
 class _Probe:
@@ -113,7 +135,7 @@ class _Probe:
             )
         for call in seen:
             prove_heads_apart(call, self.name)
-        return [replace(call, weights=call.weights.detach(), probs=call.probs.detach()) for call in seen]
+        return seen
 
     def _seen(self, images: Images) -> tuple[Logits, list[Stages]]:
         seen: list[Stages] = []
@@ -125,8 +147,6 @@ class _Probe:
             why = "expected a softmax over tokens that is multiplied by values"
             if any(hasattr(each, "_orig_mod") for each in self.module.modules()):
                 why = "it is compiled; pass model._orig_mod"
-            if any(isinstance(each, torch.jit.ScriptModule) for each in self.module.modules()):
-                why = "it is scripted; pass the module that it was made of"
             raise UnsupportedModelError(f"{self.name}: 0 attention operations seen; {why}")
         shapes = {tuple(call.weights.shape) for call in seen}
         if len(shapes) > 1 or next(iter(shapes))[0] != len(self.images):
@@ -164,7 +184,10 @@ class _Probe:
         given: list[tuple[int, ...]] = []
 
         def keep(module: nn.Module, args: Any, kwargs: Any) -> None:
-            given.append(tuple(given_tokens(args, kwargs).shape))
+            tokens = given_tokens(args, kwargs)
+            tensors = [each for each in (*args, *kwargs.values()) if isinstance(each, Tensor)]
+            alone = all(each is tokens for each in tensors if each.shape == tokens.shape)
+            given.append(tuple(tokens.shape) if alone else ())
 
         with torch.no_grad(), _hooked((self.module.get_submodule(name) for name in names), keep):
             self.run(self.images)
@@ -191,7 +214,7 @@ class _Probe:
         tokens = [each for each in tokens if each.requires_grad]
         slopes = torch.autograd.grad((logits * mixture).sum(), tokens, allow_unused=True)
         last = next((slope[0] for slope in reversed(slopes) if slope is not None and slope.any()), None)
-        return _shares(last, self.name)
+        return shares(last, self.name)
 
 
 def _keep(seen: list[Stages], layer: int, stages: Stages) -> Tensor:
@@ -208,20 +231,3 @@ def _hooked(modules: Iterable[nn.Module], hook: Any) -> Iterator[None]:
     finally:
         for each in hooks:
             each.remove()
-
-
-def _shares(slopes: Tensor | None, name: str) -> tuple[float, ...] | str:
-    """Of each token; words where two of them are read otherwise than by more or less."""
-    if slopes is None:
-        return f"{name}: what it reads of its final tokens is not seen, and token maps start there; use layer_grad_cam"
-    wide = slopes.double()
-    sizes = wide.norm(dim=-1)
-    along = wide @ (wide[sizes.argmax()] / sizes.max())
-    across = (wide - along[:, None] * (wide[sizes.argmax()] / sizes.max())).norm(dim=-1)
-    if (across > ALIKE * sizes.max()).any() or (along < -ALIKE * sizes.max()).any():
-        return (
-            f"{name} reads its final tokens each in its own way, as by their content; token maps need the class token "
-            "or an average: use grad_cam or layer_grad_cam"
-        )
-    shares = along.where(along > ALIKE * sizes.max(), 0)
-    return tuple((shares / shares.sum()).tolist())

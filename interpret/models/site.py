@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from interpret.foundation.tensors import Features, Images, Logits, Tokens
 from interpret.models.attention import Stages
 from interpret.models.outputs import logits_of
-from interpret.models.seam import Change, Changes, changing, observing, under
+from interpret.models.scopes import changing, observing, under
+from interpret.models.seam import Change, Changes
 
 TOKENS = object()
 """Stands where a module was given tokens."""

@@ -15,7 +15,7 @@ from interpret.models.attention import Stages
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.objective import Objective, objective_of
 from interpret.models.preserving import untouched
-from interpret.models.seam import observing, seam_of
+from interpret.models.scopes import observing, seam_of
 from interpret.models.site import Site, given_tokens, here, site_of
 from interpret.models.state import state_of
 from interpret.models.trace import STAGES, Trace
@@ -85,7 +85,9 @@ class _Record:
         dtype = torch.promote_types(like.dtype, torch.float32)
         shapes = _shapes(self.anatomy)
         self.kept = {
-            name: torch.empty(model.depth, batch, *shapes[name], dtype=dtype, device=like.device)
+            name: torch.zeros(model.depth, batch, *shapes[name], dtype=dtype, device=like.device)
+            if name == "gradient"  # stays zero where a layer is not read
+            else torch.empty(model.depth, batch, *shapes[name], dtype=dtype, device=like.device)
             for name in self.stages
         }
         self.parts: dict[str, list[Tensor]] = {name: [] for name in ("logits", "target", "residual", "normed")}
@@ -106,8 +108,9 @@ class _Record:
             apart = self.anatomy.apart
             places = self.kept["gradient"][:, part]
             for call, weights in enumerate(live):
-                place = places[call // apart]
-                weights.register_hook(partial(_copy_gradient, place if apart == 1 else place[:, call % apart, None]))
+                place = places[call // apart].chunk(apart, dim=1)[call % apart]
+                if weights.requires_grad:
+                    weights.register_hook(partial(_copy_gradient, place))
             torch.autograd.grad(score, live[:apart])
 
     def tensors(self) -> dict[str, Tensor]:
@@ -117,10 +120,10 @@ class _Record:
 
     def _see(self, part: slice, live: list[Tensor], layer: int, seen: Stages) -> Tensor:
         """Keep the stages; with every parameter frozen the graph starts at the first weights."""
-        heads = slice(None) if seen.head is None else slice(seen.head, seen.head + 1)
         for stage in AT_THE_OPERATION:
             if stage in self.stages:
-                self.kept[stage][layer, part, heads] = getattr(seen, stage).detach()
+                place = self.kept[stage][layer, part].chunk(self.anatomy.apart, dim=1)[seen.part]
+                place.copy_(getattr(seen, stage).detach())
         if self.backward:
             live.append(seen.weights if layer else seen.weights.detach().requires_grad_())
             return live[-1]
