@@ -14,6 +14,7 @@ import interpret
 from interpret.data import as_dataset
 from interpret.foundation.data_spec import check_data
 from interpret.foundation.options import check_tau
+from interpret.models.arguments import checked
 from tests.models import tiny
 
 NAMED = ("ant", "bee", "cat", "dog", "elk")
@@ -142,12 +143,19 @@ SLIPS = {
         "Linear does not say the size of its input; pass img_size=",
     ),
     "heads in words": (
-        lambda: interpret.load(FILE, heads="three"),
+        lambda: checked({"heads": "three"}, FILE, live=False),
         "load: heads='three'; expected a whole number above 0",
     ),
+    "fewer heads than none": (
+        lambda: interpret.load(FILE, heads=-3),
+        "load: heads=-3; expected a whole number above 0",
+    ),
     "an eps below 0": (lambda: interpret.load(FILE, eps=-1e-6), "load: eps=-1e-06; expected a number above 0"),
-    "a name that is none": (lambda: interpret.load(FILE, name=5), "load: name=5; expected a name"),
-    "a backbone that is none": (lambda: interpret.load(FILE, backbone=7), "load: backbone=7; expected timm's name"),
+    "a name that is none": (lambda: checked({"name": 5}, FILE, live=False), "load: name=5; expected a name"),
+    "a backbone that is none": (
+        lambda: checked({"backbone": 7}, FILE, live=False),
+        "load: backbone=7; expected timm's name",
+    ),
     "a size of three numbers": (
         lambda: interpret.load(FILE, img_size=(3, 32, 32)),
         r"load: img_size=\(3, 32, 32\); expected two whole numbers above 0, height before width",
