@@ -270,6 +270,8 @@ def test_the_start_of_a_readout_is_measured():
     assert reads["by hand"] == (1.0,) + (0.0,) * 24
     assert reads["registers"] == (1.0,) + (0.0,) * 27
     assert_close(torch.tensor(reads["no class token"]), torch.full((24,), 1 / 24), rtol=1e-6, atol=1e-6)
+    beside = interpret.load(moved(LIBRARIES["Hugging Face DINOv2"]())).anatomy.reads
+    assert_close(torch.tensor(beside), torch.tensor([0.5, *[0.5 / 16] * 16]), rtol=1e-6, atol=1e-6)
     assert reads["attention pooling"].startswith("Own reads its final tokens each in its own way, as by their content;")
 
 
