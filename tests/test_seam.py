@@ -265,6 +265,15 @@ def test_an_intervention_is_of_one_model_and_one_thread():
     assert_close(elsewhere[0], plain, rtol=0, atol=0)
 
 
+def test_images_by_name_are_refused_where_they_cannot_be_told_from_heads():
+    module = moved(OWN["heads apart"]())
+    model, images = interpret.load(module), noise(module)
+    with interpret.threshold(model, 0.1):
+        module(images)
+        with pytest.raises(interpret.InterpretError, match=r"^Own was called without a batch .*pass them by position"):
+            module(images=images)
+
+
 def test_the_start_of_a_readout_is_measured():
     reads = {name: interpret.load(moved(OWN[name]())).anatomy.reads for name in OWN}
     assert reads["by hand"] == (1.0,) + (0.0,) * 24
