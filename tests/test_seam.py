@@ -544,3 +544,22 @@ def test_what_a_compiled_or_parallel_module_runs_is_looked_at():
     module = moved(OWN["by hand"]())
     assert interpret.load(nn.DataParallel(module)).model is module
     assert interpret.load(torch.compile(module)).model is module
+
+
+CLOSE = {torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 5e-2}
+"""Scores of two precisions differ by less than this share of the largest."""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("dtype", CLOSE, ids=str)
+@pytest.mark.parametrize("name", ALL)
+def test_any_dtype_shows_the_attention_of_its_rounded_weights(name, dtype):
+    module = moved(ALL[name](), dtype)
+    twin = interpret.load(copy.deepcopy(module).double())
+    images = noise(twin.model).to(dtype)
+    trace = interpret.trace(interpret.load(module), images, keep=["scores", "probs", "weights", "gradient"])
+    scores = trace.scores[0].double()
+    expected = interpret.trace(twin, images.double(), keep=["scores"]).scores[0].double()
+    assert (scores - expected).abs().max() <= CLOSE[dtype] * expected.abs().max()
+    assert_close(trace.probs[0].double(), scores.softmax(dim=-1), rtol=CLOSE[dtype], atol=1e-6)
+    assert all(getattr(trace, stage).isfinite().all() for stage in ("probs", "weights", "gradient"))
