@@ -71,6 +71,7 @@ def _model(name: str) -> dict:
         "name": name, "rule": {"plain": "softmax", "selective": "hard_threshold tau=0.05", "svda": "svda"}[name],
         "mechanism": {"plain": "softmax", "selective": "hard_threshold", "svda": "svda"}[name],
         "tau": tau, "trained_tau": tau, "as_trained": True, "named": True, "assumed": [],
+        "task": "classification",
         "tokens": TOKENS, "grid": [ROWS, COLS], "covered": [1.0, 1.0], "prefix": 1, "layers": LAYERS, "heads": HEADS,
         "parameters": 12345, "classes": list(CLASSES), "sha256": "0" * 64,
         "record": {"test_accuracy": 0.5, "images": {"test": 100}, "recipe": {"data": "shapes"}},

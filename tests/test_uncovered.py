@@ -17,6 +17,7 @@ from PIL import Image
 import interpret
 from interpret.explorer.mosaic import BOX, Panel, Row, mosaic
 from interpret.figures.drawing import plots
+from interpret.models.description import describe
 from interpret.report.explorer import explorer
 from tests.models import gallery, tiny
 
@@ -110,7 +111,7 @@ def test_a_pixel_is_painted_where_its_centre_lies_under_a_patch(size, painted):
 
 def test_a_model_says_what_its_patches_cover(model):
     assert model.covered == (0.96, 64 / 68)
-    assert model.describe()["covered"] == [0.96, 64 / 68]
+    assert describe(model)["covered"] == [0.96, 64 / 68]
     assert tiny().covered == (1.0, 1.0)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from interpret.data._examples import Dataset, Example
-from interpret.data._fitting import as_tensors, crop_of, fit, fit_mask, normalise, preprocess
+from interpret.data._fitting import as_rgb, as_tensors, crop_of, fit, fit_mask, normalise, preprocess, shares_of
 from interpret.data._handed import from_hugging_face, from_pictures, from_torch
 from interpret.data._opening import open_image
 from interpret.data._pictures import as_pictures
@@ -27,6 +27,7 @@ __all__ = [
     "Example",
     "as_dataset",
     "as_pictures",
+    "as_rgb",
     "as_tensors",
     "crop_of",
     "fit",
@@ -36,6 +37,7 @@ __all__ = [
     "open_image",
     "open_images",
     "preprocess",
+    "shares_of",
 ]
 
 

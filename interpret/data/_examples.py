@@ -14,7 +14,7 @@ class Example:
     """One image with what is known about it.
 
     Attributes:
-        image: RGB, at its own size.
+        image: as `open_image` gives it, at its own size.
         label: index into the data set's `classes`; None where there is none.
         mask: exactly the pixels that the labelled object covers; None where that is not known.
         id: names the image in tables and manifests, the same in every run.

@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from interpret.data._examples import Dataset
+from interpret.data._opening import DEEP, WHITE
 from interpret.foundation.errors import ImageError
 
 
@@ -38,7 +39,37 @@ def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
         size: (height, width) of the model's input, pixels.
     """
     height, width = size
+    image = image.convert("F") if image.mode == DEEP else image  # Pillow would round at every step
     return image.resize((width, height), Image.Resampling.BICUBIC, crop_of(image.size, size))
+
+
+def shares_of(
+    image: Image.Image, channels: int = 3, limits: tuple[float, float] | None = None
+) -> Float[Tensor, "channel height width"]:
+    """How much of white each pixel is, 0 to 1; of a colour picture in one channel its luma (ITU-R 601-2).
+
+    Args:
+        channels: 1 or 3; gray is repeated.
+        limits: the values that are black and white, where they are not 0 and the largest of so many bits; what lies
+            beyond is black or white.
+    """
+    deep = image.mode in (DEEP, "F")
+    values = np.asarray(image if deep else image.convert("L" if channels == 1 else "RGB"), dtype=np.float32)
+    low, high = limits or (0, WHITE if deep else 255)
+    shares = torch.from_numpy((values - low) / (high - low)).clamp(0, 1)
+    return shares.expand(channels, -1, -1) if shares.ndim == 2 else shares.permute(2, 0, 1)
+
+
+def as_rgb(image: Image.Image, limits: tuple[float, float] | None = None) -> Image.Image:
+    """For the eye: 8 bits of red, green and blue.
+
+    Args:
+        limits: as of `shares_of`.
+    """
+    if image.mode == "RGB" and limits is None:
+        return image
+    pixels = (shares_of(image, limits=limits).permute(1, 2, 0) * 255).round()
+    return Image.fromarray(pixels.to(torch.uint8).numpy())
 
 
 def fit_mask(mask: Bool[np.ndarray, "height width"], size: tuple[int, int]) -> Bool[np.ndarray, "rows cols"]:
@@ -49,23 +80,32 @@ def fit_mask(mask: Bool[np.ndarray, "height width"], size: tuple[int, int]) -> B
 
 
 def preprocess(
-    image: Image.Image, size: tuple[int, int], mean: Sequence[float], std: Sequence[float]
+    image: Image.Image,
+    size: tuple[int, int],
+    mean: Sequence[float],
+    std: Sequence[float],
+    limits: tuple[float, float] | None = None,
 ) -> Float[Tensor, "channel height width"]:
-    """`fit`, then `normalise`: what goes into the model.
+    """`fit`, then (share of white - mean) / std: what goes into a model of one channel or three.
 
     Args:
         size: (height, width) of the model's input, pixels.
         mean, std: of each channel, on the scale where white is 1.
+        limits: as of `shares_of`.
     """
-    return normalise(_pixels([fit(image, size)]), mean, std)[0]
+    return _standardised(shares_of(fit(image, size), len(mean), limits), mean, std)
 
 
 def normalise(
     images: UInt8[Tensor, "batch channel height width"], mean: Sequence[float], std: Sequence[float]
 ) -> Float[Tensor, "batch channel height width"]:
     """(value / 255 - mean) / std, channel by channel, on the images' device."""
-    centre, spread = (torch.tensor(values, device=images.device).view(-1, 1, 1) for values in (mean, std))
-    return (images / 255 - centre) / spread
+    return _standardised(images / 255, mean, std)
+
+
+def _standardised(shares: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    centre, spread = (torch.tensor(values, device=shares.device).view(-1, 1, 1) for values in (mean, std))
+    return (shares - centre) / spread
 
 
 def as_tensors(
@@ -84,10 +124,6 @@ def as_tensors(
     pixels = np.empty((len(dataset), 3, *size), dtype=np.uint8)
     labels = np.empty(len(dataset), dtype=np.int64)
     for position, example in enumerate(dataset):
-        pixels[position] = np.asarray(fit(example.image, size)).transpose(2, 0, 1)
+        pixels[position] = np.asarray(as_rgb(fit(example.image, size))).transpose(2, 0, 1)
         labels[position] = example.label
     return torch.from_numpy(pixels), torch.from_numpy(labels)
-
-
-def _pixels(images: Sequence[Image.Image]) -> UInt8[Tensor, "batch channel height width"]:
-    return torch.from_numpy(np.stack([np.asarray(image).transpose(2, 0, 1) for image in images]))

@@ -5,19 +5,22 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from interpret.foundation.errors import ImageError
 
+DEEP, WHITE = "I;16", 65535
+"""The mode of gray pixels of 16 bits, and the largest of them."""
 FORMATS = {"AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP"}
 """What is decoded. Left out on purpose are formats that Pillow hands to another program, such as EPS."""
 
 
 def open_image(path: str | Path) -> Image.Image:
-    """An image file as RGB, upright, complete.
+    """An image file as RGB, upright, complete; gray of 16 bits keeps them (mode "I;16"), see `as_rgb`.
 
-    EXIF orientation is applied, transparency is laid over white, 16-bit gray is scaled so that 65535 becomes 255, CMYK
-    and palettes are converted, of an animation the first frame is taken.
+    EXIF orientation is applied, transparency is laid over white, CMYK and palettes are converted, of an animation the
+    first frame is taken.
 
     Raises:
         ImageError: not an image, truncated or damaged, more than Pillow's 89 million pixels (a decompression bomb), or
@@ -33,7 +36,7 @@ def decode(file: Path | BytesIO, name: str) -> Image.Image:
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file) as image:
-                return _rgb(image)
+                return _opened(image)
     except ImageError as error:
         raise ImageError(f"image {name} {error}") from None
     except Exception as error:  # damaged bytes make Pillow raise nearly anything
@@ -48,35 +51,36 @@ def reason(error: Exception) -> str:
     return " ".join(text.split()) or type(error).__name__
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _opened(image: Image.Image) -> Image.Image:
     if image.format not in FORMATS:
         raise ImageError(f"is a {image.format} file; convert it to PNG or JPEG")
     image.load()
-    return upright_rgb(image)
+    return upright(image)
 
 
-def upright_rgb(image: Image.Image) -> Image.Image:
+def upright(image: Image.Image) -> Image.Image:
     """An image that is open, whatever its mode, as `open_image` gives it.
 
     Raises:
         ImageError: 32-bit pixels, whose white is not defined.
     """
-    upright = ImageOps.exif_transpose(_eight_bit(image))
+    deep = image.mode.startswith(DEEP) or (image.mode == "I" and image.format in {"PNG", "PPM"})
+    if image.mode in {"I", "F"} and not deep:
+        raise ImageError("has 32-bit pixels, whose white is not defined; save it with 8 or 16 bits")
+    if deep and not image.has_transparency_data:
+        return ImageOps.exif_transpose(_again(image, np.asarray(image).clip(0, WHITE).astype(np.uint16)))
+    upright = ImageOps.exif_transpose(_again(image, (np.asarray(image) / 257).astype(np.uint8)) if deep else image)
     if not upright.has_transparency_data:
         return upright.convert("RGB")
     pixels = upright.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", pixels.size, "white"), pixels).convert("RGB")
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    sixteen = image.mode.startswith("I;16") or (image.mode == "I" and image.format in {"PNG", "PPM"})
-    if image.mode in {"I", "F"} and not sixteen:
-        raise ImageError("has 32-bit pixels, whose white is not defined; save it with 8 or 16 bits")
-    if not sixteen:
-        return image
-    scaled = Image.fromarray((np.asarray(image) / 257).round().clip(0, 255).astype(np.uint8))
-    scaled.info, scaled.getexif()[_ORIENTATION] = image.info, image.getexif().get(_ORIENTATION, 1)
-    return scaled
+def _again(image: Image.Image, pixels: UInt[np.ndarray, "height width"]) -> Image.Image:
+    """The same with these pixels."""
+    same = Image.fromarray(pixels)
+    same.info, same.getexif()[_ORIENTATION] = image.info, image.getexif().get(_ORIENTATION, 1)
+    return same
 
 
 _ORIENTATION = 0x0112

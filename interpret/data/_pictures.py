@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from interpret.data._opening import open_image, reason, upright_rgb
+from interpret.data._opening import open_image, reason, upright
 from interpret.foundation.errors import ImageError
 
-KINDS = "a PIL image, a path, a (height, width, 3) or (height, width) uint8 array, or a list of these"
+KINDS = "a PIL image, a path, a (height, width, 3) uint8 or (height, width) uint8 or uint16 array, or a list of these"
 
 
 def as_pictures(images: Any) -> list[Image.Image]:
-    """RGB pictures, upright, from whatever holds them; a single one becomes a list of one.
+    """Pictures as `open_image` gives them, from whatever holds them; a single one becomes a list of one.
 
     Raises:
         ImageError: something else, or a file that cannot be opened; it says which of them.
@@ -33,7 +33,7 @@ def _picture(image: Any, name: str) -> Image.Image:
     if not isinstance(image, Image.Image):
         raise ImageError(f"{name} is a {type(image).__name__}; expected {KINDS}")
     try:
-        return upright_rgb(image)
+        return upright(image)
     except ImageError as error:
         raise ImageError(f"{name} {error}") from None
     except Exception as error:  # a file that is read only now, or closed by now
@@ -42,9 +42,10 @@ def _picture(image: Any, name: str) -> Image.Image:
 
 def _from_array(array: np.ndarray, name: str) -> Image.Image:
     gray, colour = array.ndim == 2, array.ndim == 3 and array.shape[-1] in (1, 3, 4)
-    if array.dtype != np.uint8 or not (gray or colour):
+    known = {np.dtype(np.uint8): gray or colour, np.dtype(np.uint16): gray}
+    if not known.get(array.dtype, False):
         raise ImageError(
-            f"{name} is an array of shape {array.shape} and type {array.dtype}; expected (height, width, 3) or "
-            "(height, width) uint8, or a float tensor as the model wants it"
+            f"{name} is an array of shape {array.shape} and type {array.dtype}; expected (height, width, 3) uint8, "
+            "(height, width) uint8 or uint16, or a float tensor as the model wants it"
         )
     return Image.fromarray(array[..., 0] if colour and array.shape[-1] == 1 else array)

@@ -79,7 +79,9 @@ def sheet(views: Sequence[Views], setting: Setting) -> Mosaic:
     loaded = [each.view(setting.as_loaded) for each in views]
     row, col = setting.query
     image, channels = views[0].picture(setting.image), views[0].model.channels
-    title = f"image {setting.image}" + (f", mean of {channels} channels" if channels not in (1, 3) else "")
+    bands = ", ".join(map(str, views[0].model.spec.bands))
+    drawn = f", bands {bands}" if bands else f", mean of {channels} channels" if channels not in (1, 3) else ""
+    title = f"image {setting.image}{drawn}"
     covered = views[0].model.covered
     marked = Panel(image, covered=covered, box=_box(views[0], setting))
     evidence = zip(views, now, loaded, strict=True)
@@ -117,7 +119,6 @@ def _scale(loaded: Sequence[np.ndarray | str], now: Sequence[np.ndarray | str]) 
 
 
 def _evidence(views: Views, view: View, loaded: View, setting: Setting) -> Panel:
-    name = views.model.class_name
     specific = ATTRIBUTIONS[setting.attribution].class_specific
     return Panel(
         views.picture(setting.image),
@@ -125,9 +126,9 @@ def _evidence(views: Views, view: View, loaded: View, setting: Setting) -> Panel
         views.model.covered,
         above=(views.model.name, *changes(views, setting)),
         below=(
-            f"predicts {_prediction(views, view)}{', changed' * (view.predicted != loaded.predicted)}",
-            f"as loaded {_prediction(views, loaded)}",
-            f"map explains {name(view.explained)}" if specific else "map is the same for every class",
+            f"predicts {_prediction(view)}{', changed' * (view.prediction.name != loaded.prediction.name)}",
+            f"as loaded {_prediction(loaded)}",
+            f"map explains {view.explained or 'nothing'}" if specific else "map is the same for every class",
             f"{_mean(view, 'active_tokens'):.1f} of {views.model.grid.tokens} tokens active",
             f"{_mean(view, 'dead_rows'):.0%} dead rows, {_mean(view, 'retained_mass'):.0%} mass kept",
         ),
@@ -166,8 +167,8 @@ def _table_row(views: Views, setting: Setting) -> str:
     cells = (
         views.model.name,
         ", ".join(changes(views, setting)),
-        _prediction(views, view),
-        _prediction(views, loaded),
+        _prediction(view),
+        _prediction(loaded),
         f"{_mean(view, 'active_tokens'):.1f} of {views.model.grid.tokens}",
         f"{_mean(view, 'dead_rows'):.1%}",
         f"{_mean(view, 'retained_mass'):.1%}",
@@ -177,8 +178,8 @@ def _table_row(views: Views, setting: Setting) -> str:
     return f"<tr>{row}</tr>"
 
 
-def _prediction(views: Views, view: View) -> str:
-    return f"{views.model.class_name(view.predicted)} {view.confidence:.3f}"
+def _prediction(view: View) -> str:
+    return view.prediction.worded(digits=3) or "no class"
 
 
 def _claim(views: Sequence[Views], setting: Setting) -> str:

@@ -1,6 +1,7 @@
 """show(): a picture at once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from PIL import Image
 
 from interpret.attributions import ATTRIBUTIONS, Attribution, without_evidence
-from interpret.data import as_pictures
+from interpret.data import as_pictures, as_rgb
 from interpret.figures import _layout
 from interpret.figures.drawing import photograph, plots
 from interpret.foundation.errors import InterpretError
@@ -18,6 +19,7 @@ from interpret.models.loaded_model import LoadedModel
 from interpret.models.pixels import as_picture
 from interpret.models.trace import Trace, stages_needed
 from interpret.models.upsampling import upsample
+from interpret.study.predictions import predicted
 
 PANEL, BAR, TEXT = 2.4, 0.08, 0.3
 """Width of a panel, height of a colour bar, and of the text under a picture; inches."""
@@ -60,6 +62,7 @@ def show(
     if not entries:
         raise InterpretError(f"no attribution is named; available: {', '.join(ATTRIBUTIONS)}")
     trace, pictures = _traced(source, images, entries, target)
+    pictures = [as_rgb(picture, trace.model.spec.range) for picture in pictures]
     with plots.style():
         figure, axes = _panels(pictures, 1 + len(entries))
         for row, picture, caption in zip(axes, pictures, _predictions(trace), strict=False):
@@ -97,7 +100,7 @@ def _traced(source: Any, images: Any, entries: Sequence[Attribution], target: An
 def _photographs(trace: Trace, images: Any) -> list[Image.Image]:
     spec = trace.model.spec
     if images is None:
-        return [Image.fromarray(as_picture(image, spec.mean, spec.std)) for image in trace.images]
+        return [Image.fromarray(as_picture(image, spec)) for image in trace.images]
     pictures = as_pictures(images)
     fitted = trace.model.pixels(pictures).to(trace.images)
     if fitted.shape != trace.images.shape or not torch.allclose(fitted, trace.images, atol=1e-2):
@@ -121,9 +124,8 @@ def _column(column: np.ndarray, name: str, trace: Trace, pictures: Sequence[Imag
 
 
 def _predictions(trace: Trace) -> list[str]:
-    probability, predicted = trace.logits.double().softmax(dim=-1).max(dim=-1)
-    pairs = zip(predicted.tolist(), probability.tolist(), strict=True)
-    return [f"{_layout.short(trace.model.class_name(index), LONGEST)} {share:.2f}" for index, share in pairs]
+    answers = predicted(trace.model, trace.logits)
+    return [replace(answer, name=_layout.short(answer.name, LONGEST)).worded() for answer in answers]
 
 
 def _explained(trace: Trace) -> str:

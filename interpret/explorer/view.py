@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from interpret.attributions import ATTRIBUTIONS, without_evidence
-from interpret.data import fit
+from interpret.data import as_rgb, fit
 from interpret.explorer.strengths import acting_on, label
 from interpret.foundation.errors import UnsupportedModelError
 from interpret.foundation.tensors import Images
@@ -23,6 +23,7 @@ from interpret.models import tracing
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.pixels import as_picture
 from interpret.models.trace import STAGES, Trace
+from interpret.study.predictions import Prediction, predicted
 from interpret.study.sweep import ASIDE, MEASURED
 
 STAGES_MEASURED = {"probs", "weights"}
@@ -79,16 +80,15 @@ class View:
     Attributes:
         evidence: raw map of the attribution, or the reason why there is none.
         attended: raw weights from the patch `query` to every patch.
-        explained: class that the attribution explains.
-        predicted, confidence: class and its probability.
+        explained: name of the class that the attribution explains, "" where it is none.
+        prediction: of the model.
         measured: indicator -> its value in each layer and head.
     """
 
     evidence: Float[np.ndarray, "row col"] | str
     attended: Float[np.ndarray, "row col"]
-    explained: int
-    predicted: int
-    confidence: float
+    explained: str
+    prediction: Prediction
     measured: dict[str, Float[np.ndarray, "layer head"]]
 
 
@@ -119,11 +119,11 @@ class Views:
         return words | ({THRESHOLD: f"display only, {words[THRESHOLD]}"} if setting.cuts_afterwards else {})
 
     def picture(self, image: int) -> UInt8[np.ndarray, "height width 3"]:
-        """An image as the model sees it; of other than three channels their mean, from its least to its largest."""
+        """An image as the model sees it, as `as_picture` draws it."""
         chosen = self.images[image]
         if not isinstance(chosen, Tensor):
-            return np.asarray(fit(chosen, self.model.img_size))
-        return as_picture(chosen, self.model.spec.mean, self.model.spec.std)
+            return np.asarray(as_rgb(fit(chosen, self.model.img_size), self.model.spec.range))
+        return as_picture(chosen, self.model.spec)
 
     @contextmanager
     def changed(self, setting: Setting) -> Iterator[LoadedModel]:
@@ -157,13 +157,11 @@ class Views:
                 with self.changed(replace(setting, display_only=False)):
                     trace = selected_anew(trace)
             evidence = _evidence(trace, setting)
-        confidence, predicted = trace.logits[0].double().softmax(dim=-1).max(dim=-1)
         return View(
             evidence=evidence,
             attended=_attended(trace, setting),
-            explained=int(trace.classes[0]),
-            predicted=int(predicted),
-            confidence=float(confidence),
+            explained="" if trace.target is None else self.model.class_name(int(trace.target[0])),
+            prediction=predicted(self.model, trace.logits)[0],
             measured={name: INDICATORS[name].function(trace)[:, 0].numpy(force=True) for name in MEASURED},
         )
 

@@ -20,6 +20,7 @@ from interpret.foundation.tensors import Images
 from interpret.interventions import Intervention
 from interpret.interventions.threshold import own_rule, own_taus
 from interpret.models.loaded_model import LoadedModel
+from interpret.models.objective import undefined_without_target
 from interpret.models.side_by_side import as_models
 
 try:
@@ -127,16 +128,18 @@ class Explorer(ipywidgets.VBox):
         return {**live, "text/plain": text, "image/png": picture}
 
     def _make_choices(self, models: Sequence[LoadedModel], images: int) -> None:
-        known = [model.describe() for model in models]
         layers, heads, rows, cols = (min(each) for each in zip(*map(_extent, models), strict=True))
-        classes = known[0]["classes"] if all(each["classes"] == known[0]["classes"] for each in known) else []
+        alike = all(model.same_classes(models[0]) for model in models)
+        names = map(models[0].class_name, range(models[0].anatomy.classes if alike else 0))
         self.image = slider("image", range(images), 0)
         self.models = [ipywidgets.ToggleButton(value=True, description=model.name) for model in models]
         self.attribution = ipywidgets.Dropdown(description="attribution", options=list(ATTRIBUTIONS))
         self.attribution.value = "cls_attention"
         self.layer = slider("layer", range(layers), layers - 1)
         self.head = slider("head", [FUSED, *range(heads)], FUSED)
-        self.target = ipywidgets.Dropdown(description="class", options=[(PREDICTED, PREDICTED), *_numbered(classes)])
+        first = "none" if undefined_without_target(models[0]) else PREDICTED
+        targets = [(first, PREDICTED), *((name, index) for index, name in enumerate(names))]
+        self.target = ipywidgets.Dropdown(description=models[0].task.one, options=targets)
         self.row, self.col = slider("patch row", range(rows), rows // 2), slider("patch col", range(cols), cols // 2)
 
     def _make_interventions(self, models: Sequence[LoadedModel]) -> None:
@@ -217,10 +220,6 @@ def _strength_slider(entry: Intervention, models: Sequence[LoadedModel]) -> ipyw
 def _extent(model: LoadedModel) -> tuple[int, int, int, int]:
     """Layers, heads, rows and cols."""
     return model.depth, model.heads, model.grid.rows, model.grid.cols
-
-
-def _numbered(names: Sequence[str]) -> list[tuple[str, int]]:
-    return [(name, index) for index, name in enumerate(names)]
 
 
 def _unless(word: str, value: Any) -> Any:

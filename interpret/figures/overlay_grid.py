@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from interpret.figures import FIGURES, Pages, _layout
 from interpret.figures.drawing import plots
+from interpret.study.predictions import of_row
 from interpret.study.study import Study
 
 ROWS = 8
@@ -61,9 +62,10 @@ def _input(study: Study, image: int, ax: Axes) -> None:
     if study.masks is not None:
         plots.outline(study.masks[image], ax)
     rows = _predictions(study, image)
-    what = "" if bool(rows["label"].astype(bool).any()) else "explained: "
+    targets = " / ".join(filter(None, rows["target"].unique()))
+    what = "explained: " if targets and not bool(rows["label"].astype(bool).any()) else ""
     name = _layout.short(PurePosixPath(study.image_ids[image]).name)
-    ax.set_ylabel(f"{name}\n{what}{_layout.short(' / '.join(rows['target'].unique()))}")
+    ax.set_ylabel(f"{name}\n{what}{_layout.short(targets)}")
 
 
 def _panel(study: Study, index: int, attribution: str, image: int, scale: plots.Scale, ax: Axes) -> None:
@@ -74,7 +76,8 @@ def _panel(study: Study, index: int, attribution: str, image: int, scale: plots.
     else:
         plots.no_evidence(study.images[image], status, ax=ax)
     row = _predictions(study, image).iloc[index]
-    ax.set_xlabel(f"{_layout.short(row['predicted'])} {row['probability']:.2f}", color=_verdict(row["correct"]))
+    text = of_row(row.to_dict(), _layout.short(row["predicted"])).worded()
+    ax.set_xlabel(text, color=_verdict(row["correct"]))
 
 
 def _predictions(study: Study, image: int) -> pd.DataFrame:

@@ -33,13 +33,14 @@ def sweep(study: Study) -> Pages:
 
 def _page(study: Study, entry: Intervention) -> plots.Figure:
     table = _layout.whole(of_intervention(study.tables["sweep"], entry.name))
-    first = "accuracy" if bool(table["quantity"].eq("accuracy").any()) else "confidence"
-    shown = [first, *(name for name in entry.shown if name in {*table["quantity"], *entry.fact_labels})]
+    known = set(table["quantity"])
+    first = [next((name for name in ("accuracy", "confidence", "value") if name in known), "")]
+    shown = [*filter(None, first), *(name for name in entry.shown if name in {*known, *entry.fact_labels})]
     figure, axes = _layout.panels(1, len(shown), _layout.WIDTH, 3.4)
     for ax, name in zip(axes[0], shown, strict=True):
         _draw(study, table, entry, name, ax)
         _strengths.axis(table, entry, [fact for fact in entry.fact_labels if fact not in shown], ax)
-    starred = _stars(study, table, entry, axes[0][0]) if first == "accuracy" else []
+    starred = _stars(study, table, entry, axes[0][0]) if shown[:1] == ["accuracy"] else []
     _layout.model_legend(study, figure, [*_lines(table, entry), *starred], set(table["model"]))
     figure.suptitle(f"{entry.title}, over {_layout.images(table)} images")
     return figure

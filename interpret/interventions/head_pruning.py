@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from interpret.foundation.errors import InterpretError
+from interpret.foundation.errors import InterpretError, UnsupportedModelError
 from interpret.foundation.options import check_share
 from interpret.foundation.tensors import Images
 from interpret.interventions import INTERVENTIONS
@@ -58,7 +58,11 @@ def importance(model: LoadedModel, images: Images, labels: Sequence[int] | None 
     """E |dL / dxi_h|, xi_h the factor on head h's weights and L the cross-entropy (Michel et al. 2019, section 4.1).
 
     The mean is over images; each layer is divided by its l2 norm, as in the paper. Higher: the loss depends more on the
-    head. Deviation: where labels are not known, L is that of the predicted class.
+    head. Deviation: where labels are not known, L is that of the predicted class; of several labels an image, that of
+    those more probable than not.
+
+    Raises:
+        UnsupportedModelError: a model without classes, which has no such loss.
     """
     known = None if labels is None else torch.as_tensor(labels)
     parts = torch.arange(len(images)).split(AT_ONCE)
@@ -69,8 +73,12 @@ def importance(model: LoadedModel, images: Images, labels: Sequence[int] | None 
 def _by_mask(model: LoadedModel, images: Images, labels: Tensor | None) -> Float[Tensor, "layer batch head"]:
     """-dL / dxi of each image."""
     logits = trace(model, images, keep=("weights",)).logits
+    task = model.task
+    if task.shares is None:
+        raise UnsupportedModelError(f"{model.name} has no classes, so there is no loss to which heads matter")
     target = logits.argmax(dim=-1) if labels is None else labels.to(logits.device)
-    slope = F.one_hot(target, logits.shape[-1]) - logits.softmax(dim=-1)
+    right = F.one_hot(target, logits.shape[-1]) if task.exclusive else (logits > 0).to(logits)
+    slope = right - task.shares(logits)
     traced = trace(model, images, slope, keep=("weights", "gradient"))
     return (traced.need("weights") * traced.need("gradient")).sum(dim=(-2, -1)).double()
 
@@ -94,7 +102,7 @@ def _prepared(model: LoadedModel, images: Images, labels: Sequence[int] | None) 
     strength="share",
     unit="share of heads removed",
     neutral=0.0,
-    applies=lambda model: True,
+    applies=lambda model: model.task.shares is not None,
     grid=lambda models: (0.0, 0.1, 0.25, 0.5, 0.75),
     reference="Michel et al. 2019, arXiv 1905.10650: ascending |gradient of the head's mask|",
     rules=lambda model: ("gradient", *RANDOM),

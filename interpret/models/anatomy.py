@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from interpret.foundation.errors import UnsupportedModelError
 from interpret.models.grid import PatchGrid
-from interpret.models.vit import ViT, patch_grid, readout
+from interpret.models.vit import ViT, outputs, patch_grid, readout
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Anatomy:
         attentions: qualified names of the modules that form attention, one a layer.
         apart: how many attentions, each of the same tokens, make a layer: 1, or one a head.
         blocks: qualified names of the blocks, one a layer; empty where they are not known.
+        classifier: whether the numbers of the output are of a classifier, not features.
         selects: whether a module that is looked at selects by itself after the softmax.
         notes: what was found out of it, in words.
     """
@@ -45,6 +46,7 @@ class Anatomy:
     attentions: tuple[str, ...]
     blocks: tuple[str, ...] = ()
     apart: int = 1
+    classifier: bool = True
     selects: bool = False
     notes: tuple[str, ...] = ()
 
@@ -86,7 +88,7 @@ def anatomy_of(vit: ViT) -> Anatomy:
         img_size=vit.patch_embed.img_size,
         patch_size=vit.patch_embed.patch_size,
         channels=vit.patch_embed.proj.in_channels,
-        classes=vit.num_classes,
+        classes=outputs(vit),
         width=vit.embed_dim,
         grid=patch_grid(vit),
         heads=attention.num_heads,
@@ -95,6 +97,7 @@ def anatomy_of(vit: ViT) -> Anatomy:
         reads=reads,
         attentions=tuple(f"blocks.{layer}.attn" for layer in layers),
         blocks=tuple(f"blocks.{layer}" for layer in layers),
+        classifier=vit.num_classes > 0,
     )
 
 

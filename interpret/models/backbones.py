@@ -17,7 +17,7 @@ from interpret.models.sizes import check_sizes
 from interpret.models.vit import ViT
 
 
-def input_statistics(backbone: str) -> dict[str, tuple[float, ...]]:
+def input_statistics(backbone: str) -> dict[str, Any]:
     """The mean and std of the input that timm's weights of that backbone were trained with; empty where unknown."""
     known = timm.get_pretrained_cfg(backbone, allow_unregistered=True)
     return {"mean": tuple(known.mean), "std": tuple(known.std)} if known else {}

@@ -1,6 +1,5 @@
 """A model that is loaded."""
 
-import dataclasses
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from torch import nn
 from interpret.data import Example
 from interpret.foundation.errors import UnsupportedModelError
 from interpret.foundation.tensors import Attention, Images, Logits
-from interpret.mechanisms import MECHANISMS, Mechanism
+from interpret.mechanisms import Mechanism
 from interpret.models.anatomy import Anatomy, anatomy_of, as_vit
 from interpret.models.device import usable
 from interpret.models.grid import PatchGrid
@@ -24,6 +23,7 @@ from interpret.models.pixels import model_input
 from interpret.models.preserving import untouched
 from interpret.models.scopes import in_force, is_changed
 from interpret.models.state import digest_of
+from interpret.models.task import Task, task_of
 from interpret.models.vit import ViT
 
 
@@ -79,6 +79,11 @@ class LoadedModel:
         return self.anatomy.img_size
 
     @property
+    def task(self) -> Task:
+        """What its outputs are."""
+        return task_of(self.spec.task, classifier=self.anatomy.classifier, outputs=self.anatomy.classes)
+
+    @property
     def rule(self) -> str:
         """How attention is formed, as figures print it."""
         return "its own selection" if self.anatomy.selects else self.spec.rule
@@ -115,7 +120,7 @@ class LoadedModel:
             InterpretError: no image, or floats of another size or number of channels.
             ImageError: something that is no picture.
         """
-        return model_input(images, self.name, self.channels, self.img_size, self.spec.mean, self.spec.std)
+        return model_input(images, self.name, self.channels, self.img_size, self.spec)
 
     @property
     def patch_size(self) -> tuple[int, int]:
@@ -183,6 +188,8 @@ class LoadedModel:
 
         A model without class names takes those of the data set where it has as many.
         """
+        if self.task.shares is None:
+            return None
         same = tuple(classes) == self.spec.classes
         unnamed = not self.spec.classes and self.anatomy.classes == len(classes)
         labels = [example.label for example in examples]
@@ -191,7 +198,8 @@ class LoadedModel:
 
     def same_classes(self, other: "LoadedModel") -> bool:
         """Whether a class of one is the same class of the other."""
-        return self.spec.classes == other.spec.classes and self.anatomy.classes == other.anatomy.classes
+        alike = self.task is other.task and self.anatomy.classes == other.anatomy.classes
+        return alike and self.spec.classes == other.spec.classes
 
     @property
     def fingerprint(self) -> str:
@@ -204,34 +212,10 @@ class LoadedModel:
         return digest_of(self.model)
 
     def class_name(self, index: int) -> str:
-        """Name of a class, its number where the names are not known."""
-        return self.spec.classes[index] if index < len(self.spec.classes) else f"class {index}"
-
-    def describe(self) -> dict[str, Any]:
-        """What figures and manifests say of it, JSON-able."""
-        return {
-            "name": self.name,
-            "mechanism": self.spec.mechanism,
-            "label": "its own selection" if self.anatomy.selects else MECHANISMS[self.spec.mechanism].label,
-            "rule": self.rule,
-            "tau": self.spec.options.get("tau"),
-            "trained_tau": self.trained_tau,
-            "as_trained": self.as_trained,
-            "named": bool(self.spec.classes),
-            "assumed": list(self.assumed),
-            "tokens": self.grid.tokens,
-            "grid": [self.grid.rows, self.grid.cols],
-            "prefix": self.grid.prefix,
-            "layers": self.depth,
-            "heads": self.heads,
-            "img_size": list(self.img_size),
-            "covered": list(self.covered),
-            "classes": [self.class_name(index) for index in range(self.anatomy.classes)],
-            "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
-            "sha256": self.sha256,
-            "record": self.provenance,
-            "spec": dataclasses.asdict(self.spec),
-        }
+        """Name of a class; where the names are not known its number, among features or outputs where it is one."""
+        if index < len(self.spec.classes):
+            return self.spec.classes[index]
+        return self.task.one if self.anatomy.classes == 1 else f"{self.task.one} {index}"
 
 
 def from_memory(model: nn.Module, spec: ModelSpec, name: str) -> LoadedModel:

@@ -17,7 +17,10 @@ class ModelSpec:
         mechanism: registered name of how attention is formed.
         options: the mechanism's arguments, for example {"tau": 0.01}.
         classes: names of the classes, in the order of the logits.
-        mean, std: of the input's three channels, on the scale 0 to 1.
+        mean, std: of each channel of the input, on the scale 0 to 1.
+        range: the pixel values that are black and white; None for 0 and the largest of so many bits.
+        bands: channels that a panel is drawn by, one or three, where the input has others than red, green and blue.
+        task: what the outputs are, a name of `TASKS`; "" for what their number says.
 
     Example:
         >>> import interpret
@@ -32,6 +35,9 @@ class ModelSpec:
     classes: tuple[str, ...] = ()
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[float, ...] = (0.5, 0.5, 0.5)
+    range: tuple[float, float] | None = None
+    bands: tuple[int, ...] = ()
+    task: str = ""
 
     def build(self) -> VisionTransformer:
         """The untrained model.

@@ -10,26 +10,30 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.foundation.errors import InterpretError
+from interpret.foundation.errors import InterpretError, UnsupportedModelError
 from interpret.foundation.tensors import Logits, Target
 from interpret.models.loaded_model import LoadedModel
+from interpret.models.task import TASKS
 
 Function = Callable[[Logits], object]
 
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """One number an image, as a function of the logits. Without any of the three it is the predicted class's logit.
+    """One number an image, as a function of the output. Without any of these it is the predicted class's logit, or the
+    only output.
 
     Attributes:
-        classes: a class of each image.
+        classes: a class of each image, or a feature.
         mixture: the weight of each class in the number, for each image.
-        function: of the logits.
+        function: of the output.
+        undefined: why there is no such number, where no class is predicted and nobody names a target.
     """
 
     classes: Target | None = None
     mixture: Float[Tensor, "batch class_"] | None = None
     function: Function | None = None
+    undefined: str = ""
 
     def __repr__(self) -> str:
         if self.function is not None:
@@ -43,7 +47,7 @@ class Objective:
 
     def target(self, logits: Logits) -> Target | None:
         """The class that is explained of each image; None where it is not one class."""
-        if self.mixture is not None or self.function is not None:
+        if self.mixture is not None or self.function is not None or self.undefined:
             return None
         return logits.argmax(dim=-1) if self.classes is None else self.classes.to(logits.device)
 
@@ -52,7 +56,10 @@ class Objective:
 
         Raises:
             InterpretError: a function that gives something else than one number an image.
+            UnsupportedModelError: it is undefined.
         """
+        if self.undefined:
+            raise UnsupportedModelError(self.undefined)
         if self.function is not None:
             return _one_an_image(self._of_function(self.function, logits), self, logits)
         if self.mixture is not None:
@@ -75,14 +82,15 @@ def objective_of(target: Any, model: LoadedModel, batch: int) -> Objective:
     """What `trace(target=)` means.
 
     Args:
-        target: None for the predicted class; a class, or one an image, as number or as name; a weight for each class
-            (class,) or (batch, class), floats; or a function of the logits (batch, class) -> (batch,).
+        target: None for the predicted class, or the only output; a class or a feature, or one an image, as number or
+            as name; a vector, so a weight for each class or feature, (class,) or (batch, class), floats, such as a
+            prototype or the embedding of a text; or a function of the output (batch, class) -> (batch,).
 
     Raises:
         InterpretError: none of these, a class that is not there, or a number of them that is not the batch's.
     """
     if target is None:
-        return Objective()
+        return Objective(undefined=undefined_without_target(model))
     if callable(target) and not isinstance(target, Tensor):
         return Objective(function=target)
     numbers = _numbers(target, model)
@@ -91,8 +99,20 @@ def objective_of(target: Any, model: LoadedModel, batch: int) -> Objective:
         return Objective(mixture=_mixture(numbers, batch, classes))
     numbers = numbers.expand(batch) if numbers.ndim == 0 else numbers
     if numbers.shape != (batch,) or numbers.min() < 0 or numbers.max() >= classes:
-        raise InterpretError(f"target {target!r} is not one class in [0, {classes}) or one for each of {batch} images")
+        one = model.task.one
+        raise InterpretError(f"target {target!r} is not one {one} in [0, {classes}) or one for each of {batch} images")
     return Objective(classes=numbers)
+
+
+def undefined_without_target(model: LoadedModel) -> str:
+    """Why nothing is explained where nobody names a target; "" where the predicted class is, or the only output."""
+    count, one = model.anatomy.classes, model.task.one
+    if model.task.shares is not None or (model.task is TASKS["regression"] and count == 1):
+        return ""
+    return (
+        f"{model.name} predicts no class, its output is {count} {one}s; pass target=: the number of a {one}, a "
+        f"vector of {count} floats such as a prototype, or a function (batch, {count}) -> (batch,)"
+    )
 
 
 def _numbers(target: Any, model: LoadedModel) -> Tensor:

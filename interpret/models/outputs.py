@@ -1,6 +1,8 @@
 """What a module gives, whatever it is wrapped in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from torch import Tensor
 
@@ -27,11 +29,26 @@ def logits_of(output: object, name: str) -> Logits:
     return tensor
 
 
+def are_features(output: object) -> bool:
+    """Whether a library of ViTs calls these numbers features, by any of its names but that of logits."""
+    return _name(output) in NAMES[1:]
+
+
 def _tensor(output: object) -> Tensor | None:
     if isinstance(output, Tensor):
         return output
-    if isinstance(output, Mapping):
-        return next((each for name in NAMES if isinstance(each := output.get(name), Tensor)), None)
-    if isinstance(output, Sequence) and output:
-        return _tensor(output[0])
-    return next((each for name in NAMES if isinstance(each := getattr(output, name, None), Tensor)), None)
+    if isinstance(output, Sequence):
+        return _tensor(output[0]) if output else None
+    return _getter(output)(_name(output), None)
+
+
+def _name(output: object) -> str:
+    """What a library of ViTs calls the tensor that is meant; "" where it is not named."""
+    get = _getter(output)
+    return (
+        "" if isinstance(output, Tensor) else next((each for each in NAMES if isinstance(get(each, None), Tensor)), "")
+    )
+
+
+def _getter(output: object) -> Callable[..., Any]:
+    return output.get if isinstance(output, Mapping) else partial(getattr, output)

@@ -11,16 +11,16 @@ from torch import Tensor
 from interpret.data import as_pictures, preprocess
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import Images
+from interpret.models.model_spec import ModelSpec
 
 
-def model_input(
-    images: Any, name: str, channels: int, size: tuple[int, int], mean: Sequence[float], std: Sequence[float]
-) -> Images:
+def model_input(images: Any, name: str, channels: int, size: tuple[int, int], spec: ModelSpec) -> Images:
     """Pictures are fitted and normalised; floats stay as they are, once their shape is that of the model's input.
 
     Args:
         name: of the model, for messages.
         channels, size: of its input, (height, width).
+        spec: how it is fed.
 
     Raises:
         InterpretError: no image, or floats of another shape.
@@ -33,23 +33,25 @@ def model_input(
     pictures = as_pictures(images)
     if not pictures:
         raise InterpretError("there is no image to look at; pass at least one")
-    if channels != 3:
+    if channels not in (1, 3):
         raise InterpretError(
-            f"{name} takes {channels} channels and a picture gives 3; pass (batch, {channels}, height, width) floats"
+            f"{name} takes {channels} channels and a picture gives 3, or 1 where it is gray, so there is no report or "
+            f"study of it; pass (batch, {channels}, height, width) floats to trace, attribute or explore"
         )
-    return torch.stack([preprocess(picture, size, mean, std) for picture in pictures])
+    return torch.stack([preprocess(picture, size, spec.mean, spec.std, spec.range) for picture in pictures])
 
 
-def as_picture(
-    image: Float[Tensor, "channel height width"], mean: Sequence[float], std: Sequence[float]
-) -> UInt8[np.ndarray, "height width 3"]:
-    """The picture that a model's input was made of; of other than three channels their mean, from least to largest."""
-    if len(image) == 3:
-        centre, spread = (torch.tensor(values)[:, None, None] for values in (mean, std))
-        shares = (image.cpu() * spread + centre).clamp(0, 1)
+def as_picture(image: Float[Tensor, "channel height width"], spec: ModelSpec) -> UInt8[np.ndarray, "height width 3"]:
+    """The picture that a model's input was made of; of other than three channels the bands that are to be drawn, or the
+    mean of all, from the least to the largest value.
+    """
+    if spec.bands or len(image) != 3:
+        drawn = image[list(spec.bands)] if spec.bands else image.mean(dim=0, keepdim=True)
+        values = (drawn - drawn.min()) / (drawn.max() - drawn.min()).clamp(min=1e-12)
     else:
-        grey = image.cpu().mean(dim=0, keepdim=True)
-        shares = ((grey - grey.min()) / (grey.max() - grey.min()).clamp(min=1e-12)).expand(3, -1, -1)
+        centre, spread = (torch.tensor(each)[:, None, None] for each in (spec.mean, spec.std))
+        values = image.cpu() * spread + centre
+    shares = values.cpu().clamp(0, 1).expand(3, -1, -1)
     return np.rint(shares.permute(1, 2, 0).double().numpy() * 255).astype(np.uint8)
 
 

@@ -14,7 +14,7 @@ from interpret.models.anatomy import Anatomy
 from interpret.models.attention import Stages
 from interpret.models.grid import PatchGrid
 from interpret.models.layering import attentions_a_layer, blocks_around, holder, prove_all_seen, prove_heads_apart
-from interpret.models.outputs import logits_of
+from interpret.models.outputs import are_features, logits_of
 from interpret.models.patches import Asked, laid_out
 from interpret.models.preserving import untouched
 from interpret.models.reading import shares
@@ -70,6 +70,7 @@ def _measured(module: nn.Module, name: str, img_size: tuple[int, int], channels:
         attentions=attentions,
         blocks=blocks if width else (),
         apart=apart,
+        classifier=not probe.features,
         selects=any(_selected(call) for call in calls),
         notes=_notes(grid, calls, attentions, probe.logits),
     )
@@ -108,7 +109,9 @@ class _Probe:
             UnsupportedModelError: it does not take such images, whatever it says.
         """
         try:
-            return logits_of(self.module(images), self.name)
+            output = self.module(images)
+            self.features = are_features(output) or getattr(self.module, "num_classes", None) == 0
+            return logits_of(output, self.name)
         except InterpretError:
             raise
         except Exception as error:  # it is the user's own

@@ -106,8 +106,11 @@ class Trace:
 
         Raises:
             MissingTensorError: `trace` was not asked to keep it.
+            UnsupportedModelError: it is the gradient of nothing, because no class is predicted and no target was named.
         """
         kept = getattr(self, stage)
+        if kept is None and stage == "gradient" and self.objective.undefined:
+            raise UnsupportedModelError(self.objective.undefined)
         if kept is None:
             have = [name for name in STAGES if getattr(self, name) is not None]
             raise MissingTensorError(f"the trace holds no {stage!r}; call trace(..., keep={(*have, stage)!r})")
@@ -125,7 +128,8 @@ class Trace:
             InterpretError: it is not one class.
         """
         if self.target is None:
-            raise InterpretError(f"the trace explains {self.objective!r}, not one class an image; give it a class")
+            reason = f"the trace explains {self.objective!r}, not one class an image; give it a class"
+            raise InterpretError(self.objective.undefined or reason)
         return self.target
 
     @property

@@ -39,7 +39,8 @@ def trace(
         images: one or several, as `LoadedModel.pixels` takes them: pictures, paths, or floats as the model wants them.
         target: what is explained, as `objective_of` takes it: None is the predicted class of each image.
         keep: which of `STAGES` stay: "scores", "probs", "weights" and "gradient" cost layers x heads x N x N floats an
-            image each. A gradient costs one backward pass and is made only when it is named here.
+            image each. A gradient costs one backward pass and is made only when it is named here, and there is
+            something to explain.
 
     Raises:
         InterpretError: images of another size, a target that is no class, an unknown name in `keep`.
@@ -49,6 +50,7 @@ def trace(
     objective = objective_of(target, model, len(pixels))
     step = _images_per_pass(model, pixels.device.type)
     _check_shown(keep, model)
+    keep = [stage for stage in keep if not (stage == "gradient" and objective.undefined)]
     with untouched(model.model), seam_of(model.model, model.anatomy.apart) as seam:
         record = _Record(model, len(pixels), keep)
         for first in range(0, len(pixels), step):

@@ -82,6 +82,12 @@ def patch_grid(vit: Tokenised) -> PatchGrid:
     return PatchGrid(rows, cols, vit.num_prefix_tokens)
 
 
+def outputs(vit: ViT) -> int:
+    """How many numbers it gives: of its classes, else of the features that its head leaves."""
+    layers = [each for each in vit.head.modules() if isinstance(each, nn.Linear)]
+    return vit.num_classes or (layers[-1].out_features if layers else vit.embed_dim)
+
+
 def readout(vit: ViT) -> Float[Tensor, "token"]:
     """How much the classifier reads of each final token; sums to one.
 

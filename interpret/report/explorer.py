@@ -11,6 +11,7 @@ from interpret.figures.drawing import plots
 from interpret.report import embedding
 from interpret.report.views import IMAGES, View, views
 from interpret.study.curves import whole_model
+from interpret.study.predictions import of_row
 from interpret.study.study import Study
 
 STILL = 160
@@ -119,10 +120,11 @@ def notes(study: Study, model: dict[str, Any]) -> list[str]:
 
 
 def _note(row: dict[Any, Any]) -> str:
-    name = "confidence" if math.isnan(row.get("accuracy", math.nan)) else "accuracy"
+    told = [name for name in ("accuracy", "confidence", "value") if not math.isnan(row.get(name, math.nan))]
+    answer = f", {told[0]} {row[told[0]]:.2f}" if told else ""
     own = ", of its training" if row["trained"] else ""
     kept = f"{row['active_tokens']:.1f} active tokens"
-    return f"{row['rule']} rule{own}, tau N = {row['tau_n']:.3g}: {kept}, {name} {row[name]:.2f}"
+    return f"{row['rule']} rule{own}, tau N = {row['tau_n']:.3g}: {kept}{answer}"
 
 
 def _row(study: Study, view: View, step: int, image: int) -> dict[str, Any]:
@@ -154,4 +156,4 @@ def _still(study: Study, view: View, index: int, step: int, image: int) -> dict[
 
 def _prediction(row: pd.Series) -> dict[str, Any]:
     wrong = bool(row["correct"] == 0)
-    return {"prediction": f"{row['predicted']} {row['probability']:.2f}", "wrong": wrong}
+    return {"prediction": of_row(row.to_dict()).worded(), "wrong": wrong}

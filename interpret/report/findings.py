@@ -22,6 +22,8 @@ def findings(study: Study) -> list[str]:
 
 def _agreement(study: Study) -> Iterator[str]:
     table = study.tables["predictions"]
+    if "features" in {model["task"] for model in study.models}:
+        return
     predicted = table.pivot_table(index="image", columns="model", values="predicted", aggfunc="first")
     if predicted.shape[1] > 1 and len({tuple(model["classes"]) for model in study.models}) == 1:
         same = int(predicted.eq(predicted.iloc[:, 0], axis=0).all(axis=1).sum())

@@ -6,8 +6,10 @@ import pandas as pd
 
 from interpret.attributions import ATTRIBUTIONS
 from interpret.indicators import INDICATORS
+from interpret.models.task import TASKS, Task
 from interpret.report import sweeps
 from interpret.report.table import Table, groups, number
+from interpret.study.predictions import of_row
 from interpret.study.statistics import wilson_interval
 from interpret.study.study import Study
 
@@ -33,7 +35,7 @@ def _model(study: Study, model: dict[str, Any]) -> dict[str, str]:
         "layers x heads": f"{model['layers']} x {model['heads']}",
         "parameters": f"{model['parameters']:,}",
         "test accuracy": _recorded(model["record"]) if model["as_trained"] else "not measured under this rule",
-        "on these images": _score(mine),
+        "on these images": _score(mine, TASKS[model["task"]]),
     }
 
 
@@ -45,8 +47,11 @@ def _recorded(provenance: dict[str, Any]) -> str:
     return f"{share:.2%} ({low:.1%} to {high:.1%}, n = {count:,}, {provenance['recipe']['data']})"
 
 
-def _score(predictions: pd.DataFrame) -> str:
+def _score(predictions: pd.DataFrame, task: Task) -> str:
     known = predictions["correct"].dropna()
+    if task.shares is None:
+        values = predictions["value"].dropna() if "value" in predictions else predictions["probability"].dropna()
+        return f"mean {task.one} {values.mean():.3g}" if len(values) else "features, no classes"
     if known.empty:
         return f"unlabelled; mean confidence {predictions['probability'].mean():.2f}"
     return f"{known.astype(bool).to_numpy().sum()} of {len(known)} right"
@@ -66,13 +71,15 @@ def _predictions(study: Study) -> Table:
         [image, str(mine["label"].iloc[0]) or "unknown", *(_predicted(mine, name) for name in names)]
         for (image,), mine in groups(table, "image")
     ]
-    note = "What each model says and how probable it finds it (softmax probability of the predicted class)."
+    kinds = list(dict.fromkeys(filter(None, (TASKS[model["task"]].probability for model in study.models))))
+    note = f"What each model says{' and how probable it finds it' * bool(kinds)}"
+    note += f" ({' or '.join(kinds)} of the predicted class)." if kinds else "."
     return Table("Predictions", note, ["image", "label", *names], rows[:LONGEST], "predictions.csv")
 
 
 def _predicted(table: pd.DataFrame, model: str) -> str:
     row = table.loc[table["model"] == model].iloc[0]
-    return f"{row['predicted']} {row['probability']:.2f}"
+    return of_row(row.to_dict()).worded() or "no class"
 
 
 def _indicators(study: Study) -> Table:

@@ -23,11 +23,11 @@ def tidy(model: str, settings: Sequence[Setting], outcomes: Outcomes, draws: int
 
     Quantities are accuracy (share), accuracy_change (the share at this setting minus that of the model as it was
     loaded, on the same images), agreement (share of predictions equal to those of the model as it was loaded),
-    confidence (mean probability of the predicted class) and the indicators; what needs labels is left out where there
-    are none. The intervals are Wilson's of a share, those of `paired_interval` of accuracy_change and a bootstrap of
-    all else. Where no image changes, a bootstrap would have no width, which is no evidence: accuracy_change is exactly
-    zero only where the setting leaves the model the same function by construction, as its own tau does. The model is
-    taken as given: no interval speaks of other trainings.
+    confidence (mean probability of the predicted class), value (mean of the only output) and the indicators; what needs
+    labels or classes is left out where there are none. The intervals are Wilson's of a share, those of
+    `paired_interval` of accuracy_change and a bootstrap of all else. Where no image changes, a bootstrap would have no
+    width, which is no evidence: accuracy_change is exactly zero only where the setting leaves the model the same
+    function by construction, as its own tau does. The model is taken as given: no interval speaks of other trainings.
 
     Args:
         draws: so many settings that follow each other are one, an image's value being their mean; Wilson's interval
@@ -53,8 +53,11 @@ def _quantities(outcomes: Outcomes) -> Iterator[tuple[Key, Values, Interval]]:
         right = outcomes.right.astype(float)
         yield ("accuracy", "", ""), right[1:], _of_share
         yield ("accuracy_change", "", ""), right[1:] - right[0], _of_change
-    yield ("agreement", "", ""), outcomes.agrees[1:].astype(float), _of_share
-    yield ("confidence", "", ""), outcomes.confidence[1:], bootstrap_bands
+    if outcomes.agrees is not None:
+        yield ("agreement", "", ""), outcomes.agrees[1:].astype(float), _of_share
+    for name in ("confidence", "value"):
+        if (values := getattr(outcomes, name)) is not None:
+            yield (name, "", ""), values[1:], bootstrap_bands
     for key, values in outcomes.measured.items():
         yield key, values[1:], bootstrap_bands
 

@@ -25,8 +25,9 @@ def renewed_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame
 
 
 def renewed_models(models: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
-    """What is known of each model; where nothing is said of it, its patches cover the whole input."""
-    return tuple(model if "covered" in model else model | {"covered": [1.0, 1.0]} for model in models)
+    """What is known of each model; where nothing is said, it classifies and its patches cover all of the input."""
+    unsaid = {"covered": [1.0, 1.0], "task": "classification"}
+    return tuple(model | {name: value for name, value in unsaid.items() if name not in model} for model in models)
 
 
 def renewed_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

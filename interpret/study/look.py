@@ -18,14 +18,16 @@ def trace(model: Any, images: Any, target: Any = None, *, keep: Any = ("probs", 
     Args:
         model: as `interpret.load` gives it.
         images: one or several: PIL images, paths, (height, width, 3) uint8 arrays, or floats as the model wants them.
-        target: what is explained: None for the predicted class of each image; a class, or one an image, by number or
-            name; a weight for each class (class,) or (batch, class), floats; or a function of the logits (batch, class)
+        target: what is explained: None for the predicted class of each image, or the only output; a class or a feature,
+            or one an image, by number or name; a vector, so a weight for each class or feature, (class,) or (batch,
+            class), floats, such as a prototype or the embedding of a text; or a function of the output (batch, class)
             -> (batch,).
         keep: what stays: a name or several, of stages, attributions or indicators, whose stages are then kept.
             "scores", "probs", "weights" and "gradient" cost layers x heads x N x N floats an image each.
 
     Raises:
-        InterpretError: no loaded model, images of another size, a target that is no class, an unknown name in `keep`.
+        InterpretError: no loaded model, images of another size, a target that is no class, an unknown name in `keep`,
+            or a gradient of a model that predicts no class, without a target.
 
     Example:
         >>> import interpret
@@ -36,7 +38,11 @@ def trace(model: Any, images: Any, target: Any = None, *, keep: Any = ("probs", 
     """
     if not isinstance(model, LoadedModel):
         raise InterpretError(f"trace takes what interpret.load gives, got a {type(model).__name__}; load it first")
-    return tracing.trace(model, images, target, keep=_stages(as_names(keep)))
+    stages = _stages(as_names(keep))
+    trace = tracing.trace(model, images, target, keep=stages)
+    if "gradient" in stages:
+        trace.need("gradient")
+    return trace
 
 
 def _stages(names: Sequence[str]) -> tuple[str, ...]:

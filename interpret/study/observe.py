@@ -17,6 +17,7 @@ from interpret.indicators import COLUMNS, INDICATORS, Options, measure
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.trace import Trace, stages_needed
 from interpret.study.passes import passes
+from interpret.study.predictions import tabled
 
 EMPTY = {"image": [], "attribution": [], "min": [], "max": [], "status": [], "message": []}
 
@@ -26,13 +27,13 @@ class Observation:
     """One model on some images, on the CPU.
 
     Attributes:
-        targets: the class explained of each image.
+        targets: the class explained of each image; None where no class is predicted.
         maps: attribution -> raw maps, NaN where undefined.
         heatmaps: `weights` from the classifier's token to each patch.
         predictions, status, indicators: tidy tables with the column image; a study adds the model.
     """
 
-    targets: tuple[int, ...]
+    targets: tuple[int, ...] | None
     maps: dict[str, Float[np.ndarray, "image row col"]]
     heatmaps: Float[np.ndarray, "image layer head row col"]
     predictions: pd.DataFrame
@@ -83,10 +84,10 @@ def _observe_batch(
         rows.append(status.assign(image=ids))
     measured = measure(trace, list(indicators), options) if indicators else pd.DataFrame(columns=COLUMNS)
     return Observation(
-        targets=tuple(trace.classes.tolist()),
+        targets=None if trace.target is None else tuple(trace.target.tolist()),
         maps=maps,
         heatmaps=_heatmaps(trace),
-        predictions=_predictions(trace, labels).assign(image=ids),
+        predictions=tabled(trace, labels).assign(image=ids),
         status=pd.concat(rows[1:], ignore_index=True) if attributions else rows[0],
         indicators=measured.assign(image=measured["image"].map(ids.__getitem__)),
     )
@@ -124,30 +125,13 @@ def _heatmaps(trace: Trace) -> Float[np.ndarray, "image layer head row col"]:
     return trace.grid.fold(rows).float().numpy(force=True)
 
 
-def _predictions(trace: Trace, labels: Sequence[int] | None) -> pd.DataFrame:
-    probabilities = trace.logits.double().softmax(dim=-1).cpu()
-    probability, predicted = probabilities.max(dim=-1)
-    name = trace.model.class_name
-    truth = np.full(len(predicted), np.nan) if labels is None else (predicted.numpy() == labels).astype(float)
-    return pd.DataFrame(
-        {
-            "label": [""] * len(predicted) if labels is None else [name(label) for label in labels],
-            "target": [name(target) for target in trace.classes.tolist()],
-            "predicted": [name(index) for index in predicted.tolist()],
-            "probability": probability.numpy(),
-            "target_probability": probabilities.gather(1, trace.classes.cpu()[:, None])[:, 0].numpy(),
-            "correct": truth,
-        }
-    )
-
-
 def _joined(parts: Sequence[Observation]) -> Observation:
     def tables(field: str) -> pd.DataFrame:
         return pd.concat([getattr(part, field) for part in parts], ignore_index=True)
 
     return replace(
         parts[0],
-        targets=tuple(target for part in parts for target in part.targets),
+        targets=None if parts[0].targets is None else tuple(each for part in parts for each in part.targets or ()),
         maps={name: np.concatenate([part.maps[name] for part in parts]) for name in parts[0].maps},
         heatmaps=np.concatenate([part.heatmaps for part in parts]),
         predictions=tables("predictions"),

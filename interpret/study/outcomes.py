@@ -21,6 +21,7 @@ from interpret.models import tracing
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.trace import stages_needed
 from interpret.study.passes import batches
+from interpret.study.predictions import of_output
 from interpret.study.processes import put_together
 from interpret.study.store import Store
 
@@ -66,25 +67,27 @@ class Outcomes:
     """What was seen of each image; the first setting is the model as it was loaded.
 
     Attributes:
-        confidence: probability of the predicted class.
+        predicted, confidence: the class that is predicted and its probability; None where outputs are no classes.
+        value: the only output; None where there are several.
         measured: mean of each indicator over heads and the layers that are changed, undefined values left out.
         labels: None where they are not known.
     """
 
-    predicted: Int[np.ndarray, "setting image"]
-    confidence: Float[np.ndarray, "setting image"]
+    predicted: Int[np.ndarray, "setting image"] | None
+    confidence: Float[np.ndarray, "setting image"] | None
+    value: Float[np.ndarray, "setting image"] | None
     measured: dict[Key, Float[np.ndarray, "setting image"]]
     labels: Int[np.ndarray, "image"] | None
 
     @property
-    def agrees(self) -> Bool[np.ndarray, "setting image"]:
+    def agrees(self) -> Bool[np.ndarray, "setting image"] | None:
         """Whether the prediction is that of the model as it was loaded."""
-        return self.predicted == self.predicted[:1]
+        return None if self.predicted is None else self.predicted == self.predicted[:1]
 
     @property
     def right(self) -> Bool[np.ndarray, "setting image"] | None:
         """Whether the prediction is the label."""
-        return None if self.labels is None else self.predicted == self.labels
+        return None if self.labels is None or self.predicted is None else self.predicted == self.labels
 
 
 def outcomes_of(
@@ -115,24 +118,26 @@ def outcomes_of(
     by_image, labels = [], []
     for examples, images in batches(model, data, batch_size):
         look = _Look(model, images, tuple(indicators), options, used, identity)
-        by_image.extend(_by_image([look.at(setting) for setting in (AS_LOADED, *settings)]))
-        labels.extend(model.labels(examples, data.classes) or [None] * len(examples))
+        by_image.extend(_by_image([look.at(setting) for setting in (AS_LOADED, *settings)], len(examples)))
+        exclusive = model.task.exclusive and model.labels(examples, data.classes)
+        labels.extend(exclusive or [None] * len(examples))
     whole, known = put_together(by_image), put_together(labels)
+    if not whole[0]:
+        raise InterpretError(f"{model.name} predicts no class and no indicator is named, so there is nothing to sweep")
+    by_key = {key: np.array([image[key] for image in whole]).T for key in whole[0]}
     return Outcomes(
-        np.array([image["predicted"] for image in whole]).T,
-        np.array([image["confidence"] for image in whole]).T,
-        {key: np.array([image[key] for image in whole]).T for key in whole[0] if isinstance(key, tuple)},
-        None if None in known else np.array(known),
+        predicted=by_key.get("predicted"),
+        confidence=by_key.get("confidence"),
+        value=by_key.get("value"),
+        measured={key: values for key, values in by_key.items() if isinstance(key, tuple)},
+        labels=None if None in known else np.array(known),
     )
 
 
-def _by_image(outcomes: Sequence[dict[Any, list]]) -> list[dict[Any, list]]:
+def _by_image(outcomes: Sequence[dict[Any, list]], count: int) -> list[dict[Any, list]]:
     """From one outcome of lists a setting to one an image, of lists over the settings."""
     names = list(outcomes[0])
-    return [
-        {name: [outcome[name][image] for outcome in outcomes] for name in names}
-        for image in range(len(outcomes[0]["predicted"]))
-    ]
+    return [{name: [outcome[name][image] for outcome in outcomes] for name in names} for image in range(count)]
 
 
 @dataclass(frozen=True)
@@ -159,12 +164,10 @@ class _Look:
         with setting.scope():
             keep = stages_needed([INDICATORS[name] for name in self.indicators])
             trace = tracing.trace(self.model, self.images, keep=keep)
-        confidence, predicted = trace.logits.double().softmax(dim=-1).max(dim=-1)
         layers = slice(None) if setting.layer is None else slice(setting.layer, setting.layer + 1)
         measured = list(evaluate(trace, self.indicators, self.options))
         return {
-            "predicted": predicted.tolist(),
-            "confidence": confidence.tolist(),
+            **of_output(self.model, trace.logits),
             "keys": [list(key) for *key, _ in measured],
             "measured": [values[layers].double().nanmean(dim=(0, 2)).tolist() for *_, values in measured],
         }

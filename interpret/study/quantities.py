@@ -6,6 +6,7 @@ OF_PREDICTIONS = {
     "accuracy": ("accuracy", "share"),
     "accuracy_change": ("change of accuracy", "points"),
     "confidence": ("confidence", "mean top probability"),
+    "value": ("output", "mean"),
     "agreement": ("same prediction as loaded", "share"),
 }
 """Label and unit of what is told of predictions; the others are indicators, which say theirs themselves."""

@@ -8,7 +8,7 @@ import pandas as pd
 from jaxtyping import Bool
 from tqdm import tqdm
 
-from interpret.data import Dataset, Example, as_dataset, fit, fit_mask
+from interpret.data import Dataset, Example, as_dataset, as_rgb, fit, fit_mask
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.options import as_numbers
 from interpret.foundation.registry import as_names
@@ -17,6 +17,7 @@ from interpret.indicators import Options
 from interpret.interventions import INTERVENTIONS, Intervention
 from interpret.interventions.threshold import own_taus
 from interpret.models import history
+from interpret.models.description import describe
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.side_by_side import as_models, common_size, named_apart
 from interpret.study.observe import Observation, observe
@@ -89,7 +90,7 @@ def run_study(
     asked |= {"sweeps": {name: list(values) for name, values in strengths.items()}}
     asked |= {"seed": seed, "sample": len(sampled), "by_layer": by_layer}
     return Study(
-        models=tuple(model.describe() for model in models),
+        models=tuple(map(describe, models)),
         settings=asked | _machine(models[0]),
         tables={
             "predictions": _stacked(models, [one.predictions for one in observations]),
@@ -100,7 +101,7 @@ def run_study(
             "tracked": _stacked(models, [history.indicators(model.history) for model in models]),
             "history": _stacked(models, [history.curves(model.history) for model in models]),
         },
-        images=np.stack([np.asarray(fit(example.image, frame)) for example in drawn]),
+        images=np.stack([np.asarray(as_rgb(fit(example.image, frame), models[0].spec.range)) for example in drawn]),
         image_ids=tuple(example.id for example in drawn),
         arrays=_arrays(models, observations, drawn, taus, batch_size),
         masks=_masks(drawn, frame),

@@ -28,10 +28,10 @@ def verify_intervention(model: LoadedModel, intervention: Scope, data: Any, *, b
     """One row: `model` against what `intervention` makes of it, on the same images.
 
     Columns: images; max_weight_change, the largest |dA| over images, layers, heads, queries and keys of `weights`;
-    agreement, the share of images whose predicted class stays; accuracy_before, accuracy_after and difference (after
-    minus before), shares; difference_low and difference_high, its 95 % interval over images (Bonett and Price); p,
-    McNemar's exact test. Where labels are not known all but the first three are NaN. The model is taken as given:
-    nothing here speaks of other trainings.
+    agreement, the share of images whose predicted class stays, NaN where none is predicted; accuracy_before,
+    accuracy_after and difference (after minus before), shares; difference_low and difference_high, its 95 % interval
+    over images (Bonett and Price); p, McNemar's exact test. Where labels are not known all but the first three are NaN.
+    The model is taken as given: nothing here speaks of other trainings.
 
     Args:
         data: whatever holds images, as of `survey`.
@@ -51,11 +51,11 @@ def verify_intervention(model: LoadedModel, intervention: Scope, data: Any, *, b
     """
     rows, data = [], as_dataset(data)
     for examples, before in passes(model, data, ("weights",), batch_size):
-        labels = model.labels(examples, data.classes) or [None] * len(examples)
+        labels = (model.task.exclusive and model.labels(examples, data.classes)) or [None] * len(examples)
         rows.extend(zip(*_compare(before, intervention), labels, strict=True))
     moved, before, after, labels = zip(*put_together(rows), strict=True)
     facts = {"images": len(moved), "max_weight_change": float(np.max(moved))}
-    facts["agreement"] = float(np.equal(before, after).mean())
+    facts["agreement"] = np.nan if np.isnan(before).any() else float(np.equal(before, after).mean())
     unknown = dict.fromkeys(COMPARED, np.nan)
     known = None not in labels
     return pd.DataFrame([facts | (_accuracies(np.equal([before, after], labels)) if known else unknown)])
@@ -117,7 +117,13 @@ def _compare(before: Trace, intervention: Scope) -> tuple[list, list, list]:
         _check_alike(before.model, changed)
         after = tracing.trace(changed, before.images, keep=("weights",))
     moved = after.need("weights").sub_(before.need("weights")).abs_().amax(dim=(0, 2, 3, 4))
-    return moved.tolist(), before.logits.argmax(dim=-1).tolist(), after.logits.argmax(dim=-1).tolist()
+    return moved.tolist(), _classes(before), _classes(after)
+
+
+def _classes(trace: Trace) -> list[float]:
+    """Predicted of each image; NaN where none is."""
+    classes = trace.model.task.predicted(trace.logits)
+    return [np.nan] * len(trace.logits) if classes is None else classes.tolist()
 
 
 def _entered(intervention: Any) -> AbstractContextManager[LoadedModel]:

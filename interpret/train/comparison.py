@@ -11,6 +11,7 @@ from torch import Tensor
 
 from interpret.data import Dataset, as_tensors, normalise
 from interpret.foundation import tables
+from interpret.models.description import describe
 from interpret.models.loaded_model import LoadedModel
 from interpret.study.statistics import bootstrap_interval, holm, seed_interval, sign_flip_p
 
@@ -98,7 +99,7 @@ def _points(row: Mapping[str, Any]) -> str:
 
 
 def _facts(arm: str, models: Sequence[LoadedModel], data: Dataset) -> dict[str, Any]:
-    facts = models[0].describe()
+    facts = describe(models[0])
     tau_n = facts["tau"] * facts["tokens"] if facts["tau"] is not None else np.nan
     return {
         "arm": arm, "rule": facts["rule"], "tau_n": tau_n, "seeds": len(models), "images": len(data),
