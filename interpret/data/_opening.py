@@ -1,13 +1,15 @@
 """Images from files that nobody vouches for."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from interpret.foundation.errors import ImageError
+from interpret.foundation.errors import ImageError, UnreadableImageError
 
 FORMATS = {"AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP"}
 """What is decoded. Left out on purpose are formats that Pillow hands to another program, such as EPS."""
@@ -20,8 +22,8 @@ def open_image(path: str | Path) -> Image.Image:
     and palettes are converted, of an animation the first frame is taken.
 
     Raises:
-        ImageError: not an image, truncated or damaged, more than Pillow's 89 million pixels (a decompression bomb), or
-            32-bit pixels, whose white is not defined.
+        UnreadableImageError: not an image, truncated or damaged, more than Pillow's 89 million pixels (a decompression
+            bomb), or 32-bit pixels, whose white is not defined.
     """
     return decode(Path(path), str(path))
 
@@ -35,9 +37,19 @@ def decode(file: Path | BytesIO, name: str) -> Image.Image:
             with Image.open(file) as image:
                 return _rgb(image)
     except ImageError as error:
-        raise ImageError(f"image {name} {error}") from None
+        raise UnreadableImageError(name, str(error)) from None
     except Exception as error:  # damaged bytes make Pillow raise nearly anything
-        raise ImageError(f"image {name} cannot be read ({reason(error)}); repair it or leave it out") from error
+        raise UnreadableImageError(name, f"cannot be read ({reason(error)}); repair it or leave it out") from error
+
+
+@contextmanager
+def called(name: str) -> Iterator[str]:
+    """Scope in which an image is opened that tables call `name`; an error that it cannot be knows that name."""
+    try:
+        yield name
+    except UnreadableImageError as error:
+        error.image = name
+        raise
 
 
 def reason(error: Exception) -> str:

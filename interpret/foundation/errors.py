@@ -22,6 +22,19 @@ class ImageError(InterpretError):
     """An image or a data set that cannot be read."""
 
 
+class UnreadableImageError(ImageError):
+    """An image file that cannot be opened.
+
+    Attributes:
+        image: what the image is called.
+        why: the rest of the sentence.
+    """
+
+    def __init__(self, image: str, why: str) -> None:
+        super().__init__(f"image {image} {why}")
+        self.image, self.why = image, why
+
+
 class UnknownNameError(InterpretError):
     """A name that no registry entry carries."""
 
