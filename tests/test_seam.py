@@ -454,7 +454,7 @@ def test_a_block_that_is_called_twice_gives_two_maps_and_no_features():
     module = moved(Shared(lambda: Block(ByHand())))
     del module.blocks[1]
     model, images = interpret.load(module), noise(module)
-    assert (model.depth, "its 1 attentions are called as 2 layers" in model.assumed) == (2, True)
+    assert (model.depth, "modules that form the attention of its 2 layers: 1" in model.assumed) == (2, True)
     assert interpret.attribute(model, images, "rollout").shape == (2, 4, 6)
     with pytest.raises(UnsupportedModelError, match=r"^Shared shows no features: .*\Z"):
         interpret.attribute(model, images, "grad_cam")
