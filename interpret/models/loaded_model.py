@@ -12,6 +12,7 @@ from torch import nn
 
 from interpret.data import Example
 from interpret.foundation.errors import UnsupportedModelError
+from interpret.foundation.files import printable
 from interpret.foundation.tensors import Attention, Images, Logits
 from interpret.mechanisms import MECHANISMS, Mechanism
 from interpret.models.anatomy import Anatomy, anatomy_of, as_vit
@@ -205,7 +206,7 @@ class LoadedModel:
 
     def class_name(self, index: int) -> str:
         """Name of a class, its number where the names are not known."""
-        return self.spec.classes[index] if index < len(self.spec.classes) else f"class {index}"
+        return printable(self.spec.classes[index]) if index < len(self.spec.classes) else f"class {index}"
 
     def describe(self) -> dict[str, Any]:
         """What figures and manifests say of it, JSON-able."""
