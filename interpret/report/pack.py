@@ -72,7 +72,7 @@ def _write_tables(study: Study, folder: Path) -> None:
     for name, table in study.tables.items():
         if table.empty:
             continue
-        table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+        tables.write_csv(table, folder / f"{name}.csv")
     for short in summary.tables(study):
         stem = folder / "summary" / short.title.lower().replace(",", "").replace(" ", "_")
         stem.parent.mkdir(exist_ok=True)

@@ -10,6 +10,7 @@ import pandas as pd
 from jaxtyping import Bool, Float, UInt8
 
 from interpret.foundation.errors import InterpretError
+from interpret.foundation.tables import as_text, write_csv
 from interpret.study.earlier import renewed_models, renewed_settings, renewed_tables
 
 
@@ -75,7 +76,7 @@ class Study:
         arrays: dict[str, Any] = {"images": self.images} | masks | self.arrays
         np.savez_compressed(folder / "arrays.npz", **arrays)
         for name, table in self.tables.items():
-            table.to_csv(folder / f"{name}.csv", index=False)
+            write_csv(table, folder / f"{name}.csv")
         text = {
             "models": self.models,
             "settings": self.settings,
@@ -114,7 +115,8 @@ def _read_table(path: Path, types: dict[str, str]) -> pd.DataFrame:
     """All is read as text and converted by type: no parser rounds a number or takes a name for one."""
     if not types:
         return pd.DataFrame()
-    text = pd.read_csv(path, keep_default_na=False, dtype=str)
+    written = pd.read_csv(path, keep_default_na=False, dtype=str)
+    text = written.assign(**{str(name): as_text(column) for name, column in written.items()})
     numbers = text[[column for column, dtype in types.items() if dtype.startswith("float")]].replace("", "nan")
     flags = {column: text[column] == "True" for column, dtype in types.items() if dtype == "bool"}
     return text.assign(**numbers, **flags).astype(types)
