@@ -214,7 +214,7 @@ class _Probe:
         tokens = [each for each in tokens if each.requires_grad]
         slopes = torch.autograd.grad((logits * mixture).sum(), tokens, allow_unused=True)
         last = next((slope[0] for slope in reversed(slopes) if slope is not None and slope.any()), None)
-        return shares(last, self.name)
+        return shares(last, grid.prefix, self.name)
 
 
 def _keep(calls: list[Stages], layer: int, stages: Stages) -> Tensor:

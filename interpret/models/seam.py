@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from interpret.foundation.errors import UnsupportedModelError
 from interpret.mechanisms import Mechanism
 from interpret.models import operations
 from interpret.models.attention import Stages, attended, attention, stages
@@ -134,14 +135,21 @@ class Seam:
         return formed
 
     def _by_head(self, attention: Tensor) -> Tensor:
-        return attention.unflatten(0, (self.batch, -1)) if attention.ndim == 3 else attention
+        if attention.ndim > 3:
+            return attention
+        if not self.batch:
+            raise UnsupportedModelError(
+                f"{type(self.root).__name__} was called without a batch of images as its first argument, so the images "
+                "of its attention cannot be told from its heads; pass them by position"
+            )
+        return attention.unflatten(0, (self.batch, -1))
 
     def enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         """A module is called."""
         if module is self.root:
             self.running.clear()
             self.calls, self.softmax, self.gone_on = 0, None, None
-            self.batch = next((len(each) for each in args if isinstance(each, Tensor)), 1)
+            self.batch = next((len(each) for each in args if isinstance(each, Tensor)), 0)
         if self.running or module is self.root:
             self.running.append(module)
 
