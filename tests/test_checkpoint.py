@@ -431,3 +431,9 @@ def test_what_is_saved_under_another_rule_knows_that_of_its_training(file, given
     assert (found.spec, found.as_trained) == (changed.spec, False)
     assert found.trained == ("hard_threshold", tiny("hard_threshold").spec.options)
     assert found.trained_tau == changed.trained_tau
+
+
+def test_a_model_gives_the_same_bytes_whatever_its_file_is_called(tmp_path):
+    for name in ("a.pt", "other name.pth"):
+        checkpoint.save(tmp_path / name, tiny())
+    assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "other name.pth").read_bytes()

@@ -1,7 +1,9 @@
 """Data sets that lie in folders and archives."""
 
 import hashlib
+import os
 import pickle
+import re
 import tarfile
 from pathlib import Path
 
@@ -195,3 +197,48 @@ def test_an_image_given_twice_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "cat" / "00.png"
     with pytest.raises(ImageError, match=r"00.png is given twice"):
         open_images([file, tmp_path])
+
+
+def test_linked_class_folders_are_entered(tmp_path: Path) -> None:
+    write_tree(tmp_path, {"store/a": 2, "store/b": 1, "own/birds": 1})
+    for name, target in (("cats", "a"), ("dogs", "b")):
+        (tmp_path / "own" / name).symlink_to(tmp_path / "store" / target)
+    data = load_data(f"imagefolder:{tmp_path / 'own'}")
+    assert data.classes == ("birds", "cats", "dogs")
+    assert [example.label for example in data] == [0, 1, 1, 2]
+
+
+def test_a_link_that_leads_back_is_refused(tmp_path: Path) -> None:
+    write_tree(tmp_path, {"cats": 1})
+    (tmp_path / "cats" / "all").symlink_to(tmp_path)
+    with pytest.raises(ImageError, match=rf"cats/all is {tmp_path} again, by a link; remove the link"):
+        load_data(f"imagefolder:{tmp_path}")
+
+
+def test_what_lies_beside_the_images_is_told_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_tree(tmp_path, {"cats": 2, "dogs": 1})
+    for name in ("IMG_1.HEIC", "IMG_2.HEIC", ".DS_Store"):
+        (tmp_path / "cats" / name).touch()
+    os.mkfifo(tmp_path / "dogs" / "pipe.png")
+    (tmp_path / "fish").symlink_to(tmp_path / "gone")
+    data = load_data(f"imagefolder:{tmp_path}")
+    assert len(data) == 3
+    assert data.passed_over == "4 files passed over, no image that can be opened: cats/IMG_1.HEIC, ..."
+    assert caplog.messages == [f"{tmp_path.name}: {data.passed_over}"]
+    assert open_images([tmp_path / "cats"]).passed_over.startswith("2 files passed over")
+    assert load_data(f"imagefolder:{write_tree(tmp_path / 'clean', {'cats': 1})}").passed_over == ""
+
+
+def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """Nobody can list a folder whose path is longer than the system's longest, not even the superuser."""
+    write_tree(tmp_path, {"cats": 1})
+    place = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(17):
+        os.mkdir("d" * 250, dir_fd=place)
+        deeper = os.open("d" * 250, os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = deeper
+    os.close(place)
+    data = load_data(f"imagefolder:{tmp_path}")
+    assert len(data) == 1
+    assert re.fullmatch(r"1 folder that cannot be read \(File name too long\): d+/.*d", data.passed_over)

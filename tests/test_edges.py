@@ -1,15 +1,19 @@
 """Where numbers and words were wrong at their edges: patches that do not divide, models that change, stale results."""
 
 import dataclasses
+import warnings
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
 
 import interpret
 from interpret.figures import FIGURES
+from interpret.figures.drawing import fonts
 from interpret.foundation.versions import versions
 from interpret.indicators import _spectra
 from interpret.mechanisms import MECHANISMS
@@ -293,9 +297,48 @@ def test_tables_of_earlier_versions_have_the_names_of_today():
     assert renewed_settings({"taus": [0.0], "seed": 0}) == {"seed": 0, "sweeps": {"threshold": [0.0]}}
 
 
-def test_a_name_that_looks_like_mathematics_is_drawn_as_it_is(tmp_path):
+ODD = {
+    "plain": r"$\badcommand{",
+    "selective": "\u6f22\u5b57 \u201d =1",
+    "svda": r"\$5_$6",
+    "circle": r"$\frac0$",
+    "image-0": "\u4ef7\U0001f600_$5_$6.png",
+}
+
+
+def test_names_in_any_script_and_like_mathematics_are_drawn_as_they_are(tmp_path, caplog):
     study = synthetic_study()
-    image = study.image_ids[0]
-    tables = {name: table.replace({image: r"$\x$_$5_$6.png"}) for name, table in study.tables.items()}
-    named = dataclasses.replace(study, image_ids=(r"$\x$_$5_$6.png", *study.image_ids[1:]), tables=tables)
+    named = dataclasses.replace(
+        study,
+        models=tuple(model | {"name": ODD[model["name"]]} for model in study.models),
+        image_ids=tuple(ODD.get(name, name) for name in study.image_ids),
+        tables={name: table.replace(ODD) for name, table in study.tables.items()},
+    )
     assert interpret.write_pack(named, tmp_path / "pack").is_file()
+    told = [line for line in caplog.messages if line.startswith("no font here has ")]
+    assert len(told) == (fonts.fallbacks(set("".join(ODD.values())))[1] != set())
+
+
+def test_a_letter_that_the_usual_font_lacks_is_drawn_in_one_that_has_it(tmp_path):
+    """A watch is in a font that comes with matplotlib; nobody has letters that are not assigned to anything."""
+    assert fonts.fallbacks(set("plain text \u00e4\u03c4\n")) == ([], set())
+    (family,), missing = fonts.fallbacks({"\u231a"})
+    assert missing == set()
+    study = synthetic_study()
+    watch = dataclasses.replace(study, image_ids=("\u231a", *study.image_ids[1:]))
+    with warnings.catch_warnings(action="error"), fonts.lettering(watch):
+        assert mpl.rcParams["font.family"] == ["sans-serif", family]
+        figure = Figure()
+        figure.text(0, 0, "1 \u231a")
+        warnings.simplefilter("error")
+        figure.savefig(tmp_path / "watch.png")
+        figure.savefig(tmp_path / "watch.pdf")
+    assert mpl.rcParams["font.family"] == ["sans-serif"]
+
+
+def test_control_characters_of_a_class_are_written_as_what_they_are():
+    vit = tiny()
+    odd = dataclasses.replace(vit, spec=dataclasses.replace(vit.spec, classes=("a\x1b[2J\n", *"bcde")))
+    assert odd.describe()["classes"] == [r"a\x1b[2J\n", *"bcde"]
+    study = interpret.run_study(odd, gallery(1), attributions="rollout", indicators=[], sweeps=[])
+    assert not any("\x1b" in name for name in study.tables["predictions"]["predicted"])

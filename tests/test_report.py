@@ -26,7 +26,7 @@ from interpret.models.loading import load
 from interpret.models.model_spec import ModelSpec
 from interpret.models.overrides import OVERRIDES
 from interpret.report import caveats, summary, write_pack
-from interpret.report.command import main, parser
+from interpret.report.command import main, parse, parser, recorded
 from interpret.study.study import Study
 from tests.synthetic import ATTRIBUTIONS, IMAGES, NAMES, TAUS, synthetic_study
 
@@ -188,7 +188,8 @@ def test_short_tables_hold_the_cells_of_the_page(pack):
         stem = pack / "tables" / "summary" / table.title.lower().replace(",", "").replace(" ", "_")
         head, _, *rows = stem.with_suffix(".md").read_text().splitlines()
         found = [re.split(r"(?<!\\)\|", row.strip("| ")) for row in (head, *rows)]
-        assert [[cell.strip().replace(r"\|", "|") for cell in row] for row in found] == [table.columns, *table.rows]
+        cells = [[re.sub(r"\\(.)", r"\1", cell.strip()) for cell in row] for row in found]
+        assert cells == [table.columns, *table.rows]
         found = re.findall(r"^(?!\\)(.*) \\\\$", stem.with_suffix(".tex").read_text(), flags=re.MULTILINE)
         assert [[as_typeset(cell) for cell in row.split(" & ")] for row in found] == [table.columns, *table.rows]
 
@@ -329,12 +330,27 @@ def test_the_command_writes_the_same_tables_and_maps_twice(capsys, tiny, tmp_pat
         assert main([str(argument) for argument in arguments]) == 0
         packs.append(Path(capsys.readouterr().out.strip()).parent)
     assert packs == [tmp_path / "first", tmp_path / "second"]
-    same = {name for name in files(packs[0]) if name.endswith((".csv", ".npz", ".png"))}
+    same = files(packs[0])
     assert {name for name in same if (packs[0] / name).read_bytes() != (packs[1] / name).read_bytes()} == set()
     manifest = json.loads((packs[0] / "manifest.json").read_text())
-    assert manifest["settings"]["command"].startswith("python -m interpret.report ")
+    command = "python -m interpret.report softmax.pt hard_threshold.pt --images a.png b.png --sweep threshold=0.02 "
+    assert manifest["settings"]["command"].startswith(f"{command}--limit 2 ")
+    assert not any(str(tmp_path).encode() in (packs[0] / name).read_bytes() for name in same)
     assert manifest["models"][1]["sha256"] == sha256(tiny / "hard_threshold.pt")
     assert set(pd.read_csv(packs[0] / "tables/sweep.csv")["strength"]) == {0.0, 0.02, 0.03}
+
+
+def test_the_command_is_recorded_by_names_unless_places_are_to_be_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def of(*argv):
+        return recorded(argv, parse(argv)).removeprefix("python -m interpret.report ")
+
+    assert of("a/b.pt:key=ema/x", "./c//d.pt", "--out", "/x/y", "-q") == "b.pt:key=ema/x d.pt -q"
+    assert of("a/b.pt", "--images=.", "--out=/x/y", "--limit", "3") == f"b.pt --images={tmp_path.name} --limit 3"
+    assert of("a/b.pt", "--data", "imagefolder:/x/y/", "--store", "s/t") == "b.pt --data imagefolder:y --store t"
+    assert of("a/b.pt", "--ou", "/x/y", "--overwrite", "--data", "shapes") == "b.pt --overwrite --data shapes"
+    assert of("a/b.pt", "--keep-paths", "--out", "/x/y") == "a/b.pt --keep-paths --out /x/y"
 
 
 @pytest.mark.parametrize(

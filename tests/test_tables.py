@@ -2,9 +2,10 @@
 
 import io
 
+import numpy as np
 import pandas as pd
 
-from interpret.foundation.tables import to_latex, to_markdown
+from interpret.foundation.tables import as_text, to_latex, to_markdown, write_csv
 
 COLUMNS = ["model", "tau_n", "share"]
 ROWS = [["a_b", "1.2", "80 %"], ["c|d & e", "0", "$5"]]
@@ -18,6 +19,25 @@ def test_markdown_keeps_its_columns_whatever_a_cell_holds():
         "| a_b | 1.2 | 80 % |",
         r"| c\|d & e | 0 | $5 |",
     ]
+
+
+def test_a_name_cannot_end_a_cell_or_a_line_or_be_a_tag():
+    *_, line = to_markdown(["name", "share"], [["a\\|b\n<script>|", "0"]]).splitlines()
+    assert line == r"| a\\\|b\\n\<script>\| | 0 |"
+    assert r"a\textbackslash n" in to_latex(["name"], [["a\nb"]], "")
+
+
+def test_a_name_that_a_spreadsheet_would_compute_is_text_and_comes_back(tmp_path):
+    names = ["=cmd()|x", "+a", "-", "-b", "@c", "'=d", "'e", "-1.5", "+2e-3", "\tf", "g=h", "", "-.5.1"]
+    table = pd.DataFrame({"name": names, "value": -np.arange(13.0), "layer": [*range(12), "=all"]})
+    write_csv(table, tmp_path / "table.csv")
+    cells = pd.read_csv(tmp_path / "table.csv", dtype=str, keep_default_na=False)
+    assert list(cells["name"]) == [
+        "'=cmd()|x", "'+a", "'-", "'-b", "'@c", "''=d", "'e", "-1.5", "+2e-3", "'\tf", "g=h", "", "'-.5.1",
+    ]  # fmt: skip
+    assert list(cells["value"].astype(float)) == list(table["value"])
+    assert list(cells["layer"])[-2:] == ["11", "'=all"]
+    assert list(as_text(cells["name"])) == names
 
 
 def test_latex_escapes_what_it_would_interpret():

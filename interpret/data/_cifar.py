@@ -13,10 +13,11 @@ from torchvision import datasets
 from torchvision.datasets import CIFAR10
 
 from interpret.data._examples import Dataset, Example
+from interpret.data._folders import images_below
 from interpret.data._opening import decode, open_image, reason
 from interpret.data._sources import locate
 from interpret.data._splits import SPLITS, members
-from interpret.data._trees import files_below, read_tree
+from interpret.data._trees import read_tree
 from interpret.foundation.errors import ImageError
 
 
@@ -35,7 +36,8 @@ def open_cifar(name: str, batches: str, root: Path | None, split: str) -> Datase
     if source.name == batches:
         return _from_batches(name, source.parent, split)
     folder = source.parent if source.name == "test" else source
-    return read_tree(name, files_below(folder), split, lambda path: open_image(folder / path))
+    images, passed_over = images_below(folder)
+    return read_tree(name, images, split, lambda path: open_image(folder / path), passed_over)
 
 
 def _from_archive(name: str, archive: Path, split: str) -> Dataset:

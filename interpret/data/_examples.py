@@ -35,12 +35,14 @@ class Dataset(Sequence):  # were it Sequence[Example], beartype would decode an 
         classes: class names in the order of the labels; empty where the images carry no labels.
         length: number of examples.
         read: the example at a position in [0, length).
+        passed_over: a line on what lies beside the images and is none of them, "" where there is nothing.
     """
 
     name: str
     classes: tuple[str, ...]
     length: int
     read: Callable[[int], Example]
+    passed_over: str = ""
 
     def __len__(self) -> int:
         return self.length

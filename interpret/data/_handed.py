@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from interpret.data._examples import Dataset, Example
+from interpret.data._opening import called
 from interpret.data._pictures import as_pictures
 from interpret.foundation.errors import ImageError
 
@@ -19,7 +20,8 @@ def from_pictures(images: Sequence[Any]) -> Dataset:
     """Pictures of any kind, without labels, in their order."""
 
     def read(position: int) -> Example:
-        return Example(as_pictures([images[position]])[0], None, None, f"images/{position:05d}")
+        with called(f"images/{position:05d}") as name:
+            return Example(as_pictures([images[position]])[0], None, None, name)
 
     return Dataset("images", (), len(images), read)
 

@@ -1,6 +1,8 @@
 """Images from files that nobody vouches for."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from interpret.foundation.errors import ImageError
+from interpret.foundation.errors import ImageError, UnreadableImageError
 
 DEEP, WHITE = "I;16", 65535
 """The mode of gray pixels of 16 bits, and the largest of them."""
@@ -23,8 +25,8 @@ def open_image(path: str | Path) -> Image.Image:
     first frame is taken.
 
     Raises:
-        ImageError: not an image, truncated or damaged, more than Pillow's 89 million pixels (a decompression bomb), or
-            32-bit pixels, whose white is not defined.
+        UnreadableImageError: not an image, truncated or damaged, more than Pillow's 89 million pixels (a decompression
+            bomb), or 32-bit pixels, whose white is not defined.
     """
     return decode(Path(path), str(path))
 
@@ -38,9 +40,19 @@ def decode(file: Path | BytesIO, name: str) -> Image.Image:
             with Image.open(file) as image:
                 return _opened(image)
     except ImageError as error:
-        raise ImageError(f"image {name} {error}") from None
+        raise UnreadableImageError(name, str(error)) from None
     except Exception as error:  # damaged bytes make Pillow raise nearly anything
-        raise ImageError(f"image {name} cannot be read ({reason(error)}); repair it or leave it out") from error
+        raise UnreadableImageError(name, f"cannot be read ({reason(error)}); repair it or leave it out") from error
+
+
+@contextmanager
+def called(name: str) -> Iterator[str]:
+    """Scope in which an image is opened that tables call `name`; an error that it cannot be knows that name."""
+    try:
+        yield name
+    except UnreadableImageError as error:
+        error.image = name
+        raise
 
 
 def reason(error: Exception) -> str:

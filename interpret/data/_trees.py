@@ -3,20 +3,21 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from PIL import Image
 
 from interpret.data._examples import Dataset, Example
-from interpret.data._opening import open_image
+from interpret.data._folders import SUFFIXES, images_below, is_image
+from interpret.data._opening import called, open_image
 from interpret.data._splits import SPLITS, members
 from interpret.foundation.errors import ImageError
 from interpret.foundation.files import printable
 
-SUFFIXES = {".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
-
-def read_tree(name: str, paths: Sequence[str], split: str, opener: Callable[[str], Image.Image]) -> Dataset:
+def read_tree(
+    name: str, paths: Sequence[str], split: str, opener: Callable[[str], Image.Image], passed_over: str = ""
+) -> Dataset:
     """The images of one split, in alphabetical order; a folder is a class, an image outside all folders makes none.
 
     Where folders named after the splits stand above the classes, each is its split, and without a validation folder
@@ -25,11 +26,12 @@ def read_tree(name: str, paths: Sequence[str], split: str, opener: Callable[[str
     Args:
         paths: of all files, relative, with forward slashes; what does not end like an image is passed over.
         opener: the image at one of these paths.
+        passed_over: what `images_below` says of the folder.
 
     Raises:
         ImageError: there is no image, or none of that split.
     """
-    part, images = _part(sorted(path for path in paths if _is_image(path)), split)
+    part, images = _part(sorted(path for path in paths if is_image(path)), split)
     if not images:
         raise ImageError(
             f"data set {name!r} has no {split} images; expected images in a folder (for test), in CLASS folders, or in "
@@ -38,9 +40,10 @@ def read_tree(name: str, paths: Sequence[str], split: str, opener: Callable[[str
     classes, labels = _labels([path.removeprefix(part) for path in images])
 
     def read(position: int) -> Example:
-        return Example(opener(images[position]), labels[position], None, printable(f"{name}/{images[position]}"))
+        with called(printable(f"{name}/{images[position]}")) as known:
+            return Example(opener(images[position]), labels[position], None, known)
 
-    whole = Dataset(printable(name), tuple(map(printable, classes)), len(images), read)
+    whole = Dataset(printable(name), tuple(map(printable, classes)), len(images), read, passed_over)
     shared = part == "train/" and not any(path.startswith("validation/") for path in paths)
     return whole.subset(members([label or 0 for label in labels], split)) if shared else whole
 
@@ -51,7 +54,8 @@ def open_images(paths: Sequence[str | Path]) -> Dataset:
     Raises:
         ImageError: a path that does not exist, or no image at all.
     """
-    files = [file for path in paths for file in _expand(Path(path))]
+    listed = [_expand(Path(path)) for path in paths]
+    files = [file for images, _ in listed for file in images]
     twice = [str(file) for file, count in Counter(file.resolve() for file in files).items() if count > 1]
     if twice:
         raise ImageError(f"image {twice[0]} is given twice; name every image once")
@@ -63,25 +67,19 @@ def open_images(paths: Sequence[str | Path]) -> Dataset:
 
     def read(position: int) -> Example:
         file = files[position]
-        return Example(open_image(file), None, None, printable(file.absolute().relative_to(above).as_posix()))
+        with called(printable(file.absolute().relative_to(above).as_posix())) as known:
+            return Example(open_image(file), None, None, known)
 
-    return Dataset("images", (), len(files), read)
-
-
-def files_below(folder: Path) -> list[str]:
-    """All files below a folder, as relative paths."""
-    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    return Dataset("images", (), len(files), read, "; ".join(filter(None, (beside for _, beside in listed))))
 
 
-def _expand(path: Path) -> list[Path]:
+def _expand(path: Path) -> tuple[list[Path], str]:
     if not path.exists():
         raise ImageError(f"image {path} does not exist; check the path")
-    return [path / file for file in sorted(files_below(path)) if _is_image(file)] if path.is_dir() else [path]
-
-
-def _is_image(path: str) -> bool:
-    name = PurePosixPath(path)
-    return name.suffix.lower() in SUFFIXES and not name.name.startswith(".")
+    if not path.is_dir():
+        return [path], ""
+    images, passed_over = images_below(path)
+    return [path / image for image in images], passed_over
 
 
 def _part(images: list[str], split: str) -> tuple[str, list[str]]:

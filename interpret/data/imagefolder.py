@@ -4,8 +4,9 @@ from pathlib import Path
 
 from interpret.data import DATASETS
 from interpret.data._examples import Dataset
+from interpret.data._folders import images_below
 from interpret.data._opening import open_image
-from interpret.data._trees import files_below, read_tree
+from interpret.data._trees import read_tree
 from interpret.foundation.data_spec import image_folder
 
 
@@ -17,4 +18,5 @@ def imagefolder(root: Path | None, split: str) -> Dataset:
         root: the folder.
     """
     folder = image_folder(root)
-    return read_tree(folder.name, files_below(folder), split, lambda path: open_image(folder / path))
+    images, passed_over = images_below(folder)
+    return read_tree(folder.name, images, split, lambda path: open_image(folder / path), passed_over)

@@ -65,6 +65,19 @@ def refuse(program: str, reason: str) -> int:
     return 2
 
 
+def valued(argv: Iterable[str], value: Callable[[str], str], without: str) -> list[str]:
+    """Arguments with `value` of each that is no option, and without the option `without`, which takes one."""
+    kept: list[str] = []
+    left_out = False
+    for argument in argv:
+        option, given, text = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+        is_without = len(option) > len("--o") and without.startswith(option)
+        if not (left_out or is_without):
+            kept.append(f"{option}{given}{value(text)}" if given or not option else argument)
+        left_out = is_without and not given
+    return kept
+
+
 def positive(text: str) -> int:
     """A whole number above zero."""
     if not text.isdecimal() or int(text) < 1:

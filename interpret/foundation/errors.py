@@ -1,5 +1,14 @@
 """What the user can get wrong, said in one line: the object, what was expected, what was found, what to do."""
 
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from zipfile import BadZipFile
+
+BENT = (ArithmeticError, AttributeError, BadZipFile, EOFError, LookupError, MemoryError, RecursionError, TypeError)
+BENT += (ValueError, zlib.error)
+"""What structure that is not as expected makes Python raise."""
+
 
 class InterpretError(ValueError):
     """An error that the user can mend; the command line prints it as one line and exits with code 2.
@@ -22,6 +31,19 @@ class ImageError(InterpretError):
     """An image or a data set that cannot be read."""
 
 
+class UnreadableImageError(ImageError):
+    """An image file that cannot be opened.
+
+    Attributes:
+        image: what the image is called.
+        why: the rest of the sentence.
+    """
+
+    def __init__(self, image: str, why: str) -> None:
+        super().__init__(f"image {image} {why}")
+        self.image, self.why = image, why
+
+
 class UnknownNameError(InterpretError):
     """A name that no registry entry carries."""
 
@@ -40,3 +62,19 @@ class MissingTensorError(InterpretError):
 
 class NoEvidenceError(InterpretError):
     """A map that shows nothing: its gradient is exactly zero, or it is constant over the patches."""
+
+
+@contextmanager
+def read_as(what: str, expected: str) -> Iterator[None]:
+    """Scope in which the structure of a file of others is read.
+
+    Raises:
+        InterpretError: it is not as `expected`.
+    """
+    try:
+        yield
+    except InterpretError:
+        raise
+    except BENT as error:
+        reason = " ".join(str(error).split())[:100] or "nothing more is known"
+        raise InterpretError(f"{what}: not {expected} ({type(error).__name__}: {reason}); write it again") from error

@@ -35,6 +35,11 @@ def printable(text: str) -> str:
     )
 
 
+def place_name(path: str) -> str:
+    """The name of whatever lies at `path`, "." too."""
+    return os.path.basename(os.path.abspath(path))
+
+
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """`write` to a sibling file, then rename: an interruption leaves the old file intact.
 

@@ -6,7 +6,6 @@ import pickle
 import re
 import warnings
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +51,17 @@ def save(path: str | os.PathLike[str], loaded: LoadedModel, dtype: torch.dtype |
         "record": loaded.provenance if loaded.as_trained else loaded.provenance | {"trained": loaded.trained},
         "state_dict": weights,
     }
-    write_atomically(Path(path), partial(torch.save, payload))
+    write(Path(path), payload)
+
+
+def write(path: Path, payload: dict[str, Any]) -> None:
+    """What `read` reads, whole or not at all; bytes that depend on what is written alone, not on the file's name."""
+
+    def fill(part: Path) -> None:
+        with part.open("wb") as file:
+            torch.save(payload, file)
+
+    write_atomically(path, fill)
 
 
 def _prove(loaded: LoadedModel) -> None:

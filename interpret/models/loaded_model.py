@@ -11,6 +11,7 @@ from torch import nn
 
 from interpret.data import Example
 from interpret.foundation.errors import UnsupportedModelError
+from interpret.foundation.files import printable
 from interpret.foundation.tensors import Attention, Images, Logits
 from interpret.mechanisms import Mechanism
 from interpret.models.anatomy import Anatomy, anatomy_of, as_vit
@@ -214,7 +215,7 @@ class LoadedModel:
     def class_name(self, index: int) -> str:
         """Name of a class; where the names are not known its number, among features or outputs where it is one."""
         if index < len(self.spec.classes):
-            return self.spec.classes[index]
+            return printable(self.spec.classes[index])
         return self.task.one if self.anatomy.classes == 1 else f"{self.task.one} {index}"
 
 

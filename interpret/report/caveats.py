@@ -1,6 +1,7 @@
 """What a reader must know before believing a picture."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from interpret.report.table import groups
 from interpret.study.study import Study
@@ -8,7 +9,7 @@ from interpret.study.study import Study
 
 def caveats(study: Study) -> list[str]:
     """One line for each thing that was found."""
-    checks = (_silent_maps, _dead_rows, _wrong, _undefined, _unequal, _unnamed, _assumed)
+    checks = (_unreadable, _silent_maps, _dead_rows, _wrong, _undefined, _unequal, _unnamed, _assumed)
     return [line for check in checks for line in check(study)]
 
 
@@ -20,6 +21,15 @@ def clean(study: Study) -> list[str]:
         "every labelled image is classified rightly": bool(study.tables["predictions"]["correct"].notna().any()),
     }
     return [label for label, done in looked.items() if done]
+
+
+def _unreadable(study: Study) -> Iterator[str]:
+    left_out = study.settings.get("unreadable", {})
+    if left_out:
+        names = ", ".join(islice(left_out, 5)) + (", ..." if len(left_out) > 5 else "")
+        yield f"Left out, for they cannot be read: {len(left_out)} image{'s' * (len(left_out) > 1)} ({names})."
+    if study.settings.get("passed_over"):
+        yield f"Of {study.settings['data']}, not looked at: {study.settings['passed_over']}."
 
 
 def _silent_maps(study: Study) -> Iterator[str]:

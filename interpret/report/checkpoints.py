@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from interpret.foundation.errors import InterpretError
+from interpret.foundation.files import place_name
 from interpret.foundation.registry import check_name
 from interpret.models.overrides import OVERRIDES
 
@@ -25,6 +26,12 @@ def separate(text: str) -> tuple[Path, dict[str, Any]]:
     if len(dict(pairs)) < len(pairs):
         raise InterpretError(f"{text} says something twice; say each override once")
     return Path(match[1]), dict(pairs)
+
+
+def named(text: str) -> str:
+    """The same with the name of the file alone."""
+    match = None if Path(text).exists() else WITH_OVERRIDES.fullmatch(text)
+    return f"{place_name(match[1])}:{match[2]}" if match else place_name(text)
 
 
 def _override(pair: str) -> tuple[str, Any]:

@@ -4,13 +4,14 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from interpret.foundation.command_line import OneLineParser, entries, positive, run, whole
-from interpret.foundation.files import printable
+from interpret.foundation.command_line import OneLineParser, entries, positive, run, valued, whole
+from interpret.foundation.files import place_name, printable
 from interpret.models.overrides import OVERRIDES, add_overrides
 from interpret.report import early
-from interpret.report.checkpoints import separate
+from interpret.report.checkpoints import named, separate
 
 PROGRAM = "python -m interpret.report"
 
@@ -26,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else argv
     arguments = parse(argv)
-    arguments.command = printable(shlex.join([*PROGRAM.split(), *argv]))
+    arguments.command = recorded(argv, arguments)
     verbosity = arguments.verbose - arguments.quiet
     return run(PROGRAM, lambda: _answer(arguments), lambda: "nothing was written", verbosity)
 
@@ -42,9 +43,25 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return arguments
 
 
+def recorded(argv: Sequence[str], arguments: argparse.Namespace) -> str:
+    """The command as packs hold it: with --keep-paths as typed, else by names and without --out."""
+    known = argv if arguments.keep_paths else valued(argv, partial(_named, arguments=arguments), without="--out")
+    return printable(shlex.join([*PROGRAM.split(), *known]))
+
+
+def _named(value: str, arguments: argparse.Namespace) -> str:
+    """An argument without where things lie: other machines have other places."""
+    if value in arguments.checkpoints:
+        return named(value)
+    if value == arguments.data:
+        name, colon, root = value.partition(":")
+        return f"{name}{colon}{place_name(root) if root else root}"
+    return place_name(value) if Path(value) in (*(arguments.images or ()), arguments.store) else value
+
+
 def _answer(arguments: argparse.Namespace) -> str:
-    named = [separate(text) for text in arguments.checkpoints]
-    arguments.checkpoints, arguments.overrides = [path for path, _ in named], [own for _, own in named]
+    separated = [separate(text) for text in arguments.checkpoints]
+    arguments.checkpoints, arguments.overrides = [path for path, _ in separated], [own for _, own in separated]
     early.check(arguments)
     if arguments.compare:
         from interpret.report.comparison import compare
@@ -119,6 +136,11 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         "--out", type=Path, metavar="DIR", help="folder of the pack (figures/<names of the checkpoints>)"
     )
     group.add_argument("--overwrite", action="store_true", help="replace a pack that is already there")
+    group.add_argument(
+        "--keep-paths",
+        action="store_true",
+        help="record the command with all paths as typed; without it with the names of files alone, and without --out",
+    )
     group.add_argument(
         "--compare",
         nargs=2,

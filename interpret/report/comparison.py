@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from interpret.foundation.errors import read_as
 from interpret.foundation.files import printable
 from interpret.report.manifest import Manifest
 from interpret.study.earlier import renewed_settings, renewed_tables
@@ -25,17 +26,21 @@ def compare(old: Path, new: Path) -> str:
         InterpretError: as `Manifest.read` and `Manifest.file`.
     """
     before, after = Manifest.read(old), Manifest.read(new)
-    sections = {
+    lines = ["# What changed between two packs", "", f"- old: {old}", f"- new: {new}"]
+    with read_as(f"{old} or {new}", "a pack as it was written"):
+        for title, differences in _sections(before, after).items():
+            lines += ["", f"## {title}", "", *(list(differences) or ["No change."])]
+    return "\n".join(map(printable, lines)) + "\n"
+
+
+def _sections(before: Manifest, after: Manifest) -> dict[str, Iterator[str]]:
+    return {
         "Settings and versions": _differences(*(_flat(renewed_settings(each.settings)) for each in (before, after))),
         "Models": _models(before, after),
         "Images": _membership(before.images, after.images),
         "Tables": _tables(before, after),
         "Figures": _figures(before.under("figures"), after.under("figures")),
     }
-    lines = ["# What changed between two packs", "", f"- old: {printable(str(old))}", f"- new: {printable(str(new))}"]
-    for title, differences in sections.items():
-        lines += ["", f"## {title}", "", *(list(differences) or ["No change."])]
-    return "\n".join(lines) + "\n"
 
 
 def _flat(value: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from interpret.foundation.files import check_exists, sha256
 
 MANIFEST = "manifest.json"
 FORMAT = "interpret-pack/1"
-PARTS = {"settings": dict, "models": list, "images": list, "files": dict}
+PARTS = {"settings": (dict, str), "models": (list, dict), "images": (list, str), "files": (dict, str)}
+"""What each part is, and what is in it: of a dictionary, the keys."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,11 @@ class Manifest:
             raise InterpretError(f"{path} is a folder; expected the {MANIFEST} of a pack: {advice}")
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+        except (RecursionError, ValueError) as error:
             raise InterpretError(f"{path} is not JSON; expected the {MANIFEST} of a pack") from error
         known = isinstance(content, dict) and content.get("format") == FORMAT
-        if not known or not all(isinstance(content.get(part), kind) for part, kind in PARTS.items()):
+        whole = known and all(_is_part(content.get(part), *kinds) for part, kinds in PARTS.items())
+        if not whole or not _is_part(list(content["files"].values()), list, str):
             raise InterpretError(f"{path} is no manifest of the format {FORMAT}; give one, or write the pack again")
         return cls(path.parent, **{part: content[part] for part in PARTS})
 
@@ -59,9 +61,15 @@ class Manifest:
         """A file of the pack.
 
         Raises:
-            InterpretError: it is missing or was changed after the pack was written.
+            InterpretError: it lies elsewhere, is missing, or was changed after the pack was written.
         """
         path = self.folder / name
+        if not path.resolve().is_relative_to(self.folder.resolve()):
+            raise InterpretError(f"{path} lies outside the pack that lists it, and is not read")
         if not path.is_file() or sha256(path) != self.files[name]:
             raise InterpretError(f"{path} is not the file that its manifest lists; write the pack again")
         return path
+
+
+def _is_part(value: Any, kind: type, inner: type) -> bool:
+    return isinstance(value, kind) and all(isinstance(each, inner) for each in value)

@@ -8,7 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 from interpret.figures import FIGURES
-from interpret.figures.drawing import plots
+from interpret.figures.drawing import fonts, plots
 from interpret.foundation import tables
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.files import sha256, written_whole
@@ -72,7 +72,7 @@ def _write_tables(study: Study, folder: Path) -> None:
     for name, table in study.tables.items():
         if table.empty:
             continue
-        table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+        tables.write_csv(table, folder / f"{name}.csv")
     for short in summary.tables(study):
         stem = folder / "summary" / short.title.lower().replace(",", "").replace(" ", "_")
         stem.parent.mkdir(exist_ok=True)
@@ -83,10 +83,11 @@ def _write_tables(study: Study, folder: Path) -> None:
 def _draw(study: Study, folder: Path) -> list[page.Shown]:
     folder.mkdir()
     shown = []
-    for entry in tqdm(FIGURES.values(), desc="drawing", unit="figure", disable=None):
-        for name, figure in entry.draw(study).items():
-            png = plots.save(figure, folder / name)[0]
-            shown.append(page.Shown(name, entry.name, entry.title, entry.caption, png))
+    with fonts.lettering(study):
+        for entry in tqdm(FIGURES.values(), desc="drawing", unit="figure", disable=None):
+            for name, figure in entry.draw(study).items():
+                png = plots.save(figure, folder / name)[0]
+                shown.append(page.Shown(name, entry.name, entry.title, entry.caption, png))
     return shown
 
 

@@ -20,6 +20,7 @@ from interpret.models import history
 from interpret.models.description import describe
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.side_by_side import as_models, common_size, named_apart
+from interpret.study.drawn import draw
 from interpret.study.observe import Observation, observe
 from interpret.study.operating_points import operating_points
 from interpret.study.store import Store
@@ -50,6 +51,7 @@ def run_study(
 
     The class is the label where the first model knows it, else the first model's prediction; a model with other
     classes explains its own prediction. What a threshold would cut is measured at the thresholds that the models have.
+    Images that cannot be read are left out and said.
     Where several processes run, each surveys and sweeps its share of the images, and each gets the whole study.
 
     Args:
@@ -77,7 +79,7 @@ def run_study(
     attributions, indicators = as_names(attributions), as_names(indicators)
     _check(models, data, limit)
     frame = common_size(models)
-    order = _order(data, seed)
+    order, unreadable = draw(data, seed, max(limit, sample))
     drawn, sampled = list(data.subset(order[:limit])), data.subset(order[:sample])
     strengths = _strengths(models, sweeps)
     taus = strengths.get("threshold", ())
@@ -89,6 +91,7 @@ def run_study(
     asked = {"data": data.name, "attributions": list(attributions), "indicators": list(indicators)}
     asked |= {"sweeps": {name: list(values) for name, values in strengths.items()}}
     asked |= {"seed": seed, "sample": len(sampled), "by_layer": by_layer}
+    asked |= {key: value for key, value in (("unreadable", unreadable), ("passed_over", data.passed_over)) if value}
     return Study(
         models=tuple(map(describe, models)),
         settings=asked | _machine(models[0]),
@@ -106,11 +109,6 @@ def run_study(
         arrays=_arrays(models, observations, drawn, taus, batch_size),
         masks=_masks(drawn, frame),
     )
-
-
-def _order(data: Dataset, seed: int) -> list[int]:
-    """Positions as they are drawn: by `seed` from a labelled set, from the first one on of another."""
-    return np.random.default_rng(seed).permutation(len(data)).tolist() if data.classes else list(range(len(data)))
 
 
 def _arrays(

@@ -9,8 +9,15 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, UInt8
 
-from interpret.foundation.errors import InterpretError
+from interpret.foundation.errors import InterpretError, read_as
+from interpret.foundation.files import check_exists
+from interpret.foundation.tables import as_text, write_csv
 from interpret.study.earlier import renewed_models, renewed_settings, renewed_tables
+
+TABLES = ("predictions", "maps", "indicators", "survey", "history", "tracked")
+MODEL = ("name", "rule", "tau", "as_trained", "named", "assumed", "tokens", "grid", "prefix", "layers", "heads")
+MODEL += ("parameters", "sha256", "record")
+"""What every study holds, whatever it was asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +82,7 @@ class Study:
         arrays: dict[str, Any] = {"images": self.images} | masks | self.arrays
         np.savez_compressed(folder / "arrays.npz", **arrays)
         for name, table in self.tables.items():
-            table.to_csv(folder / f"{name}.csv", index=False)
+            write_csv(table, folder / f"{name}.csv")
         text = {
             "models": self.models,
             "settings": self.settings,
@@ -89,32 +96,58 @@ class Study:
         """Read what `save` wrote; neither a checkpoint nor a GPU is needed.
 
         Raises:
-            InterpretError: the folder holds no study.
+            InterpretError: the folder holds no study, or one that is damaged or leads out of it.
         """
         folder = Path(folder)
         if not (folder / "study.json").is_file():
             raise InterpretError(f"{folder}: no study.json in it; expected the study/ folder of a pack")
-        text = json.loads((folder / "study.json").read_text(encoding="utf-8"))
-        with np.load(folder / "arrays.npz") as file:
-            arrays = dict(file)
-        return cls(
-            models=renewed_models(text["models"]),
-            settings=renewed_settings(text["settings"]),
-            tables=renewed_tables(
-                {name: _read_table(folder / f"{name}.csv", types) for name, types in text["dtypes"].items()}
-            ),
-            images=arrays.pop("images"),
-            image_ids=tuple(text["image_ids"]),
-            masks=arrays.pop("masks", None),
-            arrays=arrays,
-        )
+        check_exists(folder / "arrays.npz", InterpretError, "the arrays of the study")
+        with read_as(str(folder), "a study as it was written"):
+            text = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+            with np.load(folder / "arrays.npz") as file:
+                arrays = dict(file)
+            tables = {name: _read_table(folder, name, types) for name, types in text["dtypes"].items()}
+            study = cls(
+                models=renewed_models(text["models"]),
+                settings=renewed_settings(text["settings"]),
+                tables=renewed_tables(tables),
+                images=arrays.pop("images"),
+                image_ids=tuple(text["image_ids"]),
+                masks=arrays.pop("masks", None),
+                arrays=arrays,
+            )
+            _check(study)
+        return study
 
 
-def _read_table(path: Path, types: dict[str, str]) -> pd.DataFrame:
+def _check(study: Study) -> None:
+    """Refuse what figures and pages would stumble over.
+
+    Raises:
+        TypeError: models, settings, names or images of another kind than a study's.
+        LookupError: something that every study holds is missing.
+    """
+    missing = [name for name in TABLES if name not in study.tables]
+    missing += [key for model in study.models for key in MODEL if key not in model]
+    missing += [key for key in ("data", "attributions", "sweeps") if key not in study.settings]
+    if missing:
+        raise LookupError(f"no {missing[0]}")
+    names = [*study.image_ids, *(model["name"] for model in study.models)]
+    if not names or not all(isinstance(name, str) for name in names):
+        raise TypeError("a name of an image or a model is no text")
+    if study.images.dtype != np.uint8 or study.images.shape[:1] + study.images.shape[3:] != (len(study.image_ids), 3):
+        raise TypeError(f"images of {study.images.dtype}, {study.images.shape}")
+
+
+def _read_table(folder: Path, name: str, types: dict[str, str]) -> pd.DataFrame:
     """All is read as text and converted by type: no parser rounds a number or takes a name for one."""
+    if not name.isidentifier():
+        raise InterpretError(f"{folder}: a table called {name!r} lies elsewhere, and is not read")
     if not types:
         return pd.DataFrame()
-    text = pd.read_csv(path, keep_default_na=False, dtype=str)
+    check_exists(folder / f"{name}.csv", InterpretError, "a table of the study")
+    written = pd.read_csv(folder / f"{name}.csv", keep_default_na=False, dtype=str)
+    text = written.assign(**{str(name): as_text(column) for name, column in written.items()})
     numbers = text[[column for column, dtype in types.items() if dtype.startswith("float")]].replace("", "nan")
     flags = {column: text[column] == "True" for column, dtype in types.items() if dtype == "bool"}
     return text.assign(**numbers, **flags).astype(types)

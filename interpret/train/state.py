@@ -2,7 +2,6 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import torch
 from torch import Tensor
 
 from interpret.foundation.errors import InterpretError
-from interpret.foundation.files import write_atomically
 from interpret.models import checkpoint
 from interpret.train.recipe import Recipe
 from interpret.train.run import Run
@@ -53,7 +51,7 @@ class Progress:
             "updates": run.updates,
             "random": [torch.get_rng_state(), *torch.cuda.get_rng_state_all()],
         }
-        write_atomically(path, partial(torch.save, payload))
+        checkpoint.write(path, payload)
 
     @classmethod
     def restore(cls, run: Run, path: Path) -> "Progress":
