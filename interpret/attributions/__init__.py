@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from interpret.foundation.errors import InterpretError, NoEvidenceError
+from interpret.foundation.errors import InterpretError, MissingTensorError, NoEvidenceError
 from interpret.foundation.registry import Registry
 from interpret.foundation.tensors import PatchMap
 from interpret.models.loaded_model import LoadedModel
@@ -27,6 +27,7 @@ class Attribution:
         signed: whether values below zero mean evidence against the class.
         class_specific: whether the map depends on the class explained.
         needs: stages that the trace must keep.
+        of_one_layer: whether they are needed of one layer alone, which is an option of it.
     """
 
     name: str
@@ -36,9 +37,16 @@ class Attribution:
     signed: bool
     class_specific: bool
     needs: tuple[str, ...]
+    of_one_layer: bool = False
 
     def __call__(self, trace: Trace, **options: Any) -> PatchMap:
-        """The raw maps, one an image, in fp32, at full precision whatever autocast surrounds the call."""
+        """The raw maps, one an image, in fp32, at full precision whatever autocast surrounds the call.
+
+        Raises:
+            MissingTensorError: the trace keeps some layers, and this needs all of them.
+        """
+        if self.needs and trace.layers and not self.of_one_layer and len(trace.layers) < trace.model.depth:
+            raise MissingTensorError(f"{self.name} needs every layer, the trace holds {trace.held}; leave layers= out")
         with torch.autocast(trace.images.device.type, enabled=False):
             return self.function(trace, **options).float()
 

@@ -50,7 +50,7 @@ def grad_cam(trace: Trace) -> PatchMap:
     return torch.from_numpy(maps).to(trace.images.device)
 
 
-def _as_array(values: Tensor) -> np.ndarray:
+def _as_array(values: Tensor) -> Any:
     """In fp32 or wider: NumPy has no bfloat16."""
     return values.to(torch.promote_types(values.dtype, torch.float32)).numpy(force=True)
 
