@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 import inspect
 
@@ -289,3 +290,14 @@ def test_rounding_of_uniform_attention_is_no_evidence(batch):
 def test_a_layer_or_head_that_is_not_there_is_said(options):
     with pytest.raises(InterpretError, match="the model has 2 layers of 3 heads"):
         attribute(trace(tiny(), pictures()), "cls_attention", **options)
+
+
+@pytest.mark.parametrize("name", ATTRIBUTIONS)
+@pytest.mark.parametrize(("dtype", "close"), [(torch.bfloat16, 0.08), (torch.float16, 0.01)])
+def test_a_map_in_half_precision_is_that_of_fp32_on_the_cpu(name, dtype, close):
+    half = tiny("hard_threshold", dtype=dtype)
+    wide = dataclasses.replace(half, model=copy.deepcopy(half.model).float())
+    images = pictures(2).to(dtype)
+    expected = attribute(wide, images.float(), name, target=1)
+    difference = attribute(half, images, name, target=1) - expected
+    assert difference.norm() <= close * expected.norm()

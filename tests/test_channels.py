@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import timm
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
@@ -14,7 +15,10 @@ from interpret.data import as_rgb, fit, open_image, shares_of
 from interpret.explorer.widget import explore
 from interpret.foundation.errors import InterpretError
 from interpret.models.loaded_model import LoadedModel
-from tests.models import tiny
+from interpret.models.overrides import overrides
+from interpret.models.pixels import as_picture
+from interpret.report.command import main, parser
+from tests.models import SMALL, tiny
 
 GRAY, COLOUR = {"mean": (0.2,), "std": (0.4,)}, {"mean": (0.2, 0.3, 0.4), "std": (0.4, 0.5, 0.6)}
 
@@ -89,3 +93,125 @@ def test_gray_models_are_explored_and_shown() -> None:
     assert "rollout" in str(interpret.show(model, scan(16)).axes[1].get_title())
     ui = explore(model, scan(16))
     assert_array_equal(ui._views[0].picture(0)[..., 0], (scan(16) / 257).round())
+
+
+def written(folder: Path, channels: int, **architecture: Any) -> Path:
+    """A state dict of somebody else."""
+    path = folder / "model.pt"
+    torch.save(tiny(in_chans=channels, dtype=torch.float32, **architecture).model.state_dict(), path)
+    return path
+
+
+FOREIGN = {"heads": 3, "img_size": (32, 48)}
+
+
+@pytest.mark.parametrize("channels", [1, 13])
+def test_statistics_have_a_number_for_each_channel_whatever_their_count(channels: int, tmp_path: Path) -> None:
+    file = written(tmp_path, channels)
+    loaded = interpret.load(file, **FOREIGN)
+    assert loaded.spec.mean == loaded.spec.std == (0.5,) * channels
+    assert any(line.startswith("mean (0.5,") and line.endswith("assumed") for line in loaded.assumed)
+    means = [index / 13 for index in range(channels)]
+    assert interpret.load(file, **FOREIGN, mean=means, std=[0.5] * channels).spec.mean == tuple(means)
+    with pytest.raises(
+        InterpretError, match=f"mean has 3 numbers and the input {channels} channels; give one for each"
+    ):
+        interpret.load(file, **FOREIGN, mean=[0.5] * 3)
+
+
+def test_statistics_of_colour_are_not_those_of_a_gray_model_of_timm() -> None:
+    architecture: dict[str, Any] = SMALL | {"in_chans": 1}
+    module = timm.create_model("vit_tiny_patch16_224", **architecture)
+    assert interpret.load(module).spec.mean == (0.5,)
+    assert "mean (0.5,) assumed" in interpret.load(module).assumed
+
+
+def test_twelve_bits_in_a_file_of_sixteen_span_black_to_white(tmp_path: Path) -> None:
+    values = scan(12)
+    Image.fromarray(values).save(tmp_path / "ct.tiff")
+    model = fed(1, mean=0.0, std=1.0, range=(0, 4095))
+    seen = model.pixels(tmp_path / "ct.tiff")[0, 0]
+    assert_allclose(seen, values / 4095, rtol=1e-5, atol=1e-6)
+    assert len(seen.unique()) == len(np.unique(values)) > 1000
+    window = fed(1, mean=0.0, std=1.0, range=(1000, 3000)).pixels(tmp_path / "ct.tiff")[0, 0]
+    assert_allclose(window, ((values.astype(float) - 1000) / 2000).clip(0, 1), rtol=1e-5, atol=1e-6)
+    study = interpret.run_study(model, tmp_path / "ct.tiff", attributions="rollout", indicators=[], sweeps=[])
+    assert_array_equal(study.images[0, ..., 0], (values.astype(np.float32) / 4095 * 255).round())
+
+
+@pytest.mark.parametrize("given", [(1, 0), 4095, "0 4095", (0, 1, 2)])
+def test_a_range_that_is_none_is_refused(given: object) -> None:
+    with pytest.raises(InterpretError, match=r"range=.*expected two numbers, the lower before the higher"):
+        fed(1, range=given)
+
+
+def test_what_is_said_of_the_input_is_recorded(tmp_path: Path) -> None:
+    said: dict[str, Any] = {"mean": (0.1,) * 13, "std": (0.2,) * 13, "range": (0.0, 4095.0), "bands": (3, 2, 1)}
+    interpret.save(tmp_path / "own.pt", interpret.load(written(tmp_path, 13), **FOREIGN, **said))
+    spec = interpret.load(tmp_path / "own.pt").spec
+    assert {name: getattr(spec, name) for name in said} == said
+
+
+def test_a_panel_is_drawn_by_the_bands_that_are_named() -> None:
+    pixels = torch.randn(1, 13, 32, 48)
+    model = fed(13, mean=[0.0] * 13, std=[1.0] * 13, bands=(3, 2, 1))
+    chosen = pixels[0, [3, 2, 1]]
+    expected = (chosen - chosen.min()) / (chosen.max() - chosen.min()) * 255
+    ui = explore(model, pixels)
+    assert_allclose(ui._views[0].picture(0), expected.permute(1, 2, 0).numpy(), atol=0.51)
+    one = fed(13, mean=[0.0] * 13, std=[1.0] * 13, bands=7)
+    assert np.ptp(as_picture(pixels[0], one.spec), axis=-1).max() == 0
+    with pytest.raises(InterpretError, match=r"bands=\(3, 13, 1\), but the input has channels 0 to 12"):
+        fed(13, mean=[0.0] * 13, std=[1.0] * 13, bands=(3, 13, 1))
+
+
+@pytest.mark.long
+def test_a_report_of_a_gray_model_on_files_of_twelve_bits_is_one_command(tmp_path: Path) -> None:
+    for name in "ab":
+        Image.fromarray(scan(12)).save(tmp_path / f"{name}.png")
+    options = [
+        "--images",
+        str(tmp_path / "a.png"),
+        "--range",
+        "0",
+        "4095",
+        "--mean",
+        ".4",
+        "--std",
+        ".2",
+        "--heads",
+        "3",
+    ]
+    options += ["--img-size", "32", "48", "--attributions", "rollout", "--indicators", "sparsity", "--device", "cpu"]
+    file = written(tmp_path, 1)
+    assert main([str(file), *options, "--out", str(tmp_path / "pack")]) == 0
+    study = interpret.Study.load(tmp_path / "pack/study")
+    assert_array_equal(study.images[0, ..., 2], (scan(12).astype(np.float32) / 4095 * 255).round())
+    assert study.models[0]["spec"]["range"] == [0.0, 4095.0]
+
+
+def test_a_report_of_thirteen_bands_says_in_one_line_what_there_is(tmp_path: Path, capsys) -> None:
+    named = [
+        str(written(tmp_path, 13)),
+        "--heads",
+        "3",
+        "--img-size",
+        "32",
+        "48",
+        "--data",
+        "photos",
+        "--device",
+        "cpu",
+    ]
+    assert main([*named, "--out", str(tmp_path / "pack")]) == 2
+    assert "takes 13 channels and a picture gives 3" in capsys.readouterr().err
+    assert not (tmp_path / "pack").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [(["4095"], "a range is LOW HIGH"), (["3", "1"], "a range is LOW HIGH, .*; got 3 1")]
+)
+def test_a_range_of_the_command_is_two_numbers(text: list[str], message: str) -> None:
+    arguments = parser().parse_args(["model.pt", "--range", *text])
+    with pytest.raises(InterpretError, match=message):
+        overrides(arguments)

@@ -1,6 +1,7 @@
 """What a model gives: features, one value, classes, labels that may all be right; and what is explained of it."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,9 +16,12 @@ import interpret
 from interpret.attributions import ATTRIBUTIONS
 from interpret.explorer.widget import explore
 from interpret.foundation.errors import InterpretError, UnsupportedModelError
+from interpret.interventions.head_pruning import importance
 from interpret.models.description import describe
 from interpret.models.loaded_model import LoadedModel
-from interpret.report.command import main
+from interpret.models.overrides import overrides
+from interpret.report.command import main, parser
+from interpret.report.summary import models
 from interpret.study.predictions import predicted
 from tests.models import SMALL, gallery, pictures, tiny
 
@@ -196,3 +200,84 @@ def test_heads_matter_to_no_loss_without_classes():
     with pytest.raises(InterpretError, match="head_pruning does not act on tiny"):
         interpret.sweep(tiny(num_classes=0, dtype=torch.float32), gallery(4), "head_pruning")
     assert describe(tiny(num_classes=0))["task"] == "features"
+
+
+def multilabel(**options: Any) -> LoadedModel:
+    return interpret.load(tiny(dtype=torch.float32).model, task="multilabel", **options)
+
+
+def test_of_several_labels_each_has_its_own_sigmoid():
+    model = multilabel(classes=list("abcde"))
+    output = model(pictures(1).float())
+    best = int(output[0].argmax())
+    [answer] = predicted(model, output)
+    assert answer.name == "abcde"[best]
+    assert answer.probability == pytest.approx(1 / (1 + np.exp(-output[0, best].item())))
+
+
+def test_several_classes_are_explained_in_one_call():
+    model = multilabel(classes=list("abcde"))
+    maps = interpret.attribute(model, pictures().float(), "relevance", targets=["b", 4])
+    assert maps.shape == (2, 2, 4, 6)
+    for place, target in enumerate((1, 4)):
+        assert_close(maps[place], interpret.attribute(model, pictures().float(), "relevance", target=target))
+    figure = interpret.show(model, gallery(2)[0].image, ["relevance", "rollout"], targets=["b", "e"])
+    titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
+    assert titles == ["relevance\nexplains b", "relevance\nexplains e", "rollout\nsame for every class"]
+
+
+@pytest.mark.parametrize("targets", [[], "b", 3])
+def test_targets_that_are_no_list_are_refused(targets):
+    with pytest.raises(InterpretError, match=r"targets=.*expected a list of what is explained in turn"):
+        interpret.attribute(multilabel(), pictures().float(), "relevance", targets=targets)
+
+
+def test_a_study_of_several_labels_has_sigmoids_and_no_accuracy():
+    model = multilabel()
+    study = studied(model)
+    table = study.tables["predictions"]
+    images = model.pixels([example.image for example in gallery(4)])
+    expected = model(images).sigmoid().amax(dim=-1).tolist()
+    assert all(np.isclose(expected, value).any() for value in table["probability"])
+    assert table["correct"].isna().to_numpy().all()
+    assert set(table["label"]) <= {f"class {index}" for index in range(4)}
+    assert "accuracy" not in set(study.tables["sweep"]["quantity"])
+    assert "no accuracy, several classes may be right; mean sigmoid probability" in models(study)[0]["on these images"]
+
+
+def test_a_task_is_recorded_and_overridden(tmp_path):
+    torch.save(tiny(dtype=torch.float32).model.state_dict(), tmp_path / "theirs.pt")
+    loaded = interpret.load(tmp_path / "theirs.pt", heads=3, img_size=(32, 48), task="multilabel")
+    interpret.save(tmp_path / "own.pt", loaded)
+    assert interpret.load(tmp_path / "own.pt").task.name == "multilabel"
+    assert interpret.load(tmp_path / "own.pt", task="classification").task.name == "classification"
+    given = overrides(parser().parse_args([str(tmp_path / "own.pt"), "--task", "regression"]))
+    assert interpret.load(tmp_path / "own.pt", **given).task.name == "regression"
+    with pytest.raises(InterpretError, match="unknown task 'multilable'; did you mean 'multilabel'"):
+        interpret.load(tmp_path / "own.pt", task="multilable")
+
+
+def test_what_transformers_calls_the_problem_is_the_task():
+    config = transformers.ViTConfig(
+        hidden_size=24, num_hidden_layers=2, num_attention_heads=3, intermediate_size=48, image_size=32, patch_size=8
+    )
+    config.problem_type = "multi_label_classification"
+    assert interpret.load(transformers.ViTForImageClassification(config)).task.name == "multilabel"
+
+
+def test_a_model_of_several_values_explains_the_one_that_is_named():
+    model = interpret.load(tiny(dtype=torch.float32).model, task="regression")
+    with pytest.raises(UnsupportedModelError, match="its output is 5 outputs"):
+        interpret.attribute(model, pictures().float(), "relevance")
+    assert interpret.attribute(model, pictures().float(), "relevance", target=2).isfinite().all()
+    assert predicted(model, model(pictures(1).float()))[0].worded() == ""
+
+
+def test_heads_matter_to_the_cross_entropy_of_every_label():
+    model = multilabel()
+    images = pictures(3).float()
+    found = importance(model, images)
+    slope = (model(images) > 0).float() - model(images).sigmoid()
+    trace = interpret.trace(model, images, slope, keep=["weights", "gradient"])
+    by_hand = (trace.need("weights") * trace.need("gradient")).sum(dim=(-2, -1)).abs().mean(dim=1)
+    assert_close(found.float(), torch.nn.functional.normalize(by_hand, dim=-1))

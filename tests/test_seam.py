@@ -212,7 +212,7 @@ def test_nothing_is_left_in_the_module(name):
     model = interpret.load(module)
     assert model.model is module
     with interpret.threshold(model, 0.05):
-        interpret.trace(model, noise(module), keep=["weights", "gradient"])
+        interpret.trace(model, noise(module), 0, keep=["weights", "gradient"])
     assert all(each.training for each in module.modules())
     assert all(parameter.requires_grad and parameter.grad is None for parameter in module.parameters())
     assert not any(each._forward_hooks or each._forward_pre_hooks for each in module.modules())

@@ -77,7 +77,7 @@ SLIPS = {
     "a list of them": (lambda: interpret.trace(vit(), ["cat.jpg"]), r"image cat.jpg cannot be read"),
     "floats as an array": (
         lambda: interpret.trace(vit(), np.zeros((32, 48, 3))),
-        r"image 0 is an array of shape \(32, 48, 3\) and type float64; expected \(height, width, 3\) or",
+        r"image 0 is an array of shape \(32, 48, 3\) and type float64; expected \(height, width, 3\) uint8",
     ),
     "one channel": (
         lambda: interpret.trace(vit(), torch.zeros(1, 1, 32, 48)),
@@ -136,7 +136,7 @@ SLIPS = {
     ),
     "a number of classes": (
         lambda: interpret.load("x.pt", num_classes=3),
-        "load takes no num_classes=; it takes mechanism, tau, .* std, name, device: the number",
+        "load takes no num_classes=; it takes mechanism, tau, .* std, .*task, name, device: the number",
     ),
     "a module of another family": (
         lambda: interpret.load(nn.Linear(1, 1)),

@@ -1,11 +1,13 @@
 import copy
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
 from torch.testing import assert_close
 
+import interpret
 from interpret.attributions import ATTRIBUTIONS
 from interpret.data import preprocess
 from interpret.foundation.errors import InterpretError, MissingTensorError
@@ -315,3 +317,55 @@ def test_without_a_target_the_predicted_class_is_explained():
 def test_images_are_cast_to_the_type_of_the_model():
     seen = trace(tiny(dtype=torch.float32), pictures())
     assert (seen.images.dtype, seen.weights.dtype) == (torch.float32, torch.float32)
+
+
+LAYERS = {"the last": -1, "a list": [-1], "two": [2, 0], "all": [0, 1, 2]}
+
+
+@pytest.mark.parametrize("layers", LAYERS.values(), ids=LAYERS)
+def test_the_layers_that_are_kept_are_those_of_the_whole_trace(layers):
+    model = tiny("hard_threshold", depth=3)
+    whole = interpret.trace(model, pictures(), keep=STAGES)
+    part = interpret.trace(model, pictures(), keep=STAGES, layers=layers)
+    listed = [layers] if isinstance(layers, int) else layers
+    numbers = sorted(layer % 3 for layer in listed)
+    assert part.numbers == tuple(numbers)
+    for stage in STAGES:
+        assert_close(part.need(stage), whole.need(stage)[numbers])
+    assert_close(part.logits, whole.logits)
+
+
+def test_what_needs_every_layer_refuses_some_of_them():
+    part = interpret.trace(tiny(depth=3), pictures(), keep=["weights", "gradient"], layers=[-1])
+    for name in ("rollout", "relevance", "gradient_rollout"):
+        with pytest.raises(
+            InterpretError, match=f"{name} needs every layer, the trace holds layer 2 of 3; leave layers="
+        ):
+            interpret.attribute(part, name)
+    with pytest.raises(InterpretError, match=r"the trace holds layer 2 of 3, not layer 0; trace\(..., layers=\[0\]\)"):
+        interpret.attribute(part, "cls_attention", layer=0)
+
+
+def test_what_needs_one_layer_or_none_takes_some_of_them():
+    model = tiny(depth=3)
+    whole = interpret.trace(model, pictures())
+    part = interpret.trace(model, pictures(), keep="weights", layers=[0, 2])
+    for layer in (0, 2, -1, -3):
+        of_whole = interpret.attribute(whole, "cls_attention", layer=layer)
+        assert_close(interpret.attribute(part, "cls_attention", layer=layer), of_whole)
+    assert_close(interpret.attribute(part, "layer_grad_cam"), interpret.attribute(whole, "layer_grad_cam"))
+
+
+@pytest.mark.parametrize("mechanism", ["hard_threshold", "svda"])
+def test_indicators_of_some_layers_are_those_of_the_whole_trace(mechanism):
+    model, names = tiny(mechanism, depth=3), list(interpret.INDICATORS)
+    whole = interpret.measure(interpret.trace(model, pictures(), keep=STAGES), names)
+    part = interpret.measure(interpret.trace(model, pictures(), keep=STAGES, layers=[0, 2]), names)
+    expected = whole.loc[whole["layer"] != 1].reset_index(drop=True)
+    pd.testing.assert_frame_equal(part, expected)
+
+
+@pytest.mark.parametrize("layers", [3, [-4], [], [True], [0, "last"], "last", 0.5])
+def test_a_layer_that_there_is_not_is_refused(layers):
+    with pytest.raises(InterpretError, match="tiny has 3 layers, 0 to 2; -1 is the last"):
+        interpret.trace(tiny(depth=3), pictures(), layers=layers)

@@ -130,7 +130,7 @@ def test_the_threshold_acts_inside_the_forward_pass(models):
         with interpret.threshold(model, TAU, "hard"):
             trace = interpret.trace(model, images[1:])
         assert_allclose(seen.evidence, interpret.attribute(trace, "cls_attention", layer=1, head=1)[0], rtol=1e-6)
-        assert_allclose(seen.confidence, trace.logits.softmax(dim=-1).max().item())
+        assert_allclose(seen.prediction.probability, trace.logits.softmax(dim=-1).max().item())
         table = interpret.measure(trace, list(seen.measured))
         for name, values in seen.measured.items():
             expected = table.loc[table["indicator"] == name].set_index(["layer", "head"])["value"].unstack()
@@ -143,7 +143,8 @@ def test_as_loaded_is_the_model_of_its_own_mechanism(models):
         trace = interpret.trace(model, images[:1])
         seen = Views(model, images).view(START)
         assert_allclose(seen.evidence, interpret.attribute(trace, "cls_attention")[0], rtol=1e-6)
-        assert (seen.predicted, seen.explained) == (int(trace.logits.argmax()), int(trace.target))
+        names = (models[0].class_name(int(index)) for index in (trace.logits.argmax(), trace.target))
+        assert (seen.prediction.name, seen.explained) == tuple(names)
 
 
 def test_display_only_cuts_the_first_layer_alike_but_neither_prediction_nor_the_scores_of_later_layers():
@@ -151,7 +152,7 @@ def test_display_only_cuts_the_first_layer_alike_but_neither_prediction_nor_the_
     loaded = views.view(START)
     inside, after = (views.view(replace(START, strengths=CUT, layer=0, display_only=flag)) for flag in (False, True))
     assert_allclose(after.attended, inside.attended)
-    assert after.confidence == loaded.confidence != inside.confidence
+    assert after.prediction == loaded.prediction != inside.prediction
     deeper = [views.view(replace(START, strengths=CUT, display_only=flag)).attended for flag in (False, True)]
     assert np.abs(deeper[0] - deeper[1]).max() > 1e-3
 
@@ -262,7 +263,7 @@ def test_pruned_heads_are_those_of_the_least_gradient(models):
     pairs = [divmod(int(place), 3) for place in ranks.flatten().argsort()[:3]]
     with interpret.head_pruning(models[0], pairs):
         trace = interpret.trace(models[0], images[:1])
-    assert_allclose(seen.confidence, trace.logits.softmax(dim=-1).max().item())
+    assert_allclose(seen.prediction.probability, trace.logits.softmax(dim=-1).max().item())
 
 
 def test_an_unknown_control_is_one_line(models):

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from interpret.foundation.errors import InterpretError, NoEvidenceError
+from interpret.foundation.errors import InterpretError, MissingTensorError, NoEvidenceError
 from interpret.foundation.registry import Registry
 from interpret.foundation.tensors import PatchMap
 from interpret.models.loaded_model import LoadedModel
+from interpret.models.objective import as_targets
 from interpret.models.trace import Trace, stages_needed
 from interpret.models.tracing import trace
 
@@ -26,6 +27,7 @@ class Attribution:
         signed: whether values below zero mean evidence against the class.
         class_specific: whether the map depends on the class explained.
         needs: stages that the trace must keep.
+        of_one_layer: whether they are needed of one layer alone, which is an option of it.
     """
 
     name: str
@@ -35,9 +37,16 @@ class Attribution:
     signed: bool
     class_specific: bool
     needs: tuple[str, ...]
+    of_one_layer: bool = False
 
     def __call__(self, trace: Trace, **options: Any) -> PatchMap:
-        """The raw maps, one an image, in fp32, at full precision whatever autocast surrounds the call."""
+        """The raw maps, one an image, in fp32, at full precision whatever autocast surrounds the call.
+
+        Raises:
+            MissingTensorError: the trace keeps some layers, and this needs all of them.
+        """
+        if self.needs and trace.layers and not self.of_one_layer and len(trace.layers) < trace.model.depth:
+            raise MissingTensorError(f"{self.name} needs every layer, the trace holds {trace.held}; leave layers= out")
         with torch.autocast(trace.images.device.type, enabled=False):
             return self.function(trace, **options).float()
 
@@ -48,7 +57,9 @@ ROUNDING = 1e-5
 ATTRIBUTIONS: Registry[Attribution] = Registry("attribution", __name__, Attribution)
 
 
-def attribute(source: Any, *what: Any, target: Any = None, strict: bool = False, **options: Any) -> PatchMap:
+def attribute(
+    source: Any, *what: Any, target: Any = None, targets: Any = None, strict: bool = False, **options: Any
+) -> Float[Tensor, "*target batch row col"]:
     """One map an image, on the patch grid, in fp32: raw, signed, never scaled.
 
     `attribute(trace, name)`, or `attribute(model, images, name, target=...)`, which traces what the attribution needs.
@@ -59,6 +70,7 @@ def attribute(source: Any, *what: Any, target: Any = None, strict: bool = False,
         source: a trace, or a loaded model.
         what: the name, or images as `trace` takes them and the name.
         target: what is explained, as of `trace`; a trace has its own.
+        targets: several of these, such as all labels of an image, each traced in its turn: maps (target batch row col).
         strict: refuse images without evidence instead.
         options: of the attribution.
 
@@ -72,6 +84,10 @@ def attribute(source: Any, *what: Any, target: Any = None, strict: bool = False,
         >>> tuple(interpret.attribute(vit, interpret.load_data("shapes")[0].image, "rollout").shape)
         (1, 8, 8)
     """
+    if targets is not None:
+        return torch.stack(
+            [attribute(source, *what, target=each, strict=strict, **options) for each in as_targets(targets, target)]
+        )
     trace, entry = _traced(source, what, target)
     known = list(inspect.signature(entry.function).parameters)[1:]
     if not options.keys() <= set(known):

@@ -12,6 +12,7 @@ from interpret.models.trace import Trace
     signed=False,
     class_specific=False,
     needs=("weights",),
+    of_one_layer=True,
 )
 def cls_attention(trace: Trace, *, layer: int = -1, head: int | None = None) -> PatchMap:
     """`weights` from the token(s) that the classifier reads to every patch, after any threshold.
@@ -24,7 +25,8 @@ def cls_attention(trace: Trace, *, layer: int = -1, head: int | None = None) -> 
         head: index of the head; None takes the mean over heads.
     """
     layers = trace.need("weights")
-    depth, _, heads, *_ = layers.shape
+    depth, heads = len(layers), layers.shape[2]
+    layer = trace.place(layer) if trace.layers else layer
     if not -depth <= layer < depth or not (head is None or 0 <= head < heads):
         raise InterpretError(f"layer {layer}, head {head}: the model has {depth} layers of {heads} heads")
     weights = layers[layer]

@@ -21,7 +21,7 @@ class UnscaledGradCAM(GradCAM):
 
     def compute_cam_per_layer(self, input_tensor: Any, targets: Any, eigen_smooth: bool) -> np.ndarray:
         captured = self.activations_and_grads
-        activations, gradients = captured.activations[0].numpy(force=True), captured.gradients[0].numpy(force=True)
+        activations, gradients = map(_as_array, (captured.activations[0], captured.gradients[0]))
         cam = self.get_cam_image(input_tensor, self.target_layers[0], targets, activations, gradients, eigen_smooth)
         return np.maximum(cam, 0)[None]
 
@@ -48,6 +48,11 @@ def grad_cam(trace: Trace) -> PatchMap:
         with UnscaledGradCAM(tail, [tail.tap]) as cam:
             maps = cam(trace.features.detach().requires_grad_(), targets)
     return torch.from_numpy(maps).to(trace.images.device)
+
+
+def _as_array(values: Tensor) -> Any:
+    """In fp32 or wider: NumPy has no bfloat16."""
+    return values.to(torch.promote_types(values.dtype, torch.float32)).numpy(force=True)
 
 
 def _explained(objective: Objective, logits: Float[Tensor, "class_"]) -> Float[Tensor, ""]:

@@ -16,6 +16,7 @@ from interpret.foundation.errors import InterpretError
 from interpret.foundation.registry import as_names
 from interpret.models import tracing
 from interpret.models.loaded_model import LoadedModel
+from interpret.models.objective import as_targets
 from interpret.models.pixels import as_picture
 from interpret.models.trace import Trace, stages_needed
 from interpret.models.upsampling import upsample
@@ -30,7 +31,12 @@ ASPECTS = (0.3, 2.0)
 
 
 def show(
-    source: Any, images: Any = None, attributions: str | Sequence[str] = "rollout", *, target: Any = None
+    source: Any,
+    images: Any = None,
+    attributions: str | Sequence[str] = "rollout",
+    *,
+    target: Any = None,
+    targets: Any = None,
 ) -> plots.Figure:
     """Maps on the original photographs: a row an image, a column an attribution, each column on one colour scale.
 
@@ -43,6 +49,7 @@ def show(
             then shown.
         attributions: registered names, one or several.
         target: what is explained, as of `trace`; a trace has its own.
+        targets: several of these, a column each.
 
     Returns:
         The figure, which a notebook shows; `figure.savefig("maps.png")` keeps it.
@@ -61,16 +68,18 @@ def show(
     entries = [ATTRIBUTIONS[name] for name in as_names(attributions)]
     if not entries:
         raise InterpretError(f"no attribution is named; available: {', '.join(ATTRIBUTIONS)}")
-    trace, pictures = _traced(source, images, entries, target)
+    looks = [_traced(source, images, entries, each) for each in as_targets(targets, target)]
+    trace, pictures = looks[0]
     pictures = [as_rgb(picture, trace.model.spec.range) for picture in pictures]
+    columns = [(entry, trace) for entry in entries for trace, _ in (looks if entry.class_specific else looks[:1])]
     with plots.style():
-        figure, axes = _panels(pictures, 1 + len(entries))
+        figure, axes = _panels(pictures, 1 + len(columns))
         for row, picture, caption in zip(axes, pictures, _predictions(trace), strict=False):
             plots.picture(np.asarray(picture), ax=row[0]).set_xlabel(caption)
         axes[-1, 0].remove()
-        for column, entry in zip(axes.T[1:], entries, strict=True):
-            _column(column, entry.name, trace, pictures)
-            explained = _explained(trace) if entry.class_specific else "same for every class"
+        for column, (entry, look) in zip(axes.T[1:], columns, strict=True):
+            _column(column, entry.name, look, pictures)
+            explained = _explained(look) if entry.class_specific else "same for every class"
             column[0].set_title(f"{entry.name}\n{explained}")
     return figure
 

@@ -79,7 +79,9 @@ def measure(trace: Any, names: str | Sequence[str], options: Options = MappingPr
     if not isinstance(trace, Trace):
         raise InterpretError(f"measure takes a trace, got a {type(trace).__name__}; call trace(model, images) first")
     tables = [
-        _tidy(each).assign(indicator=name, kind=kind, variant=variant, value=each.double().flatten().numpy(force=True))
+        _tidy(each, trace).assign(
+            indicator=name, kind=kind, variant=variant, value=each.double().flatten().numpy(force=True)
+        )
         for name, kind, variant, each in evaluate(trace, named(names), options)
     ]
     table = pd.concat(tables, ignore_index=True)
@@ -134,8 +136,8 @@ def _check_constants(entry: Indicator, chosen: Mapping[str, Any]) -> None:
         raise InterpretError(f"{entry.name} has no constant {unknown[0]!r}; those of its definition: {takes}")
 
 
-def _tidy(values: PerHead) -> pd.DataFrame:
-    layers, batch, heads = values.shape
-    layer, image, head = torch.meshgrid(*(torch.arange(n) for n in (layers, batch, heads)), indexing="ij")
+def _tidy(values: PerHead, trace: Trace) -> pd.DataFrame:
+    axes = torch.tensor(trace.numbers), *map(torch.arange, values.shape[1:])
+    layer, image, head = torch.meshgrid(*axes, indexing="ij")
     columns = {"image": image, "layer": layer, "head": head}
     return pd.DataFrame({column: axis.flatten().numpy() for column, axis in columns.items()})

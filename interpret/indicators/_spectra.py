@@ -133,8 +133,8 @@ KINDS: dict[str, Callable[[Trace], Spectrum]] = {
 
 def _of_weights(trace: Trace, one: Callable[[Block, Mechanism], Float[Tensor, "head direction"]]) -> Spectrum:
     with torch.no_grad():
-        pairs = zip(trace.unchanged().vit.blocks, trace.mechanisms, strict=True)
-        layers = torch.stack([one(block, mechanism) for block, mechanism in pairs])
+        blocks = trace.unchanged().vit.blocks
+        layers = torch.stack([one(blocks[layer], trace.mechanisms[layer]) for layer in trace.numbers])
     return layers[:, None].expand(-1, len(trace.images), -1, -1)
 
 

@@ -34,12 +34,14 @@ def perturbation_robustness(trace: Trace, *, eta: float = 0.05, draws: int = 8, 
         draws: how often noise is drawn; layer and draw fix it, so that models of one shape meet the same noise.
     """
     trace.unchanged()
-    layers = zip(trace.sites, trace.need("inputs"), trace.need("weights"), strict=True)
+    layers = zip(trace.numbers, trace.need("inputs"), trace.need("weights"), strict=True)
     moved = []
     with untouched(trace.model.model), torch.no_grad():
-        for layer, (site, x, weights) in enumerate(layers):
+        for layer, x, weights in layers:
             noisy = _noisy(x, eta, draws, torch.Generator().manual_seed(seed + layer))
-            after = (site.call(each.to(trace.images), partial(trace.change, layer)).weights for each in noisy)
+            after = (
+                trace.sites[layer].call(each.to(trace.images), partial(trace.change, layer)).weights for each in noisy
+            )
             moved.append(torch.stack([_distance(weights, each) for each in after]))
     return 1 - torch.stack(moved).nanmean(dim=(1, -1))
 

@@ -12,6 +12,7 @@ from interpret.foundation.registry import as_names
 from interpret.mechanisms import MECHANISMS
 from interpret.models.patches import Asked
 from interpret.models.settings import Settings, activation_of
+from interpret.models.task import check_task
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,17 @@ def _numbers(read: Callable[[Any], float | None]) -> Callable[[Any], tuple[float
     return each
 
 
+def _range(value: Any) -> tuple[float, float] | None:
+    numbers = _numbers(_number)(value) or ()
+    return (numbers[0], numbers[1]) if len(numbers) == 2 and numbers[0] < numbers[1] else None
+
+
+def _bands(value: Any) -> tuple[int, ...] | None:
+    listed = tuple(value) if isinstance(value, tuple | list) else (value,)
+    known = len(listed) in (1, 3) and all(_count_or_none_at_all(each) is not None for each in listed)
+    return listed if known else None
+
+
 def _name(value: Any) -> str | None:
     return printable(value) if isinstance(value, str) and value else None
 
@@ -89,6 +101,9 @@ ARGUMENTS = {
     "classes": Argument(lambda names: tuple(map(printable, as_names(names)))),
     "mean": Argument(_numbers(_number), "a number for each channel of the input"),
     "std": Argument(_numbers(_above_zero), "a number for each channel of the input, each above 0"),
+    "range": Argument(_range, "two numbers, the lower before the higher"),
+    "bands": Argument(_bands, "one channel or three, counted from 0"),
+    "task": Argument(check_task),
     "name": Argument(_name, "a name"),
 }
 """By their names in `load`."""
@@ -136,5 +151,5 @@ def of_module(values: Mapping[str, Any]) -> Asked:
 
 
 def of_input(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What they say of the input and the classes of any model: fields of `ModelSpec`."""
-    return {name: values[name] for name in ("classes", "mean", "std") if name in values}
+    """What they say of the input and the output of any model: fields of `ModelSpec`."""
+    return {name: values[name] for name in ("classes", "mean", "std", "range", "bands", "task") if name in values}

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from interpret.models.backbones import configured, pretrained_cfg
-from interpret.models.settings import PROCESSOR, class_names, of_processor, read_json
+from interpret.models.settings import PROBLEMS, PROCESSOR, class_names, of_processor, read_json
 
 SIZES = ("img_size", "image_size")
 
@@ -35,7 +35,8 @@ def known_of(module: nn.Module) -> dict[str, Any]:
     config, source = _config(module), f"the configuration of {type(module).__name__}"
     processor = of_processor(_processor(config), source)
     names = class_names({str(index): name for index, name in (config.get("id2label") or {}).items()}, source)
-    known = {"mean": processor.mean, "std": processor.std, "classes": names} | configured(module)
+    task = PROBLEMS.get(config.get("problem_type") or "", "")
+    known = {"mean": processor.mean, "std": processor.std, "classes": names, "task": task} | configured(module)
     return {name: values for name, values in known.items() if values}
 
 

@@ -45,10 +45,20 @@ def check_classes(spec: ModelSpec, count: int, file: object) -> None:
         raise CheckpointError(f"{file}: {len(spec.classes)} class names given, the head has {count} classes")
 
 
-def check_channels(given: Mapping[str, Any], channels: int, file: object) -> None:
-    """Refuse statistics that are not one number for each channel."""
+def check_channels(spec: ModelSpec, channels: int, file: object) -> None:
+    """Refuse statistics that are not one number for each channel, and bands that are none of the channels."""
     for name in ("mean", "std"):
-        if len(given.get(name, range(channels))) != channels:
+        count = len(getattr(spec, name))
+        if count != channels:
             raise CheckpointError(
-                f"{file}: {name} has {len(given[name])} numbers and the input {channels} channels; give one for each"
+                f"{file}: {name} has {count} numbers and the input {channels} channels; give one for each"
             )
+    if max(spec.bands, default=0) >= channels:
+        raise CheckpointError(f"{file}: bands={spec.bands}, but the input has channels 0 to {channels - 1}")
+
+
+def of_input(known: Mapping[str, Any], channels: int) -> dict[str, Any]:
+    """What is known of a model with mean and std for each channel: 0.5 where none, or those of another input, are."""
+    neutral = dict.fromkeys(("mean", "std"), (0.5,) * channels)
+    fitting = {name: value for name, value in known.items() if name not in neutral or len(value) == channels}
+    return neutral | fitting

@@ -16,6 +16,7 @@ from interpret.models.backbones import input_statistics
 from interpret.models.candidates import Candidate, candidates, check_supported, choose, kinds
 from interpret.models.classifiers import Classified, classified
 from interpret.models.families import FAMILIES, Converted
+from interpret.models.filling import of_input
 from interpret.models.model_spec import ModelSpec
 from interpret.models.positions import resized
 from interpret.models.settings import Settings
@@ -74,7 +75,8 @@ def foreign(payload: Mapping[str, Any], file: Path, asked: Settings, config: Set
         tensors, patch, asked.img_size, config.img_size, antialias=converted.antialias, source=source
     )
     spec, assumed = _specified(tensors, converted, whole, asked, config, source)
-    spec = dataclasses.replace(spec, **_known(spec, asked, config))
+    channels = int(tensors[state_dicts.ANCHOR].shape[1])
+    spec = dataclasses.replace(spec, **of_input(_known(spec, asked, config), channels))
     offered = tuple(each.name or "the file itself" for each in known_vits if each is not chosen)
     notes = (*chosen.notes, *_choice(chosen, offered), *moved, *resampled, *_left_out(converted, whole, chosen))
     return Foreign(spec, tensors, chosen.family.label, notes, assumed, offered)
@@ -84,7 +86,7 @@ def assumed(spec: ModelSpec, mechanism: str | None, config: Settings, given: Map
     """What a foreign file does not say and nobody named."""
     if mechanism is None and spec.mechanism == "softmax":
         yield "mechanism softmax assumed (a threshold leaves no trace; see mechanism= and tau=)"
-    if not (config.mean and config.std) and not (given.get("mean") and given.get("std")):
+    if (spec.mean, spec.std) != (config.mean, config.std) and not (given.get("mean") and given.get("std")):
         yield f"mean {given.get('mean') or spec.mean} and std {given.get('std') or spec.std} assumed"
 
 
@@ -103,6 +105,8 @@ def _specified(
         arguments = _allowed(config.arguments, config.source) | known | whole.head.architecture
         arguments |= {"img_size": settings.img_size} if settings.img_size else {}
         arguments |= state_dicts.head_sizes(tensors, source, settings.heads) if settings.heads else {}
+        channels = int(tensors[state_dicts.ANCHOR].shape[1])
+        arguments |= {"in_chans": channels} if channels != 3 else {}
         return ModelSpec(settings.backbone, arguments, mechanism), tuple(assumed)
     name, arguments = state_dicts.architecture(tensors, source, settings.heads, settings.img_size, known)
     guessed = [f"img_size {arguments['img_size']}"] * (settings.img_size is None)
@@ -146,7 +150,7 @@ def _known(spec: ModelSpec, asked: Settings, config: Settings) -> dict[str, Any]
     """
     backbone = asked.backbone or config.backbone
     named = len(config.classes) == spec.architecture.get("num_classes")
-    beside = {"mean": config.mean, "std": config.std, "classes": config.classes if named else ()}
+    beside = {"mean": config.mean, "std": config.std, "classes": config.classes if named else (), "task": config.task}
     statistics = input_statistics(backbone) if backbone else {}
     return statistics | {name: value for name, value in beside.items() if value}
 

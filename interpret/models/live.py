@@ -14,6 +14,7 @@ from interpret.foundation.errors import InterpretError, UnsupportedModelError
 from interpret.models import state_dict as state_dicts
 from interpret.models.backbones import configured, pretrained_cfg
 from interpret.models.configuration import input_channels, input_size, known_of
+from interpret.models.filling import of_input
 from interpret.models.loaded_model import LoadedModel, from_memory
 from interpret.models.model_spec import ModelSpec
 from interpret.models.patches import Asked
@@ -60,12 +61,18 @@ def _looked_at(module: nn.Module, given: dict[str, Any], asked: Asked) -> Loaded
     _check_runs(module)
     name, known = _name(module), known_of(module)
     anatomy = measured(module, name, _size(module, asked), input_channels(module), asked)
-    neutral = dict.fromkeys(("mean", "std"), (0.5,) * anatomy.channels)
-    notes = [f"{field} {value[0]} assumed" for field, value in neutral.items() if field not in known | given]
     if len(known.get("classes", ())) != anatomy.classes:
         known.pop("classes", None)
-    spec = dataclasses.replace(ModelSpec(type(module).__name__), **(neutral | known | given))
+    fed, notes = _fed(known, given, anatomy.channels)
+    spec = dataclasses.replace(ModelSpec(type(module).__name__), **fed)
     return LoadedModel(model=module, spec=spec, name=name, assumed=(*anatomy.notes, *notes), measured=anatomy)
+
+
+def _fed(known: dict[str, Any], given: dict[str, Any], channels: int) -> tuple[dict[str, Any], list[str]]:
+    """Fields of `ModelSpec`, and what was assumed of mean and std."""
+    fields = of_input(known, channels)
+    assumed = [name for name in ("mean", "std") if name not in given and fields[name] != known.get(name)]
+    return fields | given, [f"{name} {fields[name]} assumed" for name in assumed]
 
 
 def _check_runs(module: nn.Module) -> None:
@@ -122,8 +129,8 @@ def _copied(module: Any, mechanism: str, options: dict[str, Any], given: dict[st
         AlteredError: it was changed to compute something else.
     """
     known = configured(module)
-    notes = [f"{name} {getattr(ModelSpec, name)} assumed" for name in ("mean", "std") if name not in known | given]
-    spec = dataclasses.replace(_spec(module), mechanism=mechanism, options=options, **(known | given))
+    fed, notes = _fed(known, given, module.patch_embed.proj.in_channels)
+    spec = dataclasses.replace(_spec(module), mechanism=mechanism, options=options, **fed)
     _prove(module, spec)
     vit = _explicit(module, mechanism, options)
     untrained = [name for name, _ in vit.blocks[0].attn.mechanism.named_parameters()]

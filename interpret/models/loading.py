@@ -44,6 +44,9 @@ def load(
     layers: Any = None,
     mean: float | Sequence[int | float] | None = None,
     std: float | Sequence[int | float] | None = None,
+    range: Any = None,
+    bands: int | Sequence[int] | None = None,
+    task: str | None = None,
     name: str | None = None,
     device: str = "cpu",
     **unknown: Any,
@@ -77,6 +80,11 @@ def load(
         layers: of a live module that forms the attention of each head apart, where its lists of modules do not say it.
         mean, std: of the input, one for each of its channels; for a foreign file timm's of `backbone`, or (0.5, 0.5,
             0.5) where none is named.
+        range: the values of a picture's pixels that are black and white, such as (0, 4095) of 12 bits in a file of 16;
+            what lies beyond is black or white. Without it 0 and the largest of so many bits.
+        bands: channels, one or three, that a panel is drawn by where the input is not a picture's.
+        task: what the outputs are: "classification", "multilabel" (each class its own sigmoid), "regression" or
+            "features"; without it one output is a regression, and what no classifier gives are features.
         name: what tables and figures call it.
         device: where it runs; "auto" is a GPU where there is one.
 
@@ -97,7 +105,8 @@ def load(
     given = {
         "mechanism": mechanism, "tau": tau, "backbone": backbone, "heads": heads, "activation": activation, "eps": eps,
         "head_activation": head_activation, "key": key, "classes": classes, "img_size": img_size, "grid": grid,
-        "prefix": prefix, "layers": layers, "mean": mean, "std": std, "name": name,
+        "prefix": prefix, "layers": layers, "mean": mean, "std": std, "range": range,
+        "bands": bands, "task": task, "name": name,
     }  # fmt: skip
     where = usable(device)
     if isinstance(source, nn.Module):
@@ -114,7 +123,7 @@ def _from_module(module: nn.Module, given: dict[str, Any]) -> LoadedModel:
     fields = of_input(given)
     loaded = live.from_module(module, spec.mechanism, spec.options, fields, of_module(given))
     check_classes(loaded.spec, loaded.anatomy.classes, loaded.name)
-    check_channels(fields, loaded.channels, loaded.name)
+    check_channels(loaded.spec, loaded.channels, loaded.name)
     for line in loaded.assumed:
         level = logging.WARNING if line.endswith("assumed") else logging.INFO
         logger.log(level, "%s: %s", printable(loaded.name), line)
@@ -138,7 +147,7 @@ def _from_file(path: Path, given: dict[str, Any]) -> LoadedModel:
     spec = _with_mechanism(dataclasses.replace(spec, **fields), given, file)
     model = fill(spec, tensors, file)
     check_classes(spec, model.num_classes, file)
-    check_channels(fields, model.patch_embed.proj.in_channels, file)
+    check_channels(spec, model.patch_embed.proj.in_channels, file)
     _log(file, len(tensors), spec.rule, notes, guessed)
     return LoadedModel(
         model=model.eval(),

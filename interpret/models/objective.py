@@ -104,6 +104,22 @@ def objective_of(target: Any, model: LoadedModel, batch: int) -> Objective:
     return Objective(classes=numbers)
 
 
+def as_targets(targets: Any, target: Any = None) -> list[Any]:
+    """Several targets, each explained by itself; without any the one `target`.
+
+    Raises:
+        InterpretError: no list of them, an empty one, or one beside a target.
+    """
+    if targets is None:
+        return [target]
+    listed = (
+        list(targets) if isinstance(targets, Sequence | Tensor | np.ndarray) and not isinstance(targets, str) else []
+    )
+    if not listed or target is not None:
+        raise InterpretError(f"targets={targets!r:.80}; expected a list of what is explained in turn, without target=")
+    return listed
+
+
 def undefined_without_target(model: LoadedModel) -> str:
     """Why nothing is explained where nobody names a target; "" where the predicted class is, or the only output."""
     count, one = model.anatomy.classes, model.task.one

@@ -45,9 +45,8 @@ def _tensor(output: object) -> Tensor | None:
 def _name(output: object) -> str:
     """What a library of ViTs calls the tensor that is meant; "" where it is not named."""
     get = _getter(output)
-    return (
-        "" if isinstance(output, Tensor) else next((each for each in NAMES if isinstance(get(each, None), Tensor)), "")
-    )
+    known = () if isinstance(output, Tensor) else NAMES
+    return next((name for name in known if isinstance(get(name, None), Tensor)), "")
 
 
 def _getter(output: object) -> Callable[..., Any]:

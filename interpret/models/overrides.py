@@ -8,6 +8,7 @@ from typing import Any
 from interpret.foundation.command_line import above_zero, check_entries, entries, number, positive, threshold
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.files import printable
+from interpret.models.task import TASKS, check_task
 
 
 def names_of(text: str) -> tuple[str, ...]:
@@ -24,6 +25,25 @@ def size_of(numbers: Sequence[int]) -> tuple[int, int]:
     if len(numbers) > 2:
         raise InterpretError(f"an input size is height and width, or one number for both; got {len(numbers)} numbers")
     return numbers[0], numbers[-1]
+
+
+def range_of(numbers: Sequence[float]) -> tuple[float, float]:
+    """(low, high) of pixel values.
+
+    Raises:
+        InterpretError: not two numbers, or the lower not first.
+    """
+    if len(numbers) != 2 or not numbers[0] < numbers[1]:
+        shown = " ".join(f"{number:g}" for number in numbers)
+        raise InterpretError(f"a range is LOW HIGH, the pixel values that are black and white; got {shown}")
+    return numbers[0], numbers[1]
+
+
+def _task(text: str) -> str:
+    try:
+        return check_task(text)
+    except InterpretError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _mechanism(text: str) -> str:
@@ -68,6 +88,8 @@ OVERRIDES = {
     "img_size": Override(positive, "N", "height and width, or one for both", size_of),
     "mean": Override(number, "M", CHANNELS, tuple),
     "std": Override(above_zero, "S", f"{CHANNELS}, each above 0", tuple),
+    "range": Override(number, "V", "pixel values LOW HIGH that are black and white, as 0 4095 of 12 bits", range_of),
+    "task": Override(_task, "NAME", f"what the outputs are: {', '.join(TASKS)}"),
 }
 """By the names of the arguments of `load`."""
 

@@ -24,6 +24,12 @@ ACTIVATIONS = {
 """Names of activations, as transformers and timm write them -> timm's; "none" is for a head."""
 
 
+PROBLEMS = {
+    "regression": "regression",
+    "single_label_classification": "classification",
+    "multi_label_classification": "multilabel",
+}
+"""What transformers calls the problem of a classifier -> the task."""
 PROCESSOR = "preprocessor_config.json"
 """Where transformers says how the input is normalised."""
 
@@ -54,6 +60,7 @@ class Settings:
     classes: tuple[str, ...] = ()
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    task: str = ""
 
     def __or__(self, other: "Settings") -> "Settings":
         """Both, where `other` wins."""
@@ -127,6 +134,7 @@ def _of_transformers(config: dict[str, Any], file: str) -> Settings:
         activation=None if activation is None else activation_of(activation, file),
         eps=_take(vision, "layer_norm_eps", _is(float), file),
         classes=class_names(names, file),
+        task=PROBLEMS.get(_take(config, "problem_type", _is(str), file), ""),
     )
 
 

@@ -47,6 +47,7 @@ class Trace:
         residual: tokens entering the last block, where blocks are known.
         changes: what interventions made of the mechanisms.
         sites: the module of each layer that forms its attention.
+        layers: numbers of the layers whose stages are kept, in the order of the axis `layer`; () where it is all.
         inputs: tokens entering the attention of each block, after its `norm1`. None where not kept, as all that follow.
         queries, keys: q and k as the mechanism receives them.
         scores, probs, weights: attention before the softmax, after it, and after selection (`probs` and `weights` are
@@ -82,6 +83,7 @@ class Trace:
     state: tuple[object, ...] = field(default=(), repr=False)
     changes: tuple[Changes, ...] = ()
     sites: tuple[Site, ...] = ()
+    layers: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         kept = ", ".join(stage for stage in STAGES if getattr(self, stage) is not None)
@@ -102,7 +104,7 @@ class Trace:
         return self.model
 
     def need(self, stage: str) -> Tensor:
-        """The kept tensor of that name.
+        """The kept tensor of that name, of the layers that are kept.
 
         Raises:
             MissingTensorError: `trace` was not asked to keep it.
@@ -115,6 +117,28 @@ class Trace:
             have = [name for name in STAGES if getattr(self, name) is not None]
             raise MissingTensorError(f"the trace holds no {stage!r}; call trace(..., keep={(*have, stage)!r})")
         return kept
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Of the layers that are kept, counted from 0."""
+        return self.layers or tuple(range(self.model.depth))
+
+    def place(self, layer: int) -> int:
+        """Where a layer, counted from the last one where it is negative, lies among those that are kept.
+
+        Raises:
+            MissingTensorError: it was not kept.
+        """
+        number = layer + self.model.depth if layer < 0 else layer
+        if number not in self.numbers:
+            raise MissingTensorError(f"the trace holds {self.held}, not layer {layer}; trace(..., layers=[{layer}])")
+        return self.numbers.index(number)
+
+    @property
+    def held(self) -> str:
+        """Which layers are kept, in words."""
+        one = "layer" if len(self.numbers) == 1 else "layers"
+        return f"{one} {', '.join(map(str, self.numbers))} of {self.model.depth}"
 
     def change(self, layer: int, mechanism: Mechanism) -> Mechanism:
         """What interventions had made of a layer's mechanism when it was looked at."""

@@ -32,6 +32,7 @@ def trace(
     target: Any = None,
     *,
     keep: Sequence[str] = ("probs", "weights"),
+    layers: Any = None,
 ) -> Trace:
     """Look at `images` going through `model`, and leave no trace in it.
 
@@ -41,18 +42,21 @@ def trace(
         keep: which of `STAGES` stay: "scores", "probs", "weights" and "gradient" cost layers x heads x N x N floats an
             image each. A gradient costs one backward pass and is made only when it is named here, and there is
             something to explain.
+        layers: one or several whose stages stay, counted from 0, or from the last one by negative numbers; None is all.
+            A backward pass then ends at the first of them.
 
     Raises:
-        InterpretError: images of another size, a target that is no class, an unknown name in `keep`.
+        InterpretError: images of another size, a target that is no class, an unknown name in `keep` or `layers`.
     """
     _check_keep(keep)
+    chosen = _numbers(layers, model)
     pixels = model.pixels(images).to(model.device, next(model.model.parameters()).dtype)
     objective = objective_of(target, model, len(pixels))
     step = _images_per_pass(model, pixels.device.type)
     _check_shown(keep, model)
     keep = [stage for stage in keep if not (stage == "gradient" and objective.undefined)]
     with untouched(model.model), seam_of(model.model, model.anatomy.apart) as seam:
-        record = _Record(model, len(pixels), keep)
+        record = _Record(model, len(pixels), keep, chosen or range(model.depth))
         for first in range(0, len(pixels), step):
             part = slice(first, first + step)
             record.look(pixels[part], objective.of(part), part)
@@ -63,7 +67,7 @@ def trace(
             objective = Objective(classes=tensors["target"])
         return Trace(
             model=model, images=pixels, objective=objective, mechanisms=mechanisms, state=state,
-            changes=tuple(seam.changes), sites=tuple(record.sites), **tensors,
+            changes=tuple(seam.changes), sites=tuple(record.sites), layers=chosen, **tensors,
         )  # fmt: skip
 
 
@@ -77,8 +81,9 @@ def _images_per_pass(model: LoadedModel, device: str) -> int:
 class _Record:
     """The kept tensors, filled pass by pass."""
 
-    def __init__(self, model: LoadedModel, batch: int, keep: Sequence[str]) -> None:
+    def __init__(self, model: LoadedModel, batch: int, keep: Sequence[str], layers: Sequence[int]) -> None:
         self.model, self.anatomy = model, model.anatomy
+        self.first, self.places = layers[0], {layer: place for place, layer in enumerate(layers)}
         self.backward = "gradient" in keep
         selects = model.measured or any(mechanism.selects for mechanism in model.mechanisms)
         self.aliased = not selects and {"probs", "weights"} <= set(keep)
@@ -87,9 +92,9 @@ class _Record:
         dtype = torch.promote_types(like.dtype, torch.float32)
         shapes = _shapes(self.anatomy)
         self.kept = {
-            name: torch.zeros(model.depth, batch, *shapes[name], dtype=dtype, device=like.device)
+            name: torch.zeros(len(layers), batch, *shapes[name], dtype=dtype, device=like.device)
             if name == "gradient"  # stays zero where a layer is not read
-            else torch.empty(model.depth, batch, *shapes[name], dtype=dtype, device=like.device)
+            else torch.empty(len(layers), batch, *shapes[name], dtype=dtype, device=like.device)
             for name in self.stages
         }
         self.parts: dict[str, list[Tensor]] = {name: [] for name in ("logits", "target", "residual", "normed")}
@@ -110,8 +115,9 @@ class _Record:
             apart = self.anatomy.apart
             places = self.kept["gradient"][:, part]
             for call, weights in enumerate(live):
-                place = places[call // apart].chunk(apart, dim=1)[call % apart]
-                if weights.requires_grad:
+                layer = self.first + call // apart
+                if weights.requires_grad and layer in self.places:
+                    place = places[self.places[layer]].chunk(apart, dim=1)[call % apart]
                     weights.register_hook(partial(_copy_gradient, place))
             torch.autograd.grad(score, live[:apart])
 
@@ -121,13 +127,13 @@ class _Record:
         return whole | ({"probs": whole["weights"]} if self.aliased else {})
 
     def _see(self, part: slice, live: list[Tensor], layer: int, stages: Stages) -> Tensor:
-        """Keep the stages; with every parameter frozen the graph starts at the first weights."""
+        """Keep the stages; with every parameter frozen the graph starts at the first weights that are kept."""
         for stage in AT_THE_OPERATION:
-            if stage in self.stages:
-                place = self.kept[stage][layer, part].chunk(self.anatomy.apart, dim=1)[stages.part]
+            if stage in self.stages and layer in self.places:
+                place = self.kept[stage][self.places[layer], part].chunk(self.anatomy.apart, dim=1)[stages.part]
                 place.copy_(getattr(stages, stage).detach())
-        if self.backward:
-            live.append(stages.weights if layer else stages.weights.detach().requires_grad_())
+        if self.backward and layer >= self.first:
+            live.append(stages.weights if layer > self.first else stages.weights.detach().requires_grad_())
             return live[-1]
         return stages.weights
 
@@ -139,8 +145,10 @@ class _Record:
             module = self.model.model.get_submodule(name)
             scope.callback(module.register_forward_pre_hook(here(enter), with_kwargs=True).remove)
         blocks = [self.model.model.get_submodule(name) for name in self.anatomy.blocks]
-        for block, place in zip(blocks, [] if places["outputs"] is None else places["outputs"], strict=False):
-            scope.callback(block.register_forward_hook(here(partial(_copy_output, place))).remove)
+        if (outputs := places["outputs"]) is not None:
+            for layer, place in self.places.items():
+                leave = partial(_copy_output, outputs[place])
+                scope.callback(blocks[layer].register_forward_hook(here(leave)).remove)
         if blocks:
             scope.callback(blocks[-1].register_forward_pre_hook(here(self._keep_residual), with_kwargs=True).remove)
 
@@ -149,8 +157,8 @@ class _Record:
     ) -> None:
         tokens = given_tokens(args, kwargs)
         self.sites.append(site_of(module, args, kwargs))
-        if place is not None:
-            place[layer] = tokens.detach()
+        if place is not None and layer in self.places:
+            place[self.places[layer]] = tokens.detach()
         if layer == self.model.depth - 1:
             self._keep_part(normed=tokens)
 
@@ -176,6 +184,19 @@ def _copy_output(place: Tensor, module: nn.Module, args: object, output: Any) ->
 
 def _copy_gradient(place: Tensor, gradient: Tensor) -> None:
     place.copy_(gradient)
+
+
+def _numbers(layers: Any, model: LoadedModel) -> tuple[int, ...]:
+    """Of the layers to keep, counted from 0, in order; () for all."""
+    if layers is None:
+        return ()
+    asked: Sequence[Any] = layers if isinstance(layers, Sequence) and not isinstance(layers, str) else [layers]
+    known = range(-model.depth, model.depth)
+    if not asked or any(isinstance(layer, bool) or layer not in known for layer in asked):
+        raise InterpretError(
+            f"layers={layers!r}: {model.name} has {model.depth} layers, 0 to {model.depth - 1}; -1 is the last"
+        )
+    return tuple(sorted({layer % model.depth for layer in asked}))
 
 
 def _check_shown(keep: Sequence[str], model: LoadedModel) -> None:

@@ -52,6 +52,9 @@ def _score(predictions: pd.DataFrame, task: Task) -> str:
     if task.shares is None:
         values = predictions["value"].dropna() if "value" in predictions else predictions["probability"].dropna()
         return f"mean {task.one} {values.mean():.3g}" if len(values) else "features, no classes"
+    if not task.exclusive:
+        mean = predictions["probability"].mean()
+        return f"no accuracy, several classes may be right; mean {task.probability} of the most probable {mean:.2f}"
     if known.empty:
         return f"unlabelled; mean confidence {predictions['probability'].mean():.2f}"
     return f"{known.astype(bool).to_numpy().sum()} of {len(known)} right"

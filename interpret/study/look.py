@@ -12,7 +12,9 @@ from interpret.models.loaded_model import LoadedModel
 from interpret.models.trace import STAGES, Trace
 
 
-def trace(model: Any, images: Any, target: Any = None, *, keep: Any = ("probs", "weights")) -> Trace:
+def trace(
+    model: Any, images: Any, target: Any = None, *, keep: Any = ("probs", "weights"), layers: Any = None
+) -> Trace:
     """Look at `images` going through `model`, in one forward pass and at most one backward pass.
 
     Args:
@@ -24,10 +26,12 @@ def trace(model: Any, images: Any, target: Any = None, *, keep: Any = ("probs", 
             -> (batch,).
         keep: what stays: a name or several, of stages, attributions or indicators, whose stages are then kept.
             "scores", "probs", "weights" and "gradient" cost layers x heads x N x N floats an image each.
+        layers: one or several whose stages stay, counted from 0, or from the last one by negative numbers; None is all.
+            What needs every layer, as rollout does, then refuses the trace.
 
     Raises:
         InterpretError: no loaded model, images of another size, a target that is no class, an unknown name in `keep`,
-            or a gradient of a model that predicts no class, without a target.
+            a layer that there is not, or a gradient of a model that predicts no class, without a target.
 
     Example:
         >>> import interpret
@@ -39,7 +43,7 @@ def trace(model: Any, images: Any, target: Any = None, *, keep: Any = ("probs", 
     if not isinstance(model, LoadedModel):
         raise InterpretError(f"trace takes what interpret.load gives, got a {type(model).__name__}; load it first")
     stages = _stages(as_names(keep))
-    trace = tracing.trace(model, images, target, keep=stages)
+    trace = tracing.trace(model, images, target, keep=stages, layers=layers)
     if "gradient" in stages:
         trace.need("gradient")
     return trace

@@ -120,7 +120,7 @@ def _compare(before: Trace, intervention: Scope) -> tuple[list, list, list]:
     return moved.tolist(), _classes(before), _classes(after)
 
 
-def _classes(trace: Trace) -> list[float]:
+def _classes(trace: Trace) -> list:
     """Predicted of each image; NaN where none is."""
     classes = trace.model.task.predicted(trace.logits)
     return [np.nan] * len(trace.logits) if classes is None else classes.tolist()
