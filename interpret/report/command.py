@@ -23,7 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     With --compare nothing is looked at: what changed between two packs stands on stdout, as Markdown.
 
     Returns:
-        0, 2 after one line on stderr that says what the user can mend, or 130 where the user interrupts.
+        0, 2 after one line on stderr that says what the user can mend, 130 where the user interrupts, or 143 where
+        a scheduler ends it.
     """
     argv = sys.argv[1:] if argv is None else argv
     arguments = parse(argv)

@@ -26,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Train and write; the only line on stdout is the path of the checkpoint, or of the comparison of several.
 
     Returns:
-        0, 2 after one line on stderr that says what the user can mend, or 130 where the user interrupts.
+        0, 2 after one line on stderr that says what the user can mend, 130 where the user interrupts, or 143 where
+        a scheduler ends it.
     """
     argv = sys.argv[1:] if argv is None else argv
     given = vars(parser().parse_args(argv))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from interpret.foundation.errors import InterpretError
+from interpret.foundation.errors import InterpretError, read_as
 from interpret.models import checkpoint
 from interpret.train.recipe import Recipe
 from interpret.train.run import Run
@@ -62,16 +62,17 @@ class Progress:
             InterpretError: it is of another recipe.
         """
         payload = checkpoint.read(path)
-        check_same_recipe(payload["recipe"], run.recipe, path)
-        run.vit.load_state_dict(payload["model"])
-        if run.average is not None:
-            run.average.module.load_state_dict(payload["average"])
-        run.optimizer.load_state_dict(payload["optimizer"])
-        run.updates = payload["updates"]
-        torch.set_rng_state(payload["random"][0])
-        if len(payload["random"]) > 1:
-            torch.cuda.set_rng_state_all(payload["random"][1:])
-        return cls(**{each.name: payload[each.name] for each in dataclasses.fields(cls)})
+        with read_as(str(path), "the state of an interrupted run"):
+            check_same_recipe(payload["recipe"], run.recipe, path)
+            run.vit.load_state_dict(payload["model"])
+            if run.average is not None:
+                run.average.module.load_state_dict(payload["average"])
+            run.optimizer.load_state_dict(payload["optimizer"])
+            run.updates = payload["updates"]
+            torch.set_rng_state(payload["random"][0])
+            if len(payload["random"]) > 1:
+                torch.cuda.set_rng_state_all(payload["random"][1:])
+            return cls(**{each.name: payload[each.name] for each in dataclasses.fields(cls)})
 
 
 def check_same_recipe(saved: dict[str, Any], recipe: Recipe, path: Path) -> None:
