@@ -95,7 +95,7 @@ def refuse(program: str, reason: str) -> int:
     return 2
 
 
-def valued(argv: Iterable[str], value: Callable[[str], str], without: str) -> list[str]:
+def valued(argv: Iterable[str], value: Callable[[str], str], without: str = "") -> list[str]:
     """Arguments with `value` of each that is no option, and without the option `without`, which takes one."""
     kept: list[str] = []
     left_out = False

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from interpret.foundation.errors import InterpretError, read_as
+from interpret.foundation.files import place_name
 from interpret.models import checkpoint
 from interpret.train.recipe import Recipe
 from interpret.train.run import Run
@@ -76,16 +77,20 @@ class Progress:
 
 
 def check_same_recipe(saved: dict[str, Any], recipe: Recipe, path: Path) -> None:
-    """Refuse what was made with another recipe; where the data lie, and what may differ, counts for nothing.
+    """Refuse what was made with another recipe; where data and files lie, and what may differ, counts for nothing.
 
     Raises:
         InterpretError: with the first field that differs.
     """
-    given = dataclasses.asdict(recipe) | {"data": recipe.data.partition(":")[0]}
-    known = saved | {"data": saved["data"].partition(":")[0]}
+    given, known = _by_name(dataclasses.asdict(recipe)), _by_name(saved)
     for name, value in given.items():
         if name not in MAY_DIFFER and known.get(name) != value:
             raise InterpretError(
                 f"{path} is of a run with {name}={known.get(name)!r}, not {value!r}; give the same options, or "
                 "choose another --out"
             )
+
+
+def _by_name(recipe: dict[str, Any]) -> dict[str, Any]:
+    init = recipe.get("init")
+    return recipe | {"data": recipe["data"].partition(":")[0], "init": init and place_name(init)}
