@@ -1,4 +1,4 @@
-"""Two processes that find each other as those of a launcher do."""
+"""Two processes that find each other as those of a launcher do, and the launcher itself."""
 
 import os
 import socket
@@ -25,3 +25,9 @@ def run_two(*arguments: object, cwd: object = None) -> None:
     ]
     said = [process.communicate(timeout=300)[1] for process in started]
     assert [process.returncode for process in started] == [0, 0], "\n".join(said)
+
+
+def torchrun(*arguments: object) -> list[str]:
+    """The launcher of PyTorch, as the README and `--help` name it, with two processes of this Python."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    return [*launcher, *map(str, arguments)]

@@ -454,7 +454,7 @@ def test_a_replacement_that_fails_gives_the_old_pack_back(tmp_path, monkeypatch)
         return rename(path, target)
 
     monkeypatch.setattr(Path, "rename", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InterpretError, match=r"pack cannot be written \(disk full\); free some space"):
         write_pack(synthetic_study(), out, overwrite=True)
     assert (out / "manifest.json").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["pack"]

@@ -24,6 +24,7 @@ from interpret.train.initialisation import model_spec
 from interpret.train.loading import make_loader
 from interpret.train.recipe import TRACKED, Recipe
 from interpret.train.run import Run
+from interpret.train.state import check_same_recipe
 
 ARCHITECTURE = {"img_size": 64, "patch_size": 16, "embed_dim": 12, "depth": 2, "num_heads": 3}
 SMALL = ["--limit=24", "--epochs=1", "--batch-size=8", "--warmup-epochs=0", "--device=cpu"]
@@ -83,6 +84,7 @@ def test_the_record_says_how_the_model_was_made(trained):
     model = trained("--mechanism", "hard_threshold", "--tau", "0.05", "--seed", "3")
     told = model.provenance
     assert told["command"].startswith("python -m interpret.train --data shapes --out")
+    assert "--out model.pt --limit=24" in told["command"]
     assert told["recipe"]["options"] == model.spec.options == {"tau": 0.05}
     assert told["recipe"]["seed"] == 3
     assert told["images"] == {"train": 24, "validation": 24, "test": 24}
@@ -92,13 +94,17 @@ def test_the_record_says_how_the_model_was_made(trained):
 
 
 def test_the_record_does_not_say_where_the_data_lie(small):
-    recipe = replaced(small, data="fashionmnist:/home/me/data")
+    recipe = replaced(small, data="fashionmnist:/home/me/data", init="/home/me/vit.pt")
     vit = model_spec(small, ("a", "b")).build()
     told = provenance.describe(
         recipe, "train --data fashionmnist:/home/me/data --epochs 1", vit, {}, torch.device("cpu")
     )
     assert told["command"] == "train --data fashionmnist:ROOT --epochs 1"
     assert told["recipe"]["data"] == "fashionmnist:ROOT"
+    assert told["recipe"]["init"] == "vit.pt"
+    check_same_recipe(told["recipe"], replaced(recipe, init="/elsewhere/vit.pt"), Path("vit.pt"))
+    with pytest.raises(InterpretError, match=r"with init='vit.pt', not 'other.pt'"):
+        check_same_recipe(told["recipe"], replaced(recipe, init="/home/me/other.pt"), Path("vit.pt"))
 
 
 def test_the_test_accuracy_is_that_of_the_saved_weights(trained, small):

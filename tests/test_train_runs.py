@@ -291,6 +291,21 @@ def test_a_finished_model_and_an_interrupted_run_are_never_replaced(tmp_path, ca
     assert state.read_bytes() == made
 
 
+def test_a_run_killed_after_its_checkpoint_is_completed(tmp_path, caplog, capsys):
+    out, state = tmp_path / "a.pt", tmp_path / "a.resume"
+    given = ["--data", "shapes", *SMALL, "--epochs=1", "--out", str(out)]
+    assert command.main(given) == 0
+    made, card = out.read_bytes(), (tmp_path / "a.md").read_text()
+    (tmp_path / "a.md").unlink()
+    state.touch()
+    assert command.main([*given, "--resume"]) == 0
+    assert (out.read_bytes(), (tmp_path / "a.md").read_text(), state.exists()) == (made, card, False)
+    out.unlink()
+    torch.save({"history": []}, state)
+    assert command.main([*given, "--resume"]) == 2
+    assert f"{state}: not the state of an interrupted run (KeyError: 'recipe')" in capsys.readouterr().err
+
+
 def test_an_interruption_is_told_in_one_line(tmp_path, capsys, monkeypatch):
     def interrupt(*given, **options):
         raise KeyboardInterrupt

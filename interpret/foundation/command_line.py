@@ -3,8 +3,11 @@
 import argparse
 import io
 import logging
+import signal
 import sys
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from interpret.foundation.errors import InterpretError
@@ -12,8 +15,12 @@ from interpret.foundation.files import printable
 from interpret.foundation.options import as_numbers, check_tau
 from interpret.foundation.registry import check_name, entry_files
 
-INTERRUPTED = 130
-"""What a shell expects of a command that Ctrl-C ended."""
+INTERRUPTED, TERMINATED = 130, 143
+"""What a shell expects of a command that Ctrl-C ended, and of one that was told to end (SIGTERM)."""
+
+
+class Terminated(KeyboardInterrupt):
+    """The command was told to end, by a scheduler or a launcher: it cleans up as after Ctrl-C."""
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -34,21 +41,44 @@ def run(
         verbosity: of the log, 0 for what everybody wants to know.
 
     Returns:
-        0, 2 after one line on stderr that says what the user can mend, or 130 where the user interrupts.
+        0, 2 after one line on stderr that says what the user can mend, 130 where the user interrupts, or 143 where a
+        scheduler ends it.
     """
     _log(verbosity)
     try:
-        answer = work()
+        with _terminable():
+            answer = work()
     except InterpretError as error:
         return refuse(program, str(error))
     except OSError as error:
         return refuse(program, f"{error.filename or 'file'}: {error.strerror or error}")
+    except Terminated:
+        sys.stderr.write(f"\n{program}: terminated; {interrupted()}\n")
+        return TERMINATED
     except KeyboardInterrupt:
         sys.stderr.write(f"\n{program}: interrupted; {interrupted()}\n")
         return INTERRUPTED
     if answer:
         sys.stdout.write(f"{answer}\n")
     return 0
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Scope that SIGTERM leaves by `Terminated`; a second one changes nothing. Only a main thread gets signals."""
+
+    def end(*_: object) -> NoReturn:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _log(verbosity: int) -> None:
@@ -65,7 +95,7 @@ def refuse(program: str, reason: str) -> int:
     return 2
 
 
-def valued(argv: Iterable[str], value: Callable[[str], str], without: str) -> list[str]:
+def valued(argv: Iterable[str], value: Callable[[str], str], without: str = "") -> list[str]:
     """Arguments with `value` of each that is no option, and without the option `without`, which takes one."""
     kept: list[str] = []
     left_out = False

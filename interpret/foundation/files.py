@@ -3,11 +3,8 @@
 import difflib
 import hashlib
 import os
-import shutil
-import tempfile
 import unicodedata
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from interpret.foundation.errors import InterpretError
@@ -52,38 +49,17 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         write(temporary)
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
-        raise InterpretError(
-            f"{path} cannot be written ({reason}); free some space or choose another place; nothing there was changed"
-        ) from error
+        raise not_written(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-@contextmanager
-def written_whole(out: Path) -> Iterator[Path]:
-    """Scope with a new folder to fill: it takes the place of `out` at the end; after a failure all is as it was."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    holder = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
-    try:
-        folder = holder / "new"
-        folder.mkdir()
-        yield folder
-        _replace(out, folder, holder / "old")
-    finally:
-        shutil.rmtree(holder)
-
-
-def _replace(out: Path, new: Path, old: Path) -> None:
-    """Put `new` in the place of `out`; what was there comes back if that fails."""
-    if out.exists():
-        out.rename(old)
-    try:
-        new.rename(out)
-    except BaseException:
-        if old.exists():
-            old.rename(out)
-        raise
+def not_written(path: Path, error: Exception) -> InterpretError:
+    """What a full disk, or a place that is closed, is told as."""
+    reason = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
+    return InterpretError(
+        f"{path} cannot be written ({reason}); free some space or choose another place; nothing there was changed"
+    )
 
 
 def sha256(*paths: Path) -> str:

@@ -14,16 +14,21 @@ from interpret.report import early
 from interpret.report.checkpoints import named, separate
 
 PROGRAM = "python -m interpret.report"
+SEVERAL = (
+    "several processes share the survey and the sweeps: torchrun --standalone --nproc-per-node 2 -m interpret.report "
+    "CKPT ... (on CPUs as on GPUs; one for each GPU: --nproc-per-node gpu)"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Look at checkpoints and write a figure pack; the only line on stdout is the path of its `report.html`.
 
-    Under `accelerate launch` the processes share the survey and the sweeps; the first one writes.
+    Under `torchrun` the processes share the survey and the sweeps; the first one writes.
     With --compare nothing is looked at: what changed between two packs stands on stdout, as Markdown.
 
     Returns:
-        0, 2 after one line on stderr that says what the user can mend, or 130 where the user interrupts.
+        0, 2 after one line on stderr that says what the user can mend, 130 where the user interrupts, or 143 where
+        a scheduler ends it.
     """
     argv = sys.argv[1:] if argv is None else argv
     arguments = parse(argv)
@@ -75,7 +80,9 @@ def _answer(arguments: argparse.Namespace) -> str:
 
 def parser() -> argparse.ArgumentParser:
     """The arguments, under timm's names."""
-    result = OneLineParser(prog=PROGRAM, description="Look at Vision Transformers and write a figure pack.")
+    result = OneLineParser(
+        prog=PROGRAM, description="Look at Vision Transformers and write a figure pack.", epilog=SEVERAL
+    )
     own = f"FILE:KEY=VALUE,... says of that file alone its {', '.join(OVERRIDES).replace('_', '-')}"
     result.add_argument("checkpoints", nargs="*", metavar="CKPT", help=f"checkpoint files, one or several; {own}")
     _add_data(result.add_argument_group("what is looked at"))

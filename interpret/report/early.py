@@ -58,7 +58,7 @@ def place(arguments: argparse.Namespace) -> Path:
 
 
 def check_free(out: Path, overwrite: bool, advice: str) -> None:
-    """Refuse a folder that must not be written to, before any work is done for it.
+    """Refuse a folder that must not be written to, before any work is done for it; what killed runs left is removed.
 
     Args:
         advice: how the caller says that it may be replaced.
@@ -66,6 +66,9 @@ def check_free(out: Path, overwrite: bool, advice: str) -> None:
     Raises:
         InterpretError: it exists and may not be replaced, holds something other than a pack, or cannot be made.
     """
+    from interpret.foundation.folders import clear_left
+
+    clear_left(out)
     there = next(path for path in (out, *out.absolute().parents) if path.exists())
     if not there.is_dir():
         raise InterpretError(f"{out}: {there} is a file, so there is no folder to write to; choose another place")

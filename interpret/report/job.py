@@ -19,6 +19,7 @@ from interpret.models.loading import load
 from interpret.models.overrides import overrides
 from interpret.report.early import given_once, place
 from interpret.report.pack import write_pack
+from interpret.study.processes import alive_together
 from interpret.study.run import run_study
 from interpret.study.store import Store
 from interpret.study.study import Study
@@ -39,6 +40,8 @@ def report(arguments: argparse.Namespace) -> Path | None:
 def processes(*, cpu: bool) -> Iterator[bool]:
     """Scope in which the processes that a launcher started share the work; whether this one is the first.
 
+    They end together, in time: see `alive_together`.
+
     Raises:
         InterpretError: there are several processes and accelerate is not installed.
     """
@@ -50,8 +53,11 @@ def processes(*, cpu: bool) -> Iterator[bool]:
     except ModuleNotFoundError as error:
         raise InterpretError("several processes need accelerate: pip install 'interpret-vit[train]'") from error
     state = PartialState(cpu=cpu)
-    yield state.is_main_process
-    state.destroy_process_group()
+    try:
+        with alive_together("python -m interpret.report"):
+            yield state.is_main_process
+    finally:
+        state.destroy_process_group()
 
 
 def look(arguments: argparse.Namespace) -> Study:

@@ -11,7 +11,8 @@ from interpret.figures import FIGURES
 from interpret.figures.drawing import fonts, plots
 from interpret.foundation import tables
 from interpret.foundation.errors import InterpretError
-from interpret.foundation.files import sha256, written_whole
+from interpret.foundation.files import sha256
+from interpret.foundation.folders import written_whole
 from interpret.report import page, summary
 from interpret.report.early import check_free
 from interpret.report.manifest import FORMAT, MANIFEST

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from interpret.foundation.command_line import OneLineParser, amount, positive, run, threshold, whole
+from interpret.foundation.command_line import OneLineParser, amount, positive, run, threshold, valued, whole
 from interpret.foundation.errors import InterpretError
-from interpret.foundation.files import printable
+from interpret.foundation.files import place_name, printable
 from interpret.train import early
 from interpret.train.presets import PRESETS, Preset, find_preset
 from interpret.train.recipe import Recipe
@@ -26,11 +26,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Train and write; the only line on stdout is the path of the checkpoint, or of the comparison of several.
 
     Returns:
-        0, 2 after one line on stderr that says what the user can mend, or 130 where the user interrupts.
+        0, 2 after one line on stderr that says what the user can mend, 130 where the user interrupts, or 143 where
+        a scheduler ends it.
     """
     argv = sys.argv[1:] if argv is None else argv
     given = vars(parser().parse_args(argv))
-    command = printable(shlex.join([*PROGRAM.split(), *argv]))
+    places = [Path(given[option]) for option in ("out", "init") if option in given]
+    known = valued(argv, lambda value: place_name(value) if Path(value) in places else value)
+    command = printable(shlex.join([*PROGRAM.split(), *known]))
     return run(PROGRAM, lambda: printable(str(_train(given, command))), lambda: _kept(given))
 
 

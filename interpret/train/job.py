@@ -11,6 +11,7 @@ import torch
 from interpret.data import load_data
 from interpret.figures import _arms
 from interpret.figures.drawing import plots
+from interpret.foundation.errors import read_as
 from interpret.foundation.files import printable, write_atomically
 from interpret.models import checkpoint, history, loading
 from interpret.models.loaded_model import LoadedModel
@@ -56,7 +57,10 @@ def train_one(recipe: Recipe, out: Path, command: str, source: str = "", *, resu
     """
     state, table = state_file(out), out.with_suffix(".history.csv")
     if out.exists() and resume:
-        return _finished(out, recipe)
+        trained = _finished(out, recipe)
+        if state.exists() or not out.with_suffix(".md").exists():
+            _complete(out, trained)
+        return trained
     check_free(out, resume=resume)
 
     def after_epoch(run: Run, progress: Progress) -> None:
@@ -67,9 +71,14 @@ def train_one(recipe: Recipe, out: Path, command: str, source: str = "", *, resu
     trained = train(recipe, printable(out.stem), command, resume=unfinished, after_epoch=after_epoch)
     trained = replace(trained, provenance=trained.provenance | {"source": source})
     checkpoint.save(out, trained, saved_dtype(recipe))
-    write_atomically(out.with_suffix(".md"), lambda file: file.write_text(card(trained)))
-    state.unlink(missing_ok=True)
+    _complete(out, trained)
     return trained
+
+
+def _complete(out: Path, trained: LoadedModel) -> None:
+    """What follows the checkpoint; a run that was killed in between has not done it."""
+    write_atomically(out.with_suffix(".md"), lambda file: file.write_text(card(trained)))
+    state_file(out).unlink(missing_ok=True)
 
 
 def train_arms(runs: Mapping[Path, Recipe], folder: Path, command: str, source: str, *, resume: bool) -> Path:
@@ -101,7 +110,8 @@ def train_arms(runs: Mapping[Path, Recipe], folder: Path, command: str, source: 
 
 def _finished(out: Path, recipe: Recipe) -> LoadedModel:
     trained = loading.load(out, device=_device(recipe))
-    check_same_recipe(trained.provenance["recipe"], recipe, out)
+    with read_as(str(out), "a model that this command has trained"):
+        check_same_recipe(trained.provenance["recipe"], recipe, out)
     logger.info("%s: already finished, kept", printable(str(out)))
     return trained
 

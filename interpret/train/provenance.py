@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from interpret.foundation.files import printable
+from interpret.foundation.files import place_name, printable
 from interpret.foundation.versions import versions
 from interpret.models.vit import VisionTransformer, patch_grid
 from interpret.train.recipe import Recipe
@@ -17,7 +17,7 @@ from interpret.train.recipe import Recipe
 def describe(
     recipe: Recipe, command: str, vit: VisionTransformer, images: dict[str, int], device: torch.device
 ) -> dict[str, Any]:
-    """What is known of a run beside its result. Where the data lie on this machine is written as ROOT.
+    """What is known of a run beside its result. Where the data lie on this machine is written as ROOT, files by name.
 
     Args:
         images: number of images in each split.
@@ -27,7 +27,7 @@ def describe(
     data = f"{name}:ROOT" if colon else name
     return {
         "command": command.replace(printable(recipe.data), data),
-        "recipe": dataclasses.asdict(recipe) | {"data": data},
+        "recipe": dataclasses.asdict(recipe) | {"data": data, "init": recipe.init and place_name(recipe.init)},
         "images": images,
         "parameters": sum(parameter.numel() for parameter in vit.parameters()),
         "tokens": patch_grid(vit).tokens,

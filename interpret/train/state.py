@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from interpret.foundation.errors import InterpretError
+from interpret.foundation.errors import InterpretError, read_as
+from interpret.foundation.files import place_name
 from interpret.models import checkpoint
 from interpret.train.recipe import Recipe
 from interpret.train.run import Run
@@ -62,29 +63,34 @@ class Progress:
             InterpretError: it is of another recipe.
         """
         payload = checkpoint.read(path)
-        check_same_recipe(payload["recipe"], run.recipe, path)
-        run.vit.load_state_dict(payload["model"])
-        if run.average is not None:
-            run.average.module.load_state_dict(payload["average"])
-        run.optimizer.load_state_dict(payload["optimizer"])
-        run.updates = payload["updates"]
-        torch.set_rng_state(payload["random"][0])
-        if len(payload["random"]) > 1:
-            torch.cuda.set_rng_state_all(payload["random"][1:])
-        return cls(**{each.name: payload[each.name] for each in dataclasses.fields(cls)})
+        with read_as(str(path), "the state of an interrupted run"):
+            check_same_recipe(payload["recipe"], run.recipe, path)
+            run.vit.load_state_dict(payload["model"])
+            if run.average is not None:
+                run.average.module.load_state_dict(payload["average"])
+            run.optimizer.load_state_dict(payload["optimizer"])
+            run.updates = payload["updates"]
+            torch.set_rng_state(payload["random"][0])
+            if len(payload["random"]) > 1:
+                torch.cuda.set_rng_state_all(payload["random"][1:])
+            return cls(**{each.name: payload[each.name] for each in dataclasses.fields(cls)})
 
 
 def check_same_recipe(saved: dict[str, Any], recipe: Recipe, path: Path) -> None:
-    """Refuse what was made with another recipe; where the data lie, and what may differ, counts for nothing.
+    """Refuse what was made with another recipe; where data and files lie, and what may differ, counts for nothing.
 
     Raises:
         InterpretError: with the first field that differs.
     """
-    given = dataclasses.asdict(recipe) | {"data": recipe.data.partition(":")[0]}
-    known = saved | {"data": saved["data"].partition(":")[0]}
+    given, known = _by_name(dataclasses.asdict(recipe)), _by_name(saved)
     for name, value in given.items():
         if name not in MAY_DIFFER and known.get(name) != value:
             raise InterpretError(
                 f"{path} is of a run with {name}={known.get(name)!r}, not {value!r}; give the same options, or "
                 "choose another --out"
             )
+
+
+def _by_name(recipe: dict[str, Any]) -> dict[str, Any]:
+    init = recipe.get("init")
+    return recipe | {"data": recipe["data"].partition(":")[0], "init": init and place_name(init)}

@@ -1,0 +1,82 @@
+"""A folder that is written whole or not at all, also where its writer is killed or another writes it meanwhile."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from interpret.foundation.errors import InterpretError
+from interpret.foundation.files import not_written
+
+NEW, OLD, LOCK = "new", "old", "lock"
+"""In the folder beside: what is being written, what it replaces, and the sign that its writer is alive."""
+
+
+@contextmanager
+def written_whole(out: Path) -> Iterator[Path]:
+    """Scope with a new folder to fill: it takes the place of `out` at the end; after a failure all is as it was.
+
+    Raises:
+        InterpretError: it cannot be written, or another run wrote it meanwhile.
+    """
+    before = _identity(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    holder = Path(tempfile.mkdtemp(dir=out.parent, prefix=_prefix(out)))
+    lock = FileLock(holder / LOCK)
+    try:
+        lock.acquire()
+        folder = holder / NEW
+        folder.mkdir()
+        yield folder
+        if _identity(out) != before:
+            raise InterpretError(f"{out} was written by another run meanwhile and is kept; choose another folder")
+        _replace(out, holder)
+    except OSError as error:
+        raise not_written(out, error) from error
+    finally:
+        lock.release()
+        shutil.rmtree(holder)
+
+
+def clear_left(out: Path) -> None:
+    """Remove what writers of `out` that were killed have left; a pack that one was about to replace comes back."""
+    for holder in out.parent.iterdir() if out.parent.is_dir() else ():
+        if holder.name.startswith(_prefix(out)) and _is_left(holder):
+            if (holder / OLD).exists() and not out.exists():
+                (holder / OLD).rename(out)
+            shutil.rmtree(holder)
+
+
+def _prefix(out: Path) -> str:
+    return f".{out.name}.unfinished-"
+
+
+def _is_left(holder: Path) -> bool:
+    """Whether nobody holds its lock: the system lets go of it when a process ends, however it ends."""
+    try:
+        with FileLock(holder / LOCK, timeout=0):
+            return True
+    except Timeout:
+        return False
+
+
+def _identity(out: Path) -> tuple[int, int] | None:
+    if not out.exists():
+        return None
+    status = out.stat()
+    return status.st_dev, status.st_ino
+
+
+def _replace(out: Path, holder: Path) -> None:
+    """Put what is new in the place of `out`; what was there comes back if that fails."""
+    if out.exists():
+        out.rename(holder / OLD)
+    try:
+        (holder / NEW).rename(out)
+    except BaseException:
+        if (holder / OLD).exists():
+            (holder / OLD).rename(out)
+        raise
