@@ -11,7 +11,7 @@ from interpret.data._examples import Dataset, Example
 from interpret.data._opening import open_image
 from interpret.data._splits import SPLITS, members
 from interpret.foundation.errors import ImageError
-from interpret.foundation.files import printable
+from interpret.foundation.text import printable
 
 SUFFIXES = {".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 

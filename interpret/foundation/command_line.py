@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from interpret.foundation.errors import InterpretError
-from interpret.foundation.files import printable
 from interpret.foundation.options import as_numbers, check_tau
 from interpret.foundation.registry import check_name, entry_files
+from interpret.foundation.text import printable, printable_lines
 
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended."""
@@ -47,14 +47,23 @@ def run(
         sys.stderr.write(f"\n{program}: interrupted; {interrupted()}\n")
         return INTERRUPTED
     if answer:
-        sys.stdout.write(f"{answer}\n")
+        sys.stdout.write(f"{printable_lines(str(answer))}\n")
     return 0
+
+
+class Printable(logging.Formatter):
+    """The message alone, with nothing in it that moves a terminal's cursor."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable_lines(super().format(record))
 
 
 def _log(verbosity: int) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal of another encoding still shows every name
         sys.stdout.reconfigure(errors="backslashreplace")
-    logging.basicConfig(format="%(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(Printable())
+    logging.basicConfig(handlers=[handler])
     logging.captureWarnings(True)
     logging.getLogger("interpret").setLevel(logging.INFO - 10 * verbosity)
 

@@ -1,8 +1,14 @@
 """What the user can get wrong, said in one line: the object, what was expected, what was found, what to do."""
 
+import re
+
+from interpret.foundation.text import printable
+
 
 class InterpretError(ValueError):
     """An error that the user can mend; the command line prints it as one line and exits with code 2.
+
+    Names of somebody else in its message are printable.
 
     Example:
         >>> import interpret
@@ -12,6 +18,9 @@ class InterpretError(ValueError):
         ...     str(error)
         'nothing.pt: no such file; expected a checkpoint (.pt, .pth, .ckpt, .bin, .safetensors)'
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(re.sub(r"\s*\n\s*", " ", message)))
 
 
 class CheckpointError(InterpretError):

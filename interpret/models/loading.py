@@ -12,8 +12,9 @@ from typing import Any
 from torch import nn
 
 from interpret.foundation.errors import CheckpointError, InterpretError
-from interpret.foundation.files import printable, sha256
+from interpret.foundation.files import sha256
 from interpret.foundation.registry import as_names
+from interpret.foundation.text import printable
 from interpret.mechanisms import MECHANISMS
 from interpret.models import live
 from interpret.models.checkpoint import FORMAT, read
@@ -23,6 +24,7 @@ from interpret.models.foreign import asked_of, assumed, foreign
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.model_spec import ModelSpec
 from interpret.models.patches import Asked, asked_for
+from interpret.models.recorded import recorded
 from interpret.models.settings import Settings, beside
 from interpret.models.weights import shards, weight_file
 
@@ -156,30 +158,31 @@ def _from_file(
     asked: Settings,
 ) -> LoadedModel:
     file = weight_file(path)
-    payload = read(file)
-    own = payload if payload.get("format") == FORMAT else {}
-    recorded = _own_spec(own, file) if own else None
-    if recorded:
-        spec, tensors, guessed = recorded, own["state_dict"], ()
-        notes = ("backbone=, heads=, img_size= ... ignored, the file records them",) * (asked != Settings())
+    payload, size = read(file), sum(part.stat().st_size for part in shards(file))
+    own = recorded(payload, file, size) if payload.get("format") == FORMAT else None
+    if own:
+        spec, tensors, guessed = own.spec, own.tensors, ()
+        ignored = ("backbone=, heads=, img_size= ... ignored, the file records them",) * (asked != Settings())
+        notes, stated = (*own.notes, *ignored), own.statistics
     else:
         config = beside(path) if path.is_dir() else Settings()
-        found = foreign(payload, file, asked, config)
+        found = foreign(payload, file, size, asked, config)
         spec, tensors, notes = found.spec, found.tensors, found.notes
-        guessed = (*found.assumed, *assumed(spec, mechanism, config, given))
+        guessed, stated = (*found.assumed, *assumed(spec, mechanism, config, given)), config.statistics
     spec = _with_mechanism(dataclasses.replace(spec, **given), mechanism, tau, file)
     model = fill(spec, tensors, file)
     check_classes(spec, model.num_classes, file)
-    check_channels(given, model.patch_embed.proj.in_channels, file)
+    check_channels(stated | given, model.patch_embed.proj.in_channels, file)
+    notes, guessed = tuple(map(printable, notes)), tuple(map(printable, guessed))
     _log(file, len(tensors), spec.rule, notes, guessed)
     return LoadedModel(
         model=model.eval(),
         spec=spec,
-        name=own.get("name", path.resolve().name if path.is_dir() else file.stem),
-        history=own.get("history", []),
-        provenance=own.get("record", {}),
+        name=own.name if own else path.resolve().name if path.is_dir() else file.stem,
+        history=own.history if own else [],
+        provenance=own.provenance if own else {},
         sha256=sha256(*shards(file)),
-        recorded=recorded,
+        recorded=own.spec if own else None,
         assumed=(*notes, *guessed),
     )
 
@@ -199,15 +202,6 @@ def _path(source: Any) -> Path:
     if not isinstance(source, str | os.PathLike):
         raise InterpretError(f"load takes the path of a checkpoint, or a live module; got a {type(source).__name__}")
     return Path(source)
-
-
-def _own_spec(payload: Mapping[str, Any], file: Path) -> ModelSpec:
-    fields: dict[str, Any] = payload["spec"]
-    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
-    try:
-        return ModelSpec(**fields)
-    except TypeError as error:
-        raise CheckpointError(f"{file}: its spec is of another version of this format: {error}") from None
 
 
 def _with_mechanism(spec: ModelSpec, mechanism: str | None, tau: float | None, file: object) -> ModelSpec:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from interpret.foundation.errors import CheckpointError
+from interpret.models.plain import is_number
 
 ACTIVATIONS = {
     "none": "none",
@@ -22,6 +23,9 @@ ACTIVATIONS = {
     "tanh": "tanh",
 }
 """Names of activations, as transformers and timm write them -> timm's; "none" is for a head."""
+
+LARGEST = 16 * 2**20
+"""Bytes of a configuration."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,11 @@ class Settings:
     classes: tuple[str, ...] = ()
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+
+    @property
+    def statistics(self) -> dict[str, tuple[float, ...]]:
+        """Mean and std of the input, where they are known."""
+        return {name: values for name, values in {"mean": self.mean, "std": self.std}.items() if values}
 
     def __or__(self, other: "Settings") -> "Settings":
         """Both, where `other` wins."""
@@ -85,7 +94,7 @@ def _json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8")) if path.stat().st_size < LARGEST else None
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
@@ -114,7 +123,7 @@ def _of_transformers(config: dict[str, Any], file: str) -> Settings:
         heads=_take(vision, "num_attention_heads", _is(int), file),
         img_size=None if size is None else (size, size) if isinstance(size, int) else (size[0], size[1]),
         activation=None if activation is None else activation_of(activation, file),
-        eps=_take(vision, "layer_norm_eps", _is(float), file),
+        eps=_take(vision, "layer_norm_eps", _is_positive, file),
         classes=_class_names(names, file),
     )
 
@@ -131,6 +140,8 @@ def _statistics(config: dict[str, Any], mean: str, std: str, file: str) -> Setti
     if config.get("do_normalize") is False:
         return Settings(file, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
     told = [tuple(map(float, _take(config, name, _is_numbers, file) or ())) for name in (mean, std)]
+    if not all(map(_is_positive, told[1])):
+        raise CheckpointError(f"{file}: {std}={list(told[1])!r:.60} cannot be; expected numbers above 0")
     return Settings(mean=told[0], std=told[1])
 
 
@@ -146,7 +157,11 @@ def _is(kind: type) -> Callable[[Any], bool]:
 
 
 def _is_numbers(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(each, int | float) for each in value)
+    return isinstance(value, list) and all(map(is_number, value))
+
+
+def _is_positive(value: Any) -> bool:
+    return is_number(value) and value > 0
 
 
 def _is_size(value: Any) -> bool:

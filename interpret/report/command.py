@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from interpret.foundation.command_line import OneLineParser, entries, positive, run, whole
-from interpret.foundation.files import printable
+from interpret.foundation.text import printable
 from interpret.models.overrides import OVERRIDES, add_overrides
 from interpret.report import early
 from interpret.report.checkpoints import separate

@@ -11,7 +11,8 @@ import torch
 from interpret.data import load_data
 from interpret.figures import _arms
 from interpret.figures.drawing import plots
-from interpret.foundation.files import printable, write_atomically
+from interpret.foundation.files import write_atomically
+from interpret.foundation.text import printable
 from interpret.models import checkpoint, history, loading
 from interpret.models.loaded_model import LoadedModel
 from interpret.train.card import card

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from interpret.foundation.files import printable
+from interpret.foundation.text import printable
 from interpret.foundation.versions import versions
 from interpret.models.vit import VisionTransformer, patch_grid
 from interpret.train.recipe import Recipe
