@@ -53,7 +53,7 @@ def _named(*names: str) -> tuple[str, Callable[[Any], bool]]:
 
 SIZE = ("a whole number above 0, or two of them", _is_size)
 COUNT = ("a whole number above 0", _is_count)
-WHOLE = ("a whole number", lambda value: _is_count(value) or (value == 0 and isinstance(value, int)))
+WHOLE = ("a whole number", lambda value: _is_count(value) or (isinstance(value, int) and value == 0))
 FLAG = ("True or False", _is_flag)
 SHARE = ("a number from 0 to 1", _is_share)
 POSITIVE = ("a number above 0", _is_positive)

@@ -73,7 +73,7 @@ def recorded(payload: Mapping[str, Any], file: Path, size: int) -> Recorded:
         fields = {**fields, "classes": described("names of classes", _names, fields["classes"], ())}
     spec = _spec(fields, f"{file}")
     tensors = _tensors(payload.get("state_dict"), size, f"{file}")
-    if "checksum" in payload and payload["checksum"] != checksum(tensors):
+    if "checksum" in payload and str(payload["checksum"]) != checksum(tensors):
         raise CheckpointError(
             f"{file}: its weights are not those that were saved, a checksum says; copy the file again"
         )
