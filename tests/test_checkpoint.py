@@ -372,7 +372,6 @@ REFUSALS = {
         lambda raw: raw, {"heads": 5, "backbone": "vit_tiny_patch16_224"},
         "a width of 24 cannot be cut into 5 heads; give 4, say",
     ),
-    "less than no heads": (lambda raw: raw, {"heads": -3}, "-3 heads; expected at least one"),
     "one mean for three channels": (
         lambda raw: raw, {"mean": 0.5},
         "mean has 1 numbers and the input 3 channels; give one for each",

@@ -398,7 +398,7 @@ BENT = {
     ),
     "meta": (lambda raw: {key: raw[key].to("meta") for key in raw}, {}, "is sparse or holds no numbers"),
     "part of a patch": (lambda raw: raw, {"img_size": (33, 48)}, "img_size (33, 48) is no whole number of patches"),
-    "no heads": (lambda raw: raw, {"heads": 0}, "0 heads; expected at least one"),
+    "no heads": (lambda raw: raw, {"heads": 0}, "load: heads=0; expected a whole number above 0"),
     "another activation": (lambda raw: raw, {"activation": "swoosh"}, "unknown activation 'swoosh'; known are none, "),
     "an activation of a head of one layer": (
         lambda raw: raw, {"head_activation": "gelu"}, "head_activation= has no place, its head is one linear layer",

@@ -265,11 +265,22 @@ def test_an_intervention_is_of_one_model_and_one_thread():
     assert_close(elsewhere[0], plain, rtol=0, atol=0)
 
 
+def test_images_by_name_are_refused_where_they_cannot_be_told_from_heads():
+    module = moved(OWN["heads apart"]())
+    model, images = interpret.load(module), noise(module)
+    with interpret.threshold(model, 0.1):
+        module(images)
+        with pytest.raises(interpret.InterpretError, match=r"^Own was called without a batch .*pass them by position"):
+            module(images=images)
+
+
 def test_the_start_of_a_readout_is_measured():
     reads = {name: interpret.load(moved(OWN[name]())).anatomy.reads for name in OWN}
     assert reads["by hand"] == (1.0,) + (0.0,) * 24
     assert reads["registers"] == (1.0,) + (0.0,) * 27
     assert_close(torch.tensor(reads["no class token"]), torch.full((24,), 1 / 24), rtol=1e-6, atol=1e-6)
+    beside = interpret.load(moved(LIBRARIES["Hugging Face DINOv2"]())).anatomy.reads
+    assert_close(torch.tensor(beside), torch.tensor([0.5, *[0.5 / 16] * 16]), rtol=1e-6, atol=1e-6)
     assert reads["attention pooling"].startswith("Own reads its final tokens each in its own way, as by their content;")
 
 
@@ -454,7 +465,7 @@ def test_a_block_that_is_called_twice_gives_two_maps_and_no_features():
     module = moved(Shared(lambda: Block(ByHand())))
     del module.blocks[1]
     model, images = interpret.load(module), noise(module)
-    assert (model.depth, "its 1 attentions are called as 2 layers" in model.assumed) == (2, True)
+    assert (model.depth, "modules that form the attention of its 2 layers: 1" in model.assumed) == (2, True)
     assert interpret.attribute(model, images, "rollout").shape == (2, 4, 6)
     with pytest.raises(UnsupportedModelError, match=r"^Shared shows no features: .*\Z"):
         interpret.attribute(model, images, "grad_cam")

@@ -14,10 +14,12 @@ import interpret
 from interpret.data import as_dataset
 from interpret.foundation.data_spec import check_data
 from interpret.foundation.options import check_tau
+from interpret.models.arguments import checked
 from tests.models import tiny
 
 NAMED = ("ant", "bee", "cat", "dog", "elk")
 PICTURE = Image.new("RGB", (60, 40), "grey")
+FILE = "checkpoints/shapes-softmax.pt"
 
 
 def vit():
@@ -48,6 +50,17 @@ class Numbered(InWords):
 
 def timm_vit():
     return VisionTransformer(img_size=32, patch_size=8, embed_dim=24, depth=1, num_heads=3, num_classes=5)
+
+
+class Altered(nn.Module):
+    """A module of one's own around a ViT."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, images):
+        return 2 * self.inner(images)
 
 
 def closed():
@@ -128,6 +141,29 @@ SLIPS = {
     "a module of another family": (
         lambda: interpret.load(nn.Linear(1, 1)),
         "Linear does not say the size of its input; pass img_size=",
+    ),
+    "heads in words": (
+        lambda: checked({"heads": "three"}, FILE, live=False),
+        "load: heads='three'; expected a whole number above 0",
+    ),
+    "fewer heads than none": (
+        lambda: interpret.load(FILE, heads=-3),
+        "load: heads=-3; expected a whole number above 0",
+    ),
+    "an eps below 0": (lambda: interpret.load(FILE, eps=-1e-6), "load: eps=-1e-06; expected a number above 0"),
+    "a name that is none": (lambda: checked({"name": 5}, FILE, live=False), "load: name=5; expected a name"),
+    "a backbone that is none": (
+        lambda: checked({"backbone": 7}, FILE, live=False),
+        "load: backbone=7; expected timm's name",
+    ),
+    "a size of three numbers": (
+        lambda: interpret.load(FILE, img_size=(3, 32, 32)),
+        r"load: img_size=\(3, 32, 32\); expected two whole numbers above 0, height before width",
+    ),
+    "a size of no number": (lambda: interpret.load(FILE, img_size="32"), "load: img_size='32'; expected two whole"),
+    "saving what is looked at as it is": (
+        lambda: interpret.save("never.pt", interpret.load(Altered(timm_vit()), img_size=32)),
+        "Altered cannot be saved: it is a Altered, looked at as it is, .*; keep your own code and its state_dict",
     ),
     "a state dict instead of its path": (
         lambda: interpret.load({"a": 1}),

@@ -1,5 +1,6 @@
 """What timm knows of an architecture: how it is built, how its input is normalised, what its classes are called."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, cast
 
@@ -8,6 +9,7 @@ import torch
 from timm.data import ImageNetInfo, infer_imagenet_subset
 from timm.layers import Attention, LayerNorm, SwiGLUPacked
 from timm.models.vision_transformer import VisionTransformer
+from torch import nn
 
 from interpret.foundation.errors import UnsupportedModelError
 from interpret.models import heads
@@ -80,20 +82,27 @@ def _own_sizes(backbone: str) -> dict[str, Any]:
     return {"embed_dim": vit.embed_dim, "num_heads": cast(ViT, vit).blocks[0].attn.num_heads}
 
 
-def configured(vit: VisionTransformer) -> dict[str, Any]:
+def pretrained_cfg(module: nn.Module) -> Mapping[str, Any]:
+    """What timm keeps of the weights of a live model; empty of any other module."""
+    known = getattr(module, "pretrained_cfg", None)
+    return known if isinstance(known, Mapping) else {}
+
+
+def configured(module: nn.Module) -> dict[str, Any]:
     """What the `pretrained_cfg` of a live model says of its input and its classes: "mean", "std", "classes".
 
     Classes are its own `label_names`, else those of the ImageNet subset that timm recognises by their number.
     """
-    known = getattr(vit, "pretrained_cfg", None) or {}
+    known = pretrained_cfg(module)
     statistics = {name: tuple(known[name]) for name in ("mean", "std") if known.get(name)}
-    return statistics | {"classes": tuple(known.get("label_names") or _imagenet_classes(vit, known))}
+    classes = tuple(known.get("label_names") or _imagenet_classes(module, known))
+    return statistics | ({"classes": classes} if classes else {})
 
 
-def _imagenet_classes(vit: VisionTransformer, known: dict[str, Any]) -> list[str]:
+def _imagenet_classes(module: Any, known: Mapping[str, Any]) -> list[str]:
     """Empty where the head is not the one that timm's weights came with."""
-    subset = infer_imagenet_subset(vit) if known and known.get("num_classes") == vit.num_classes else None
+    subset = infer_imagenet_subset(module) if known and known.get("num_classes") == module.num_classes else None
     if subset is None:
         return []
     names = ImageNetInfo(subset)
-    return [names.index_to_description(index) for index in range(vit.num_classes)]
+    return [names.index_to_description(index) for index in range(module.num_classes)]

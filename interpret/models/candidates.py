@@ -53,24 +53,24 @@ class Candidate:
 
 def candidates(payload: Mapping[str, Any]) -> list[Candidate]:
     """All ViTs of a known family; one that is refused stands for itself."""
-    return [found for path, keyed in _dictionaries(payload) for found in _among(path, keyed)]
+    return [candidate for path, keyed in _dictionaries(payload) for candidate in _among(path, keyed)]
 
 
-def choose(found: list[Candidate], key: str | None, source: str) -> Candidate:
+def choose(known: list[Candidate], key: str | None, source: str) -> Candidate:
     """The one that is meant.
 
     Raises:
         CheckpointError: `key` names none, or nothing tells which.
     """
-    names = ", ".join(each.name or "the file itself" for each in found)
-    named = [each for each in found if key is None or f".{key}." in f".{each.name}."]
+    names = ", ".join(each.name or "the file itself" for each in known)
+    named = [each for each in known if key is None or f".{key}." in f".{each.name}."]
     if not named:
         raise CheckpointError(f"{source}: key={key!r} names no ViT in it; there are: {names}")
     best = min(map(_rank, named))
     chosen = [each for each in named if _rank(each) == best]
     if len(chosen) > 1:
         raise CheckpointError(
-            f"{source}: holds {len(found)} ViTs and nothing says which is meant: {names}; pass key= (--key)"
+            f"{source}: holds {len(known)} ViTs and nothing says which is meant: {names}; pass key= (--key)"
         )
     return chosen[0]
 
@@ -154,10 +154,10 @@ def _pruned(keyed: Mapping[str, Any]) -> list[str]:
 
 def _families(keys: set[str]) -> dict[str, Family]:
     """Prefix -> family; what is refused speaks for all that it is a part of, what is particular goes first."""
-    found = [(prefix, family) for family in FAMILIES.values() for prefix in family.prefixes(keys)]
-    refused = {prefix: family for prefix, family in reversed(found) if family.refused}
-    general = {prefix: family for prefix, family in found if not family.refused and family.known_by is None}
-    loaded = general | {prefix: family for prefix, family in found if not family.refused and family.known_by}
+    matches = [(prefix, family) for family in FAMILIES.values() for prefix in family.prefixes(keys)]
+    refused = {prefix: family for prefix, family in reversed(matches) if family.refused}
+    general = {prefix: family for prefix, family in matches if not family.refused and family.known_by is None}
+    loaded = general | {prefix: family for prefix, family in matches if not family.refused and family.known_by}
     whole = {
         prefix: next((each for inner, each in refused.items() if inner.startswith(prefix)), family)
         for prefix, family in loaded.items()

@@ -68,6 +68,11 @@ def _prove(loaded: LoadedModel) -> None:
     """
     if loaded.sha256:
         return
+    if loaded.measured:
+        raise CheckpointError(
+            f"{loaded.name} cannot be saved: it is a {type(loaded.model).__name__}, looked at as it is, and no "
+            "specification builds it; keep your own code and its state_dict()"
+        )
     with torch.random.fork_rng(), untouched(loaded.model), torch.no_grad():
         built = loaded.spec.build().to(loaded.device, next(loaded.model.parameters()).dtype).eval()
         images = torch.randn(1, loaded.channels, *loaded.img_size).to(next(loaded.model.parameters()))

@@ -17,7 +17,7 @@ from interpret.models.classifiers import Classified, classified
 from interpret.models.families import FAMILIES, Converted
 from interpret.models.model_spec import ModelSpec
 from interpret.models.positions import resized
-from interpret.models.settings import Settings, activation_of
+from interpret.models.settings import Settings
 from interpret.models.sizes import check_sizes
 from interpret.models.stored import check_stored
 
@@ -56,14 +56,14 @@ def foreign(payload: Mapping[str, Any], file: Path, size: int, asked: Settings, 
         CheckpointError: no ViT, several of which none is meant, or something that must be said.
         UnsupportedModelError: a family that is no plain ViT.
     """
-    source, found = str(file), candidates(payload)
-    if not found:
-        known = ", ".join(family.label for family in FAMILIES.values() if not family.refused)
+    source, known_vits = str(file), candidates(payload)
+    if not known_vits:
+        families = ", ".join(family.label for family in FAMILIES.values() if not family.refused)
         raise CheckpointError(
-            f"{source}: expected a ViT of a known family ({known}); found {kinds(payload)}; load the module itself: "
+            f"{source}: expected a ViT of a known family ({families}); found {kinds(payload)}; load the module itself: "
             "interpret.load(model)"
         )
-    chosen = choose(found, asked.key, source)
+    chosen = choose(known_vits, asked.key, source)
     check_supported(chosen, source)
     check_stored(chosen.tensors | chosen.beside, size, source)
     own, masks = masked(chosen.tensors)
@@ -78,19 +78,9 @@ def foreign(payload: Mapping[str, Any], file: Path, size: int, asked: Settings, 
     )
     spec, assumed = _specified(tensors, converted, whole, asked, config, source)
     spec = dataclasses.replace(spec, **_known(spec, asked, config))
-    offered = tuple(each.name or "the file itself" for each in found if each is not chosen)
+    offered = tuple(each.name or "the file itself" for each in known_vits if each is not chosen)
     notes = (*masks, *_choice(chosen, offered), *moved, *resampled, *_left_out(converted, whole, chosen))
     return Foreign(spec, tensors, chosen.family.label, notes, assumed, offered)
-
-
-def asked_of(given: Mapping[str, Any]) -> Settings:
-    """What the arguments of `load` say of a file."""
-    told: dict[str, Any] = {name: given.get(name) for name in ("backbone", "heads", "eps", "key", "img_size")}
-    for name in ("activation", "head_activation"):
-        told[name] = given.get(name) and activation_of(given[name], "load")
-    if isinstance(told["img_size"], int):
-        told["img_size"] = (told["img_size"],) * 2
-    return Settings(**told)
 
 
 def assumed(spec: ModelSpec, mechanism: str | None, config: Settings, given: Mapping[str, Any]) -> Iterator[str]:
@@ -121,27 +111,27 @@ def _specified(
     source: str,
 ) -> tuple[ModelSpec, tuple[str, ...]]:
     """How the model is built, and what had to be assumed of it."""
-    told, known, assumed = config | asked, converted.architecture, list(whole.head.notes)
+    settings, known, assumed = config | asked, converted.architecture, list(whole.head.notes)
     mechanism = state_dicts.mechanism_of(tensors) or "softmax"
-    if told.backbone:
+    if settings.backbone:
         check_architecture(f"{config.source}: model_args", config.arguments)
         arguments = config.arguments | known | whole.head.architecture
-        arguments |= {"img_size": told.img_size} if told.img_size else {}
-        arguments |= state_dicts.head_sizes(tensors, source, told.heads) if told.heads else {}
-        return ModelSpec(told.backbone, arguments, mechanism), tuple(assumed)
-    name, arguments = state_dicts.architecture(tensors, source, told.heads, told.img_size, known)
-    guessed = [f"img_size {arguments['img_size']}"] * (told.img_size is None)
-    guessed += [f"{arguments['num_heads']} heads"] * (told.heads is None)
+        arguments |= {"img_size": settings.img_size} if settings.img_size else {}
+        arguments |= state_dicts.head_sizes(tensors, source, settings.heads) if settings.heads else {}
+        return ModelSpec(settings.backbone, arguments, mechanism), tuple(assumed)
+    name, arguments = state_dicts.architecture(tensors, source, settings.heads, settings.img_size, known)
+    guessed = [f"img_size {arguments['img_size']}"] * (settings.img_size is None)
+    guessed += [f"{arguments['num_heads']} heads"] * (settings.heads is None)
     assumed += [f"{' and '.join(guessed)} assumed"] * bool(guessed)
-    numerics, more = _numerics(converted.settings, told, known, source)
+    numerics, more = _numerics(converted.settings, settings, known, source)
     return ModelSpec(name, arguments | whole.head.architecture | numerics, mechanism), (*assumed, *more)
 
 
 def _numerics(
-    usual: Settings, told: Settings, known: Mapping[str, Any], source: str
+    usual: Settings, settings: Settings, known: Mapping[str, Any], source: str
 ) -> tuple[dict[str, Any], list[str]]:
     """Activation and eps, as arguments that differ from timm's own, and those that were assumed."""
-    used = usual | told
+    used = usual | settings
     if used.activation is None:
         raise CheckpointError(
             f"{source}: a CLIP, and no key tells its activation; pass activation= (--activation): quick_gelu, as "
@@ -150,8 +140,8 @@ def _numerics(
     activation = known.get("act_layer", used.activation)
     arguments = {"act_layer": activation} if activation != "gelu" else {}
     arguments |= {"norm_eps": used.eps} if used.eps != 1e-6 else {}
-    guessed = [f"activation {activation}"] * (told.activation is None and "act_layer" not in known)
-    guessed += [f"eps {used.eps:g}"] * (told.eps is None)
+    guessed = [f"activation {activation}"] * (settings.activation is None and "act_layer" not in known)
+    guessed += [f"eps {used.eps:g}"] * (settings.eps is None)
     return arguments, [f"{' and '.join(guessed)} assumed"] * bool(guessed)
 
 
@@ -162,9 +152,9 @@ def _known(spec: ModelSpec, asked: Settings, config: Settings) -> dict[str, Any]
     """
     backbone = asked.backbone or config.backbone
     named = len(config.classes) == spec.architecture.get("num_classes")
-    told = {"mean": config.mean, "std": config.std, "classes": config.classes if named else ()}
+    beside = {"mean": config.mean, "std": config.std, "classes": config.classes if named else ()}
     statistics = input_statistics(backbone) if backbone else {}
-    return statistics | {name: value for name, value in told.items() if value}
+    return statistics | {name: value for name, value in beside.items() if value}
 
 
 def _choice(chosen: Candidate, offered: tuple[str, ...]) -> Iterator[str]:

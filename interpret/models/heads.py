@@ -183,8 +183,8 @@ def _described(parts: dict[str, Tensor], width: int, source: str) -> tuple[list[
         return ["layernorm", width, EPS], width
     if len(weight) == 2 and weight[1] == width and shapes.get("bias", weight[:1]) == weight[:1] and len(shapes) <= 2:
         return ["linear", width, weight[0], "bias" in shapes], weight[0]
-    told = ", ".join(f"{kind} {shape}" for kind, shape in shapes.items())
+    kinds = ", ".join(f"{kind} {shape}" for kind, shape in shapes.items())
     raise CheckpointError(
-        f"{source} is neither a LayerNorm nor a linear layer of {width} inputs ({told}); load the module itself: "
+        f"{source} is neither a LayerNorm nor a linear layer of {width} inputs ({kinds}); load the module itself: "
         "interpret.load(model)"
     )

@@ -85,22 +85,23 @@ def _of_own(payload: Mapping[str, Any], file: Path) -> Iterator[Line]:
 
 
 def _of_foreign(payload: Mapping[str, Any], path: Path, file: Path, given: Mapping[str, Any]) -> Iterator[Line]:
+    from interpret.models.arguments import checked, of_file
     from interpret.models.candidates import candidates
-    from interpret.models.foreign import asked_of, foreign
+    from interpret.models.foreign import foreign
     from interpret.models.settings import Settings, beside
 
-    for found in candidates(payload):
-        yield "holds", f"{found.name or 'a ViT at its top'}: {found.family.label}, {len(found.tensors)} tensors"
+    for each in candidates(payload):
+        yield "holds", f"{each.name or 'a ViT at its top'}: {each.family.label}, {len(each.tensors)} tensors"
     config = beside(path) if path.is_dir() else Settings()
-    asked = asked_of(given)
+    asked = of_file(checked(given, str(file), live=False))
     yield from _of_model(foreign(payload, file, _size(file), asked, config), asked, config, given)
 
 
-def _of_model(found: "Foreign", asked: "Settings", config: "Settings", given: Mapping[str, Any]) -> Iterator[Line]:
+def _of_model(content: "Foreign", asked: "Settings", config: "Settings", given: Mapping[str, Any]) -> Iterator[Line]:
     from interpret.models.foreign import assumed
 
-    spec, built = found.spec, found.spec.architecture
-    yield "family", found.family
+    spec, built = content.spec, content.spec.architecture
+    yield "family", content.family
     if {"img_size", "patch_size"} <= built.keys():
         (height, width), (tall, broad) = built["img_size"], built["patch_size"]
         yield "grid", f"{height // tall} x {width // broad} patches of {tall} x {broad}, input {height} x {width}"
@@ -111,8 +112,8 @@ def _of_model(found: "Foreign", asked: "Settings", config: "Settings", given: Ma
     yield "classes", _classes(spec.classes, built.get("num_classes"))
     statistics = _whence("mean", asked, config, "assumed")
     yield "input", f"mean {given.get('mean') or spec.mean}, std {given.get('std') or spec.std} ({statistics})"
-    yield from (("note", note) for note in found.notes)
-    yield from (("assumed", line) for line in (*found.assumed, *assumed(spec, given.get("mechanism"), config, given)))
+    yield from (("note", note) for note in content.notes)
+    yield from (("assumed", line) for line in (*content.assumed, *assumed(spec, given.get("mechanism"), config, given)))
 
 
 def _whence(name: str, asked: "Settings", config: "Settings", otherwise: str) -> str:

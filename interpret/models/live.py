@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from interpret.foundation.errors import InterpretError, UnsupportedModelError
 from interpret.models import state_dict as state_dicts
-from interpret.models.backbones import configured
-from interpret.models.configuration import input_channels, input_size, said
+from interpret.models.backbones import configured, pretrained_cfg
+from interpret.models.configuration import input_channels, input_size, known_of
 from interpret.models.loaded_model import LoadedModel, from_memory
 from interpret.models.model_spec import ModelSpec
 from interpret.models.patches import Asked
@@ -52,6 +52,24 @@ def from_module(
             f"{type(module).__name__} forms its attention by itself and takes no mechanism; load it without "
             "mechanism= and tau=, and set a threshold by interpret.threshold(model, tau)"
         )
+    return _looked_at(module, given, asked)
+
+
+def _looked_at(module: nn.Module, given: dict[str, Any], asked: Asked) -> LoadedModel:
+    """As it is: its anatomy is measured."""
+    _check_runs(module)
+    name, known = _name(module), known_of(module)
+    anatomy = measured(module, name, _size(module, asked), input_channels(module), asked)
+    neutral = dict.fromkeys(("mean", "std"), (0.5,) * anatomy.channels)
+    notes = [f"{field} {value[0]} assumed" for field, value in neutral.items() if field not in known | given]
+    if len(known.get("classes", ())) != anatomy.classes:
+        known.pop("classes", None)
+    spec = dataclasses.replace(ModelSpec(type(module).__name__), **(neutral | known | given))
+    return LoadedModel(model=module, spec=spec, name=name, assumed=(*anatomy.notes, *notes), measured=anatomy)
+
+
+def _check_runs(module: nn.Module) -> None:
+    """Refuse what cannot be run here, or runs where it is not seen."""
     if isinstance(module, torch.jit.ScriptModule):
         raise UnsupportedModelError(
             f"{type(module).__name__} is scripted, its attention runs where it is not seen; pass the module that it "
@@ -60,18 +78,13 @@ def from_module(
     weights = list(module.parameters())
     if not weights or any(each.is_meta for each in weights):
         raise UnsupportedModelError(f"{type(module).__name__} holds no weights; load them into it first")
-    size = asked.size or input_size(module)
+
+
+def _size(module: nn.Module, asked: Asked) -> tuple[int, int]:
+    size = asked.img_size or input_size(module)
     if size is None:
         raise InterpretError(f"{type(module).__name__} does not say the size of its input; pass img_size=")
-    name = _name(module)
-    anatomy = measured(module, name, size, input_channels(module), asked)
-    known = said(module)
-    neutral = dict.fromkeys(("mean", "std"), (0.5,) * anatomy.channels)
-    notes = [f"{field} {value[0]} assumed" for field, value in neutral.items() if field not in known | given]
-    if len(known.get("classes", ())) != anatomy.classes:
-        known.pop("classes", None)
-    spec = dataclasses.replace(ModelSpec(type(module).__name__), **(neutral | known | given))
-    return LoadedModel(model=module, spec=spec, name=name, assumed=(*anatomy.notes, *notes), measured=anatomy)
+    return size
 
 
 def _unwrapped(module: nn.Module) -> nn.Module:
@@ -84,9 +97,9 @@ def _unwrapped(module: nn.Module) -> nn.Module:
 
 def _check_size(module: Any, asked: Asked) -> None:
     own = tuple(module.patch_embed.img_size)
-    if asked.size not in (None, own):
+    if asked.img_size not in (None, own):
         raise InterpretError(
-            f"load: img_size={asked.size}, but a live {type(module).__name__} has its own, "
+            f"load: img_size={asked.img_size}, but a live {type(module).__name__} has its own, "
             f"{own}; call its set_input_size"
         )
 
@@ -108,7 +121,7 @@ def _copied(module: Any, mechanism: str, options: dict[str, Any], given: dict[st
     Raises:
         AlteredError: it was changed to compute something else.
     """
-    known = {name: value for name, value in configured(module).items() if value}
+    known = configured(module)
     notes = [f"{name} {getattr(ModelSpec, name)} assumed" for name in ("mean", "std") if name not in known | given]
     spec = dataclasses.replace(_spec(module), mechanism=mechanism, options=options, **(known | given))
     _prove(module, spec)
@@ -172,8 +185,7 @@ def _move(vit: nn.Module) -> None:
 
 
 def _name(module: nn.Module) -> str:
-    known = getattr(module, "pretrained_cfg", None) or {}
-    return known.get("architecture") or type(module).__name__
+    return pretrained_cfg(module).get("architecture") or type(module).__name__
 
 
 def _spec(module: VisionTransformer) -> ModelSpec:

@@ -2,10 +2,8 @@
 
 import dataclasses
 import logging
-import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from inspect import signature
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +11,16 @@ from torch import nn
 
 from interpret.foundation.errors import CheckpointError, InterpretError
 from interpret.foundation.files import sha256
-from interpret.foundation.registry import as_names
 from interpret.foundation.text import printable
 from interpret.mechanisms import MECHANISMS
 from interpret.models import live
+from interpret.models.arguments import ARGUMENTS, checked, of_file, of_input, of_module
 from interpret.models.checkpoint import FORMAT, read
 from interpret.models.device import usable
 from interpret.models.filling import check_channels, check_classes, fill
-from interpret.models.foreign import asked_of, assumed, foreign
+from interpret.models.foreign import assumed, foreign
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.model_spec import ModelSpec
-from interpret.models.patches import Asked, asked_for
 from interpret.models.recorded import recorded
 from interpret.models.settings import Settings, beside
 from interpret.models.weights import shards, weight_file
@@ -95,84 +92,55 @@ def load(
         LoadedModel('vit_tiny_patch16_224', softmax, 12 layers, 3 heads, N=197)
     """
     if unknown:
-        known = ", ".join(each.name for each in signature(load).parameters.values() if each.kind is each.KEYWORD_ONLY)
         raise InterpretError(
-            f"load takes no {next(iter(unknown))}=; it takes {known}: the number of classes and the rest of the "
-            "architecture come from the weights"
+            f"load takes no {next(iter(unknown))}=; it takes {', '.join(ARGUMENTS)}, device: the number of classes "
+            "and the rest of the architecture come from the weights"
         )
-    where = usable(device)
-    given: dict[str, Any] = {"classes": tuple(as_names(classes or ()))}
-    given |= {field: _statistics(field, values) for field, values in {"mean": mean, "std": std}.items()}
-    given = {field: value for field, value in given.items() if value}
-    of_file = {
-        "backbone": backbone, "heads": heads, "activation": activation, "eps": eps, "head_activation": head_activation,
-        "key": key,
+    given = {
+        "mechanism": mechanism, "tau": tau, "backbone": backbone, "heads": heads, "activation": activation, "eps": eps,
+        "head_activation": head_activation, "key": key, "classes": classes, "img_size": img_size, "grid": grid,
+        "prefix": prefix, "layers": layers, "mean": mean, "std": std, "name": name,
     }  # fmt: skip
-    of_module = {"grid": grid, "prefix": prefix, "layers": layers}
+    where = usable(device)
     if isinstance(source, nn.Module):
-        _check_meant(of_file, f"is for files, a live {type(source).__name__} has its own; build the module with it")
-        loaded = _from_module(source, mechanism, tau, given, asked_for(img_size, **of_module))
+        loaded = _from_module(source, checked(given, type(source).__name__, live=True))
+    elif isinstance(source, str | os.PathLike):
+        loaded = _from_file(Path(source), checked(given, str(source), live=False))
     else:
-        _check_meant(of_module, "is for live modules, whose tokens do not say it; a file has its own")
-        loaded = _from_file(_path(source), mechanism, tau, given, asked_of(of_file | {"img_size": img_size}))
+        raise InterpretError(f"load takes the path of a checkpoint, or a live module; got a {type(source).__name__}")
     return dataclasses.replace(loaded, name=printable(name or loaded.name)).to(where)
 
 
-def _check_meant(asked: Mapping[str, Any], advice: str) -> None:
-    for name, value in asked.items():
-        if value is not None:
-            raise InterpretError(f"load: {name}= {advice}; leave it out")
-
-
-def _statistics(name: str, values: Any) -> tuple[float, ...]:
-    if values is None:
-        return ()
-    numbers = [values] if not isinstance(values, Iterable) else [] if isinstance(values, str) else list(values)
-    known = all(
-        isinstance(value, int | float) and math.isfinite(value) and (name == "mean" or value > 0) for value in numbers
-    )
-    if not (numbers and known):
-        above = ", each above 0" if name == "std" else ""
-        raise InterpretError(f"load: {name}={values!r}; expected a number for each channel of the input{above}")
-    return tuple(map(float, numbers))
-
-
-def _from_module(
-    module: nn.Module, mechanism: str | None, tau: float | None, given: dict[str, Any], seen_as: Asked
-) -> LoadedModel:
-    asked = _with_mechanism(ModelSpec(""), mechanism, tau, type(module).__name__)
-    loaded = live.from_module(module, asked.mechanism, asked.options, given, seen_as)
+def _from_module(module: nn.Module, given: dict[str, Any]) -> LoadedModel:
+    spec = _with_mechanism(ModelSpec(""), given, type(module).__name__)
+    fields = of_input(given)
+    loaded = live.from_module(module, spec.mechanism, spec.options, fields, of_module(given))
     check_classes(loaded.spec, loaded.anatomy.classes, loaded.name)
-    check_channels(given, loaded.channels, loaded.name)
+    check_channels(fields, loaded.channels, loaded.name)
     for line in loaded.assumed:
         level = logging.WARNING if line.endswith("assumed") else logging.INFO
         logger.log(level, "%s: %s", printable(loaded.name), line)
     return loaded
 
 
-def _from_file(
-    path: Path,
-    mechanism: str | None,
-    tau: float | None,
-    given: dict[str, Any],
-    asked: Settings,
-) -> LoadedModel:
+def _from_file(path: Path, given: dict[str, Any]) -> LoadedModel:
     file = weight_file(path)
     payload, size = read(file), sum(part.stat().st_size for part in shards(file))
     own = recorded(payload, file, size) if payload.get("format") == FORMAT else None
+    asked, fields = of_file(given), of_input(given)
     if own:
         spec, tensors, guessed = own.spec, own.tensors, ()
         ignored = ("backbone=, heads=, img_size= ... ignored, the file records them",) * (asked != Settings())
         notes, stated = (*own.notes, *ignored), own.statistics
     else:
         config = beside(path) if path.is_dir() else Settings()
-        found = foreign(payload, file, size, asked, config)
-        spec, tensors, notes = found.spec, found.tensors, found.notes
-        guessed, stated = (*found.assumed, *assumed(spec, mechanism, config, given)), config.statistics
-    spec = _with_mechanism(dataclasses.replace(spec, **given), mechanism, tau, file)
+        content = foreign(payload, file, size, asked, config)
+        spec, tensors, notes = content.spec, content.tensors, content.notes
+        guessed, stated = (*content.assumed, *assumed(spec, given.get("mechanism"), config, fields)), config.statistics
+    spec = _with_mechanism(dataclasses.replace(spec, **fields), given, file)
     model = fill(spec, tensors, file)
     check_classes(spec, model.num_classes, file)
-    check_channels(stated | given, model.patch_embed.proj.in_channels, file)
+    check_channels(stated | fields, model.patch_embed.proj.in_channels, file)
     notes, guessed = tuple(map(printable, notes)), tuple(map(printable, guessed))
     _log(file, len(tensors), spec.rule, notes, guessed)
     return LoadedModel(
@@ -189,23 +157,17 @@ def _from_file(
 
 def _log(file: Path, count: int, rule: str, notes: Sequence[str], guessed: Sequence[str]) -> None:
     """What was matched in one line; each thing that was assumed in one of its own, so that none is overlooked."""
-    told = "; ".join(notes) or ("" if guessed else "nothing assumed")
+    rest = "; ".join(notes) or ("" if guessed else "nothing assumed")
     logger.log(
         logging.WARNING if notes else logging.INFO, "%s: matched all %d tensors; %s",
-        printable(file.name), count, "; ".join(filter(None, [rule, told])),
+        printable(file.name), count, "; ".join(filter(None, [rule, rest])),
     )  # fmt: skip
     for line in guessed:
         logger.warning("%s: %s", printable(file.name), line)
 
 
-def _path(source: Any) -> Path:
-    if not isinstance(source, str | os.PathLike):
-        raise InterpretError(f"load takes the path of a checkpoint, or a live module; got a {type(source).__name__}")
-    return Path(source)
-
-
-def _with_mechanism(spec: ModelSpec, mechanism: str | None, tau: float | None, file: object) -> ModelSpec:
-    name = MECHANISMS[mechanism or spec.mechanism].name
+def _with_mechanism(spec: ModelSpec, given: Mapping[str, Any], file: object) -> ModelSpec:
+    name, tau = given.get("mechanism", spec.mechanism), given.get("tau")
     options = dict(spec.options) if name == spec.mechanism else {}
     if "tau" in MECHANISMS[name].options:
         if tau is None and "tau" not in options:

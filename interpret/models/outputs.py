@@ -16,15 +16,15 @@ def logits_of(output: object, name: str) -> Logits:
     Raises:
         UnsupportedModelError: there are none.
     """
-    found = _tensor(output)
-    if found is not None and found.ndim == 1 and found.is_floating_point():
-        return found[:, None]
-    if found is None or found.ndim != 2 or not found.numel() or not found.is_floating_point():
-        given = type(output).__name__ if found is None else f"{tuple(found.shape)} {found.dtype}"
+    tensor = _tensor(output)
+    if tensor is not None and tensor.ndim == 1 and tensor.is_floating_point():
+        return tensor[:, None]
+    if tensor is None or tensor.ndim != 2 or not tensor.numel() or not tensor.is_floating_point():
+        given = type(output).__name__ if tensor is None else f"{tuple(tensor.shape)} {tensor.dtype}"
         raise UnsupportedModelError(
             f"{name} gives {given}, expected (batch, class) floats; wrap it in a module whose forward returns them"
         )
-    return found
+    return tensor
 
 
 def _tensor(output: object) -> Tensor | None:

@@ -1,8 +1,6 @@
 """How the tokens of a module that nothing is known of lie on its image."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
@@ -18,37 +16,16 @@ class Asked:
     """What a user says of a module where it does not.
 
     Attributes:
-        size: (height, width) of its input.
+        img_size: (height, width) of its input.
         grid: (rows, cols) of its patches.
         prefix: how many tokens stand before them.
         layers: how many it has, where each head forms its attention apart.
     """
 
-    size: Size | None = None
+    img_size: Size | None = None
     grid: Size | None = None
     prefix: int | None = None
     layers: int | None = None
-
-
-def asked_for(img_size: Any, grid: Any, prefix: Any, layers: Any) -> Asked:
-    """What a user says, once it is what it should be.
-
-    Raises:
-        InterpretError: it is not.
-    """
-    size = (img_size, img_size) if _is_count(img_size) else img_size
-    for name, pair in {"img_size": size, "grid": grid}.items():
-        known = isinstance(pair, Sequence) and len(pair) == 2 and all(_is_count(each) for each in pair)
-        if pair is not None and not known:
-            raise InterpretError(f"load: {name}={pair!r}; expected two whole numbers above 0, height before width")
-    for name, count in {"prefix": prefix, "layers": layers}.items():
-        if count is not None and not (_is_count(count) or (name == "prefix" and count == 0)):
-            raise InterpretError(f"load: {name}={count!r}; expected a whole number")
-    return Asked(size and tuple(size), grid and tuple(grid), prefix, layers)
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def laid_out(module: nn.Module, tokens: int, channels: int, size: Size, asked: Asked) -> tuple[PatchGrid, Size]:
@@ -61,10 +38,10 @@ def laid_out(module: nn.Module, tokens: int, channels: int, size: Size, asked: A
     (rows, cols), patch = made
     prefix = tokens - rows * cols
     if prefix < 0 or not rows * cols or asked.prefix not in (None, prefix):
-        said = ", ".join(f"{name}={getattr(asked, name)}" for name in ("grid", "prefix") if getattr(asked, name))
+        asked_for = ", ".join(f"{name}={getattr(asked, name)}" for name in ("grid", "prefix") if getattr(asked, name))
         raise InterpretError(
             f"{type(module).__name__}: its {tokens} tokens for an input of {size} are not {rows} x {cols} patches "
-            f"after {said or 'others'}; pass grid=(rows, cols) and prefix="
+            f"after {asked_for or 'others'}; pass grid=(rows, cols) and prefix="
         )
     return PatchGrid(rows, cols, prefix), patch
 

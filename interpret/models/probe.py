@@ -82,13 +82,13 @@ def _selected(call: Stages) -> bool:
 def _notes(grid: PatchGrid, calls: list[Stages], attentions: tuple[str, ...], logits: Logits) -> tuple[str, ...]:
     """What was found out, in words."""
     modules, layers = len(set(attentions)), len(attentions)
-    said = {
-        f"{grid.rows} x {grid.cols} patches after {grid.prefix} other tokens": True,
-        f"its {modules} attentions are called as {layers} layers": modules < layers,
+    notes = {
+        f"{grid.rows} x {grid.cols} patches, tokens before them: {grid.prefix}": True,
+        f"modules that form the attention of its {layers} layers: {modules}": modules < layers,
         "its attention selects by itself after the softmax": any(_selected(call) for call in calls),
         "it gives every image the same, which proves nothing of what was seen": torch.equal(logits[0], logits[1]),
     }
-    return tuple(words for words, holds in said.items() if holds)
+    return tuple(words for words, holds in notes.items() if holds)
 
 
 class _Probe:
@@ -125,30 +125,30 @@ class _Probe:
             UnsupportedModelError: they cannot be looked at.
         """
         with torch.enable_grad():
-            logits, seen = self._seen(self.images.clone().requires_grad_())
-        self._check(seen)
+            logits, calls = self._calls(self.images.clone().requires_grad_())
+        self._check(calls)
         error = (logits - self.logits).abs().max() / self.logits.abs().max().clamp_min(1e-30)
         if not error <= torch.finfo(logits.dtype).eps ** 0.5 / 3:
             raise UnsupportedModelError(
                 f"{self.name} gives other logits when its attention is looked at (by {error:.2g} of the largest); it "
                 "computes more than was seen, so no map of it would be true"
             )
-        for call in seen:
+        for call in calls:
             prove_heads_apart(call, self.name)
-        return seen
+        return calls
 
-    def _seen(self, images: Images) -> tuple[Logits, list[Stages]]:
-        seen: list[Stages] = []
-        with observing(self.module, partial(_keep, seen)):
-            return self.run(images), seen
+    def _calls(self, images: Images) -> tuple[Logits, list[Stages]]:
+        calls: list[Stages] = []
+        with observing(self.module, partial(_keep, calls)):
+            return self.run(images), calls
 
-    def _check(self, seen: list[Stages]) -> None:
-        if not seen:
+    def _check(self, calls: list[Stages]) -> None:
+        if not calls:
             why = "expected a softmax over tokens that is multiplied by values"
             if any(hasattr(each, "_orig_mod") for each in self.module.modules()):
                 why = "it is compiled; pass model._orig_mod"
             raise UnsupportedModelError(f"{self.name}: 0 attention operations seen; {why}")
-        shapes = {tuple(call.weights.shape) for call in seen}
+        shapes = {tuple(call.weights.shape) for call in calls}
         if len(shapes) > 1 or next(iter(shapes))[0] != len(self.images):
             sizes = ", ".join(map(str, sorted(shapes)))
             raise UnsupportedModelError(
@@ -169,7 +169,7 @@ class _Probe:
             pixels = images[index, :, top : top + patch[0], left : left + patch[1]]
             pixels += 1 + torch.rand_like(pixels)
         with torch.no_grad():
-            scores = self._seen(images)[1][0].scores
+            scores = self._calls(images)[1][0].scores
         changes = (scores[1:] - scores[0]).nan_to_num(0.0)  # where both are masked
         moved = changes.abs().sum(dim=(1, 3)).argmax(dim=1).tolist()
         expected = [grid.prefix + row * grid.cols + col for row, col in corners]
@@ -214,11 +214,11 @@ class _Probe:
         tokens = [each for each in tokens if each.requires_grad]
         slopes = torch.autograd.grad((logits * mixture).sum(), tokens, allow_unused=True)
         last = next((slope[0] for slope in reversed(slopes) if slope is not None and slope.any()), None)
-        return shares(last, self.name)
+        return shares(last, grid.prefix, self.name)
 
 
-def _keep(seen: list[Stages], layer: int, stages: Stages) -> Tensor:
-    seen.append(stages)
+def _keep(calls: list[Stages], layer: int, stages: Stages) -> Tensor:
+    calls.append(stages)
     return stages.weights
 
 

@@ -1,23 +1,44 @@
 """How much a model reads of each of its final tokens."""
 
+import torch
 from torch import Tensor
 
 ALIKE = 1e-4
 """Gradients of two tokens that are read alike differ by less than this share of the larger."""
 
 
-def shares(slopes: Tensor | None, name: str) -> tuple[float, ...] | str:
-    """Of each token; words where two of them are read otherwise than by more or less."""
+def shares(slopes: Tensor | None, prefix: int, name: str) -> tuple[float, ...] | str:
+    """Of each token; words where two of them are read otherwise than by more or less.
+
+    A token and the mean of the patches side by side, as a linear head of DINOv2 reads them, are a half each.
+
+    Args:
+        slopes: gradient of the output at (token feature), None where it is not seen.
+        prefix: how many tokens stand before the patches.
+    """
     if slopes is None:
         return f"{name}: what it reads of its final tokens is not seen, and token maps start there; use layer_grad_cam"
     wide = slopes.double()
-    sizes = wide.norm(dim=-1)
-    along = wide @ (wide[sizes.argmax()] / sizes.max())
-    across = (wide - along[:, None] * (wide[sizes.argmax()] / sizes.max())).norm(dim=-1)
+    whole = _along(wide)
+    if whole is not None:
+        return tuple((whole / whole.sum()).tolist())
+    parts = [_along(wide[:prefix]), _along(wide[prefix:])]
+    if prefix and all(part is not None and part.any() for part in parts):
+        return tuple(torch.cat([part / part.sum() / 2 for part in parts if part is not None]).tolist())
+    return (
+        f"{name} reads its final tokens each in its own way, as by their content; token maps need the class token "
+        "or an average: use grad_cam or layer_grad_cam"
+    )
+
+
+def _along(slopes: Tensor) -> Tensor | None:
+    """How far each reaches along the largest of them; None where one points elsewhere."""
+    sizes = slopes.norm(dim=-1)
+    if not sizes.any():
+        return sizes
+    largest = slopes[sizes.argmax()] / sizes.max()
+    along = slopes @ largest
+    across = (slopes - along[:, None] * largest).norm(dim=-1)
     if (across > ALIKE * sizes.max()).any() or (along < -ALIKE * sizes.max()).any():
-        return (
-            f"{name} reads its final tokens each in its own way, as by their content; token maps need the class token "
-            "or an average: use grad_cam or layer_grad_cam"
-        )
-    shares = along.where(along > ALIKE * sizes.max(), 0)
-    return tuple((shares / shares.sum()).tolist())
+        return None
+    return along.where(along > ALIKE * sizes.max(), 0)

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from interpret.foundation.errors import UnsupportedModelError
 from interpret.mechanisms import Mechanism
 from interpret.models import operations
 from interpret.models.attention import Stages, attended, attention, stages
@@ -74,8 +75,8 @@ class Seam:
             self.calls += 1
             return call.result(attention(call.q, call.k, call.v, mechanism, **call.options), None)
         dropout = call.options.pop("dropout", 0.0)
-        seen = self._observed(stages(call.q, call.k, mechanism, **call.options))
-        return call.result(attended(seen, call.v, dropout), seen.weights)
+        observed = self._observed(stages(call.q, call.k, mechanism, **call.options))
+        return call.result(attended(observed, call.v, dropout), observed.weights)
 
     def _softmax(self, func: Callable[..., Any], args: Sequence[Any], given: dict[str, Any]) -> Tensor:
         """A softmax by hand is kept: what its result is multiplied by may be values."""
@@ -106,8 +107,8 @@ class Seam:
             self.calls += 1
             return weights
         mechanism = self.changed(self.layer, operations.Own(self._by_head(weights)))
-        seen = self._observed(Stages(mechanism, scores, probs, mechanism.select(probs), mixed=self.mixed))
-        return seen.weights.to(weights.dtype).reshape(weights.shape)
+        observed = self._observed(Stages(mechanism, scores, probs, mechanism.select(probs), mixed=self.mixed))
+        return observed.weights.to(weights.dtype).reshape(weights.shape)
 
     @property
     def layer(self) -> int:
@@ -126,26 +127,35 @@ class Seam:
         own = mechanism.repeated(self.apart) if isinstance(mechanism, operations.Own) else mechanism
         return operations.SomeHeads(changed(self.changes, layer, own), self.apart, self.calls % self.apart)
 
-    def _observed(self, seen: Stages) -> Stages:
-        seen = replace(seen, module=self.modules[self.running[-1]], part=self.calls % self.apart)
+    def _observed(self, formed: Stages) -> Stages:
+        formed = replace(formed, module=self.modules[self.running[-1]], part=self.calls % self.apart)
         for observer in self.observers:
-            seen = replace(seen, weights=observer(self.layer, seen))
+            formed = replace(formed, weights=observer(self.layer, formed))
         self.calls += 1
-        return seen
+        return formed
 
     def _by_head(self, attention: Tensor) -> Tensor:
-        return attention.unflatten(0, (self.batch, -1)) if attention.ndim == 3 else attention
+        if attention.ndim > 3:
+            return attention
+        if not self.batch:
+            raise UnsupportedModelError(
+                f"{type(self.root).__name__} was called without a batch of images as its first argument, so the images "
+                "of its attention cannot be told from its heads; pass them by position"
+            )
+        return attention.unflatten(0, (self.batch, -1))
 
     def enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         """A module is called."""
         if module is self.root:
             self.running.clear()
             self.calls, self.softmax, self.gone_on = 0, None, None
-            self.batch = next((len(each) for each in args if isinstance(each, Tensor)), 1)
+            self.batch = next((len(each) for each in args if isinstance(each, Tensor)), 0)
         if self.running or module is self.root:
             self.running.append(module)
 
     def leave(self, module: nn.Module) -> None:
-        """It has returned, or failed."""
+        """It has returned, or failed; nothing of a pass is held after it."""
         if self.running and self.running[-1] is module:
             self.running.pop()
+        if module is self.root:
+            self.softmax = self.gone_on = None

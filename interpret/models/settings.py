@@ -26,6 +26,8 @@ ACTIVATIONS = {
 
 LARGEST = 16 * 2**20
 """Bytes of a configuration."""
+PROCESSOR = "preprocessor_config.json"
+"""Where transformers says how the input is normalised."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,8 @@ class Settings:
 
     def __or__(self, other: "Settings") -> "Settings":
         """Both, where `other` wins."""
-        told = {each.name: getattr(other, each.name) for each in dataclasses.fields(other)}
-        return dataclasses.replace(self, **{name: value for name, value in told.items() if value})
+        values = {each.name: getattr(other, each.name) for each in dataclasses.fields(other)}
+        return dataclasses.replace(self, **{name: value for name, value in values.items() if value})
 
 
 def beside(path: Path) -> Settings:
@@ -72,11 +74,13 @@ def beside(path: Path) -> Settings:
     Raises:
         CheckpointError: a file that is no configuration.
     """
-    config, processor = (_json(path / name) for name in ("config.json", "preprocessor_config.json"))
+    config, processor = (read_json(path / name) for name in ("config.json", PROCESSOR))
     file = f"{path / 'config.json'}"
-    if "model_type" in config:
-        return _of_transformers(config, file) | _statistics(processor, "image_mean", "image_std", file)
-    return _of_timm(config, file)
+    return (
+        _of_transformers(config, file) | of_processor(processor, file)
+        if "model_type" in config
+        else _of_timm(config, file)
+    )
 
 
 def activation_of(name: Any, source: str) -> str:
@@ -90,7 +94,12 @@ def activation_of(name: Any, source: str) -> str:
     return ACTIVATIONS[name]
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """A configuration, empty where there is none.
+
+    Raises:
+        CheckpointError: the file is no configuration.
+    """
     if not path.is_file():
         return {}
     try:
@@ -124,11 +133,11 @@ def _of_transformers(config: dict[str, Any], file: str) -> Settings:
         img_size=None if size is None else (size, size) if isinstance(size, int) else (size[0], size[1]),
         activation=None if activation is None else activation_of(activation, file),
         eps=_take(vision, "layer_norm_eps", _is_positive, file),
-        classes=_class_names(names, file),
+        classes=class_names(names, file),
     )
 
 
-def _class_names(names: dict[str, Any], file: str) -> tuple[str, ...]:
+def class_names(names: dict[str, Any], file: str) -> tuple[str, ...]:
     """Empty for the names that transformers gives where nobody gave any."""
     if sorted(names) != sorted(map(str, range(len(names)))):
         raise CheckpointError(f"{file}: id2label={names!r:.60}; expected a name for each of 0, 1, 2 ...")
@@ -136,13 +145,18 @@ def _class_names(names: dict[str, Any], file: str) -> tuple[str, ...]:
     return () if ordered == tuple(f"LABEL_{index}" for index in range(len(names))) else ordered
 
 
+def of_processor(processor: dict[str, Any], file: str) -> Settings:
+    """Mean and std of the input, as the processor of transformers has them; empty where it does not say."""
+    if processor.get("do_normalize") is False:
+        return Settings(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    return _statistics(processor, "image_mean", "image_std", file)
+
+
 def _statistics(config: dict[str, Any], mean: str, std: str, file: str) -> Settings:
-    if config.get("do_normalize") is False:
-        return Settings(file, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
-    told = [tuple(map(float, _take(config, name, _is_numbers, file) or ())) for name in (mean, std)]
-    if not all(map(_is_positive, told[1])):
-        raise CheckpointError(f"{file}: {std}={list(told[1])!r:.60} cannot be; expected numbers above 0")
-    return Settings(mean=told[0], std=told[1])
+    values = [tuple(map(float, _take(config, name, _is_numbers, file) or ())) for name in (mean, std)]
+    if not all(map(_is_positive, values[1])):
+        raise CheckpointError(f"{file}: {std}={list(values[1])!r:.60} cannot be; expected numbers above 0")
+    return Settings(mean=values[0], std=values[1])
 
 
 def _take(config: dict[str, Any], name: str, fits: Callable[[Any], bool], file: str) -> Any:

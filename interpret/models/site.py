@@ -33,16 +33,16 @@ class Site:
 
     def call(self, tokens: Tokens, change: Change) -> Stages:
         """What is seen when other tokens enter, under a change of its mechanism."""
-        seen: list[Stages] = []
+        calls: list[Stages] = []
 
         def see(layer: int, stages: Stages) -> Tensor:
-            seen.append(stages)
+            calls.append(stages)
             return stages.weights
 
         args, kwargs = replaced(TOKENS, tokens, self.args, self.kwargs)
         with changing(self.module, {0: change}), observing(self.module, see):
             self.module(*args, **kwargs)
-        return seen[0]
+        return calls[0]
 
 
 def site_of(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Site:

@@ -118,16 +118,16 @@ class _Record:
         whole = {name: torch.cat(parts) for name, parts in self.parts.items() if parts} | self.kept
         return whole | ({"probs": whole["weights"]} if self.aliased else {})
 
-    def _see(self, part: slice, live: list[Tensor], layer: int, seen: Stages) -> Tensor:
+    def _see(self, part: slice, live: list[Tensor], layer: int, stages: Stages) -> Tensor:
         """Keep the stages; with every parameter frozen the graph starts at the first weights."""
         for stage in AT_THE_OPERATION:
             if stage in self.stages:
-                place = self.kept[stage][layer, part].chunk(self.anatomy.apart, dim=1)[seen.part]
-                place.copy_(getattr(seen, stage).detach())
+                place = self.kept[stage][layer, part].chunk(self.anatomy.apart, dim=1)[stages.part]
+                place.copy_(getattr(stages, stage).detach())
         if self.backward:
-            live.append(seen.weights if layer else seen.weights.detach().requires_grad_())
+            live.append(stages.weights if layer else stages.weights.detach().requires_grad_())
             return live[-1]
-        return seen.weights
+        return stages.weights
 
     def _hook(self, scope: ExitStack, part: slice) -> None:
         """What is not seen at the operation: what enters each attention, and what enters and leaves each block."""

@@ -38,16 +38,16 @@ def joined(tensors: Mapping[str, Tensor], parts: Sequence[str], whole: str) -> d
         whole: timm's name below a block.
     """
     part = re.compile(rf"(blocks\.\d+\.)({'|'.join(map(re.escape, parts))})\.(weight|bias)")
-    found: dict[str, dict[str, Tensor]] = {}
+    sides: dict[str, dict[str, Tensor]] = {}
     others = {}
     for key, tensor in tensors.items():
         if match := part.fullmatch(key):
-            found.setdefault(f"{match[1]}{whole}.{match[3]}", {})[match[2]] = tensor
+            sides.setdefault(f"{match[1]}{whole}.{match[3]}", {})[match[2]] = tensor
         else:
             others[key] = tensor
     return others | {
         key: torch.cat([side.get(name, torch.zeros_like(next(iter(side.values())))) for name in parts])
-        for key, side in found.items()
+        for key, side in sides.items()
     }
 
 

@@ -40,9 +40,9 @@ def of_dinov2(named: Tensors, left_out: tuple[str, ...], gated: bool) -> Convert
 
 def _unpositioned(tensors: Tensors) -> dict[str, Tensor]:
     """Registers have no position; timm then has none for CLS either, so that of CLS is added to CLS itself."""
-    found = dict(tensors)
-    positions = found.get("pos_embed")
-    if "reg_token" in found and "cls_token" in found and positions is not None and positions.ndim == 3:
-        found["cls_token"] = found["cls_token"] + positions[:, :1]
-        found["pos_embed"] = positions[:, 1:]
-    return found
+    renamed = dict(tensors)
+    positions = renamed.get("pos_embed")
+    if "reg_token" in renamed and "cls_token" in renamed and positions is not None and positions.ndim == 3:
+        renamed["cls_token"] = renamed["cls_token"] + positions[:, :1]
+        renamed["pos_embed"] = positions[:, 1:]
+    return renamed

@@ -29,11 +29,11 @@ ANCHOR = r"embeddings\.patch_embedding\.weight"
 def convert(tensors: Tensors, beside: Tensors) -> Converted:
     """Its classifier reads the mean of the patches, before the last norm; its projection reads CLS after it."""
     named, left_out = renamed(tensors, RULES)
-    found = fused(with_axes(named))
+    whole = fused(with_axes(named))
     if not classified(beside):
-        return Converted(found, {"global_pool": "token"}, OF_CLIP, left_out, antialias=False)
-    unused = tuple(key for key in found if key.startswith("norm."))
-    kept = {key: tensor for key, tensor in found.items() if key not in unused}
+        return Converted(whole, {"global_pool": "token"}, OF_CLIP, left_out, antialias=False)
+    unused = tuple(key for key in whole if key.startswith("norm."))
+    kept = {key: tensor for key, tensor in whole.items() if key not in unused}
     pooling = {"global_pool": "avg", "final_norm": False, "fc_norm": False}
     return Converted(kept, pooling, OF_CLIP, (*left_out, *unused), antialias=False)
 

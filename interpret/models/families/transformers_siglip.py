@@ -29,10 +29,10 @@ def convert(tensors: Tensors, beside: Tensors) -> Converted:
     pooled = not classified(beside) and "head.probe" in tensors
     pool = POOL if pooled else [(r"head\.", None)]
     named, left_out = renamed(tensors, [*pool, *SHARED])
-    found = fused(with_axes(named))
+    whole = fused(with_axes(named))
     for kind in ("weight", "bias"):
-        if (joint := found.pop(f"attn_pool.qkv.{kind}", None)) is not None:
+        if (joint := whole.pop(f"attn_pool.qkv.{kind}", None)) is not None:
             width = len(joint) // 3
-            found |= {f"attn_pool.q.{kind}": joint[:width], f"attn_pool.kv.{kind}": joint[width:]}
+            whole |= {f"attn_pool.q.{kind}": joint[:width], f"attn_pool.kv.{kind}": joint[width:]}
     pooling = {"global_pool": "map"} if pooled else {"global_pool": "avg", "fc_norm": False}
-    return Converted(found, pooling, Settings(activation="gelu_tanh", eps=1e-6), left_out, antialias=False)
+    return Converted(whole, pooling, Settings(activation="gelu_tanh", eps=1e-6), left_out, antialias=False)
