@@ -36,5 +36,5 @@ def checksum(tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for key, tensor in sorted(tensors.items()):
         digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode(errors="surrogatepass"))
-        digest.update(tensor.detach().reshape(-1).view(torch.uint8).numpy(force=True).data)
+        digest.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy(force=True).data)
     return digest.hexdigest()
