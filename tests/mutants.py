@@ -9,6 +9,7 @@ import signal
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,6 +23,7 @@ from PIL import Image
 from interpret.foundation.errors import InterpretError
 from interpret.models import history
 from interpret.models.checkpoint import save
+from interpret.models.inspection import inspect
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.loading import load
 from tests.models import tiny
@@ -187,19 +189,21 @@ NAMES = [
 
 
 def use(path: Path) -> str:
-    """Open a file and go through what is read of it, as a report does; one line that says how that ended."""
+    """Inspect a file, open it, and go through what is read of it, as a report does; one line says how that ended."""
+    overrides = GIVEN if path.suffix in (".pth", ".ckpt", ".bin", ".safetensors") else {}
     try:
-        overrides = GIVEN if path.suffix in (".pth", ".ckpt", ".bin", ".safetensors") else {}
+        with suppress(InterpretError):
+            list(inspect(path, overrides))
         loaded = load(path, **overrides)
-        json.dumps(loaded.describe(), allow_nan=True).encode()
+        json.dumps(loaded.describe()).encode()
         history.tidy(loaded.history), history.curves(loaded.history)
         if loaded.channels == 3:
-            loaded(loaded.pixels(Image.new("RGB", (40, 30), (9, 99, 199))).to(next(loaded.model.parameters()).dtype))
-        return "loaded"
+            loaded(loaded.pixels(Image.new("RGB", (40, 30), (9, 99, 199))))
     except InterpretError as error:
         return "refused" if str(error).isprintable() else f"exception: unprintable {error!r}"
     except Exception as error:
         return f"exception: {type(error).__name__}: {error}\n{''.join(traceback.format_tb(error.__traceback__)[-3:])}"
+    return "loaded"
 
 
 def serve(pipe: Connection, folder: str) -> None:
