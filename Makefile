@@ -3,10 +3,13 @@
 
 PYTHON := .venv/bin/python
 STAMP := .venv/.up-to-date
+OLDEST ?= $(shell for each in python3.11 python3.12 python3.13 python3; do \
+	$$each -c '' 2>/dev/null && echo $$each && break; done)
+LOWEST := $(foreach each,attributions checkpoint edges families foreign foreign_layouts mechanisms seam tracing vit,tests/test_$(each).py)
 BASE ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 
-.PHONY: setup report test test-long notebooks check docs lock
+.PHONY: setup report test test-long test-lowest notebooks check docs lock
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -29,6 +32,14 @@ test: setup
 
 test-long: setup
 	@$(PYTHON) -m pytest
+
+# What pyproject.toml calls lowest, and the newest of what that needs; old libraries warn of themselves, so no error is made of it.
+test-lowest: setup
+	@$(OLDEST) -m venv .venv-lowest >&2
+	@$(PYTHON) -m uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct --all-extras --group test \
+		-r pyproject.toml >&2
+	@$(PYTHON) -m uv pip install --quiet --python .venv-lowest/bin/python --no-deps -e . >&2
+	@.venv-lowest/bin/python -m pytest -m "not long and not browser" -W default $(LOWEST)
 
 notebooks: setup
 	@$(PYTHON) notebooks/build.py

@@ -1,9 +1,12 @@
+import gzip
+import io
 import json
 import logging
 import pickle
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.torch
 import timm
@@ -239,27 +242,61 @@ def test_a_whole_module_is_refused_with_the_way_out(file):
     refused("holds pickled code (torch.nn.modules.linear.Linear), which is never run; save its state_dict()", file)
 
 
+def in_memory(write, content) -> bytes:
+    file = io.BytesIO()
+    write(file, content)
+    return file.getvalue()
+
+
 def damaged_in_the_middle(path: Path) -> None:
     content = bytearray(path.read_bytes())
     middle = len(content) // 2
     path.write_bytes(bytes(content[: middle - 2000]))
 
 
+DAMAGED = "not a readable checkpoint; it is damaged, cut short, or no weight file"
+LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1\nsize 9\n"
 DAMAGES = {
-    "empty": lambda path: path.write_bytes(b""),
-    "cut short": damaged_in_the_middle,
-    "text": lambda path: path.write_text("<html>404 Not Found</html>"),
-    "noise": lambda path: path.write_bytes(bytes(range(256)) * 40),
+    "empty": (lambda path: path.write_bytes(b""), "an empty file; write or download it again"),
+    "cut short": (damaged_in_the_middle, DAMAGED),
+    "noise": (lambda path: path.write_bytes(bytes(range(256)) * 40), DAMAGED),
+    "web page": (
+        lambda path: path.write_text("\n<!DOCTYPE html><html>404 Not Found</html>"),
+        "a web page, saved in the",
+    ),
+    "git-lfs": (lambda path: path.write_text(LFS), "a pointer of git-lfs, the weights are elsewhere; run git lfs pull"),
+    "text": (lambda path: path.write_text("epoch,loss\n1,2.5\n" * 9), "text, no weights"),
+    "packed": (lambda path: path.write_bytes(gzip.compress(path.read_bytes())), "a packed file; unpack it first"),
+    "Keras": (lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(900)), "an HDF5 file, as Keras writes it"),
+    "NumPy": (
+        lambda path: path.write_bytes(in_memory(np.save, np.ones(9))),
+        "a NumPy array; save a state_dict() with torch.save",
+    ),
+    "NumPy archive": (lambda path: path.write_bytes(in_memory(np.savez, np.ones(9))), "(it holds arr_0.npy)"),
+    "TorchScript": (
+        lambda path: torch.jit.trace(torch.nn.Linear(2, 3), torch.ones(1, 2)).save(path),
+        "a TorchScript archive, which holds code; where you trust it, save the state_dict()",
+    ),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
 def test_a_damaged_file_is_said_in_one_line(suffix, damage, raw, tmp_path):
     path = tmp_path / f"model{suffix}"
     (torch.save if suffix == ".pt" else safetensors.torch.save_file)(raw, path)
-    DAMAGES[damage](path)
-    refused("not a readable checkpoint; it is damaged, cut short, or no weight file", path)
+    make, message = DAMAGES[damage]
+    make(path)
+    refused(message, path)
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors", ".bin", ""])
+@pytest.mark.parametrize("write", [torch.save, safetensors.torch.save_file], ids=["torch", "safetensors"])
+def test_the_content_tells_the_format_not_the_name(write, suffix, raw, tmp_path):
+    path = tmp_path / f"model{suffix}"
+    write(raw, path)
+    assert_same_model(load(path, **OVERRIDES), raw)
 
 
 def test_what_is_not_there_is_said_in_one_line(tmp_path):

@@ -310,3 +310,11 @@ def test_the_atlas_places_each_head_by_its_entropy_and_rank(drawn, study):
 def test_without_a_rank_of_attention_there_is_no_atlas(study):
     survey = study.tables["survey"].query("indicator != 'effective_rank'")
     assert not FIGURES["head_atlas"].applies(replace(study, tables=study.tables | {"survey": survey}))
+
+
+def test_an_indicator_that_only_a_file_knows_is_drawn_under_its_name(study):
+    tracked = study.tables["tracked"].replace({"indicator": {"sparsity": "sparsity_of_old"}})
+    pages = FIGURES["indicators_by_epoch"].draw(replace(study, tables=study.tables | {"tracked": tracked}))
+    assert [ax.get_title() for ax in pages["indicators_by_epoch"].axes if "sparsity" in ax.get_title()] == [
+        "sparsity_of_old"
+    ] * 2

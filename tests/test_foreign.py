@@ -93,7 +93,7 @@ def test_what_is_not_known_to_be_harmless_is_refused_by_name(tmp_path):
     refused(
         {"state_dict": {}, "loss": nn.CrossEntropyLoss()}, tmp_path, "(torch.nn.modules.loss.CrossEntropyLoss), which"
     )
-    refused({"state_dict": {}, "call": print}, tmp_path, "(print), which is never run")
+    refused({"state_dict": {}, "call": print}, tmp_path, "print), which is never run")
 
 
 def in_training(raw):

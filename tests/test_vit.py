@@ -291,8 +291,10 @@ def test_wrong_options_and_names_are_said_in_one_line():
         tiny("softmax", options={"tau": 0.1})
     with pytest.raises(UnknownNameError, match=r"^unknown mechanism 'softmx'; did you mean 'softmax'\? .*\Z"):
         tiny("softmx")
-    with pytest.raises(UnsupportedModelError, match=r"^backbone 'vit_tiny_patch16_224' cannot be built with .*\Z"):
+    with pytest.raises(InterpretError, match=r"^vit_tiny_patch16_224: 'wings' is no argument of a plain ViT; leave it"):
         backbones.create_vit("vit_tiny_patch16_224", wings=2)
+    with pytest.raises(UnsupportedModelError, match=r"^backbone 'vit_tiny_patch16_224' cannot be built with .*\Z"):
+        backbones.create_vit("vit_tiny_patch16_224", class_token=False, global_pool="token")
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from interpret.data._opening import reason
 from interpret.foundation.errors import ImageError
-from interpret.foundation.files import printable
+from interpret.foundation.text import printable
 
 SUFFIXES = {".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 

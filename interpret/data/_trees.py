@@ -12,7 +12,7 @@ from interpret.data._folders import SUFFIXES, images_below, is_image
 from interpret.data._opening import called, open_image
 from interpret.data._splits import SPLITS, members
 from interpret.foundation.errors import ImageError
-from interpret.foundation.files import printable
+from interpret.foundation.text import printable
 
 
 def read_tree(

@@ -27,8 +27,9 @@ def draw(study: Study, indicator: str, kind: str, by_epoch: Axes, by_layer: Axes
             _layout.draw_by_epoch(mine, "value", by_epoch, index, color)
             last = mine.loc[mine["epoch"] == mine["epoch"].max()]
             curves.spread(last, index, color, shift=0.12 * (index - (len(study.models) - 1) / 2), ax=by_layer)
-    entry = INDICATORS[indicator]
+    entry = INDICATORS.get(indicator)  # a file may have recorded one that is not here
+    label, unit = (entry.label, entry.unit or "count") if entry else (indicator, "value")
     for ax in (by_epoch, by_layer):
-        curves.calm(ax).set(ylabel=entry.unit or "count", title=f"{entry.label}{f' of {kind}' if kind else ''}")
+        curves.calm(ax).set(ylabel=unit, title=f"{label}{f' of {kind}' if kind else ''}")
     by_epoch.set_xlabel("epoch")
     by_epoch.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from interpret.foundation.errors import InterpretError
-from interpret.foundation.files import printable
 from interpret.foundation.options import as_numbers, check_tau
 from interpret.foundation.registry import check_name, entry_files
+from interpret.foundation.text import printable, printable_lines
 
 INTERRUPTED, TERMINATED = 130, 143
 """What a shell expects of a command that Ctrl-C ended, and of one that was told to end (SIGTERM)."""
@@ -59,7 +59,7 @@ def run(
         sys.stderr.write(f"\n{program}: interrupted; {interrupted()}\n")
         return INTERRUPTED
     if answer:
-        sys.stdout.write(f"{answer}\n")
+        sys.stdout.write(f"{printable_lines(str(answer))}\n")
     return 0
 
 
@@ -81,10 +81,19 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+class Printable(logging.Formatter):
+    """The message alone, with nothing in it that moves a terminal's cursor."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable_lines(super().format(record))
+
+
 def _log(verbosity: int) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal of another encoding still shows every name
         sys.stdout.reconfigure(errors="backslashreplace")
-    logging.basicConfig(format="%(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(Printable())
+    logging.basicConfig(handlers=[handler])
     logging.captureWarnings(True)
     logging.getLogger("interpret").setLevel(logging.INFO - 10 * verbosity)
 

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from interpret.foundation.errors import ImageError
-from interpret.foundation.files import printable
 from interpret.foundation.registry import check_name, entry_files
+from interpret.foundation.text import printable
 
 
 def check_data(spec: str) -> None:

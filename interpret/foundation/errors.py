@@ -1,9 +1,12 @@
 """What the user can get wrong, said in one line: the object, what was expected, what was found, what to do."""
 
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from zipfile import BadZipFile
+
+from interpret.foundation.text import printable
 
 BENT = (ArithmeticError, AttributeError, BadZipFile, EOFError, LookupError, MemoryError, RecursionError, TypeError)
 BENT += (ValueError, zlib.error)
@@ -13,6 +16,8 @@ BENT += (ValueError, zlib.error)
 class InterpretError(ValueError):
     """An error that the user can mend; the command line prints it as one line and exits with code 2.
 
+    Names of somebody else in its message are printable.
+
     Example:
         >>> import interpret
         >>> try:
@@ -21,6 +26,9 @@ class InterpretError(ValueError):
         ...     str(error)
         'nothing.pt: no such file; expected a checkpoint (.pt, .pth, .ckpt, .bin, .safetensors)'
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(re.sub(r"\s*\n\s*", " ", message)))
 
 
 class CheckpointError(InterpretError):

@@ -3,7 +3,6 @@
 import difflib
 import hashlib
 import os
-import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,17 +18,12 @@ def check_exists(path: Path, error: type[InterpretError], expected: str) -> None
     """
     if path.exists():
         return
+    if path.is_symlink():
+        raise error(f"{path}: a link that leads nowhere; it points to {os.readlink(path)}")
     beside = sorted(other.name for other in path.parent.iterdir()) if path.parent.is_dir() else []
     nearest = difflib.get_close_matches(path.name, beside, n=1)
     hint = f"did you mean {path.parent / nearest[0]}?" if nearest else f"expected {expected}"
     raise error(f"{path}: no such file; {hint}")
-
-
-def printable(text: str) -> str:
-    """A name as a table, a page and a terminal can hold it: control characters and undecodable bytes are escaped."""
-    return "".join(
-        char.encode("unicode_escape").decode() if unicodedata.category(char) in {"Cc", "Cs"} else char for char in text
-    )
 
 
 def place_name(path: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from interpret.foundation.files import printable
+from interpret.foundation.text import printable
 
 Rows = Sequence[Sequence[str]]
 

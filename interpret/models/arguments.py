@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from interpret.foundation.errors import InterpretError
-from interpret.foundation.files import printable
 from interpret.foundation.options import check_tau
 from interpret.foundation.registry import as_names
+from interpret.foundation.text import printable
 from interpret.mechanisms import MECHANISMS
 from interpret.models.patches import Asked
 from interpret.models.settings import Settings, activation_of

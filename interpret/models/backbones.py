@@ -13,6 +13,7 @@ from torch import nn
 
 from interpret.foundation.errors import UnsupportedModelError
 from interpret.models import heads
+from interpret.models.architecture import check_architecture
 from interpret.models.sizes import check_sizes
 from interpret.models.vit import ViT
 
@@ -32,20 +33,22 @@ def create_vit(backbone: str, **architecture: Any) -> VisionTransformer:
 
     Raises:
         UnsupportedModelError: timm does not know the name, or what it builds is not a plain `VisionTransformer`.
-        InterpretError: sizes that do not fit together.
+        InterpretError: an argument that no plain ViT takes, or sizes that do not fit together.
     """
+    check_architecture(backbone, architecture)
     check_sizes(backbone, architecture)
     if not timm.is_model(backbone):
         raise UnsupportedModelError(f"timm has no backbone {backbone!r}; see timm.list_models('*vit*')")
     try:
         vit = timm.create_model(backbone, pretrained=False, **_arguments(architecture))
-    except (TypeError, AssertionError, ValueError) as error:
+    except (TypeError, AssertionError, ValueError, ArithmeticError, RuntimeError) as error:
         check_sizes(backbone, _own_sizes(backbone) | architecture)
         raise UnsupportedModelError(f"backbone {backbone!r} cannot be built with {architecture}: {error}") from error
     if not isinstance(vit, VisionTransformer):
         raise UnsupportedModelError(f"backbone {backbone!r} is a {type(vit).__name__}, not a plain VisionTransformer")
     check_sizes(backbone, {"img_size": vit.patch_embed.img_size, "patch_size": vit.patch_embed.patch_size})
     if "head" in architecture:
+        heads.check_fits(architecture["head"], vit.embed_dim, vit.num_classes, backbone)
         vit.set_submodule("head", heads.build(architecture["head"], vit.num_prefix_tokens))
     if "head_dim" in architecture:
         _prune_heads(vit, architecture["num_heads"], architecture["head_dim"])
@@ -55,6 +58,7 @@ def create_vit(backbone: str, **architecture: Any) -> VisionTransformer:
 def _arguments(architecture: dict[str, Any]) -> dict[str, Any]:
     """As timm takes them; a ViT with pruned heads is built with one head first."""
     plain = {name: value for name, value in architecture.items() if name not in ("norm_eps", "head", "head_dim")}
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
     if "norm_eps" in architecture:
         plain["norm_layer"] = partial(LayerNorm, eps=architecture["norm_eps"])
     if plain.get("mlp_layer") == "swiglu":

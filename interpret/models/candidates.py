@@ -27,7 +27,6 @@ class Candidate:
         family: whose keys they are.
         tensors: of its own, the prefix stripped.
         beside: those that share its dictionary and are of no other candidate.
-        notes: what was done to them.
     """
 
     path: tuple[str, ...]
@@ -35,7 +34,6 @@ class Candidate:
     family: Family
     tensors: dict[str, Tensor]
     beside: dict[str, Tensor]
-    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -109,20 +107,20 @@ def _rank(candidate: Candidate) -> int:
 
 
 def _dictionaries(
-    payload: Mapping[Any, Any], path: tuple[str, ...] = (), above: tuple[int, ...] = ()
+    payload: Mapping[Any, Any], path: tuple[str, ...] = (), met: set[int] | None = None
 ) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
-    """Every dictionary in a dictionary, with its path and without what wrappers put into its keys."""
+    """Every dictionary in a dictionary, once, with its path and without what wrappers put into its keys."""
+    met = set() if met is None else met
+    met.add(id(payload))
     yield path, {WRAPPED.sub("", key): value for key, value in payload.items() if isinstance(key, str)}
     for name, value in payload.items():
-        if isinstance(value, Mapping) and id(value) not in above and len(path) < DEEPEST:
-            yield from _dictionaries(value, (*path, str(name)), (*above, id(payload)))
+        if isinstance(value, Mapping) and id(value) not in met and len(path) < DEEPEST:
+            yield from _dictionaries(value, (*path, str(name)), met)
 
 
 def _among(path: tuple[str, ...], keyed: dict[str, Any]) -> Iterator[Candidate]:
-    keyed, masks = _masked(keyed)
-    families = _families(set(keyed))
     tensors = {key: value for key, value in keyed.items() if isinstance(value, Tensor)}
-    notes = (f"masks of pruning applied to {masks} tensors",) * bool(masks)
+    families = _families(set(keyed) | set(_pruned(keyed)))
     tops = {prefix.partition(".")[0] for prefix in families if prefix}
     for prefix, family in families.items():
         others = tops - {prefix.partition(".")[0]}
@@ -132,20 +130,26 @@ def _among(path: tuple[str, ...], keyed: dict[str, Any]) -> Iterator[Candidate]:
             for key, value in tensors.items()
             if not key.startswith(prefix) and key.partition(".")[0] not in others
         }
-        yield Candidate(path, prefix, family, inside, beside, notes)
+        yield Candidate(path, prefix, family, inside, beside)
 
 
-def _masked(keyed: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    """`torch.nn.utils.prune` keeps a weight and its mask apart until the pruning is made permanent."""
+def masked(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The tensors with the masks of a pruning applied, and what was done."""
+    whole = {stem: tensors[f"{stem}_orig"] * tensors[f"{stem}_mask"] for stem in _pruned(tensors)}
+    apart = {f"{stem}_{part}" for stem in whole for part in ("orig", "mask")}
+    notes = (f"masks of pruning applied to {len(whole)} tensors",) * bool(whole)
+    return {key: value for key, value in tensors.items() if key not in apart} | whole, notes
+
+
+def _pruned(keyed: Mapping[str, Any]) -> list[str]:
+    """Names that `torch.nn.utils.prune` keeps as a weight and its mask until the pruning is made permanent."""
     stems = [key.removesuffix("_mask") for key in keyed if key.endswith("_mask")]
     pairs = {stem: (keyed.get(f"{stem}_orig"), keyed[f"{stem}_mask"]) for stem in stems}
-    whole = {
-        stem: original * mask
+    return [
+        stem
         for stem, (original, mask) in pairs.items()
         if isinstance(original, Tensor) and isinstance(mask, Tensor) and original.shape == mask.shape
-    }
-    apart = {f"{stem}_{part}" for stem in whole for part in ("orig", "mask")}
-    return {key: value for key, value in keyed.items() if key not in apart} | whole, len(whole)
+    ]
 
 
 def _families(keys: set[str]) -> dict[str, Family]:

@@ -1,6 +1,7 @@
 """A checkpoint file: written whole, read without running what is in it. The door to `torch.load`."""
 
 import dataclasses
+import io
 import os
 import pickle
 import re
@@ -16,9 +17,11 @@ from torch import Tensor, nn
 
 from interpret.foundation.errors import CheckpointError
 from interpret.foundation.files import write_atomically
+from interpret.models.container import ARCHIVE, DAMAGED, SAFETENSORS, Metered, check_whole
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.preserving import untouched
 from interpret.models.stand_ins import stand_ins
+from interpret.models.stored import checksum
 from interpret.models.weights import INDEX, shards
 
 FORMAT = "interpret-vit/1"
@@ -27,7 +30,8 @@ FORMAT = "interpret-vit/1"
 def save(path: str | os.PathLike[str], loaded: LoadedModel, dtype: torch.dtype | None = None) -> None:
     """Write weights and spec to one file, whole or not at all.
 
-    The provenance keeps the mechanism of the training where the model has another now.
+    The provenance keeps the mechanism of the training where the model has another now. A checksum of the weights lies
+    beside them, which `load` checks.
 
     Args:
         dtype: of the weights in the file, for example `torch.float16`; what a mechanism learns stays as it is.
@@ -50,6 +54,7 @@ def save(path: str | os.PathLike[str], loaded: LoadedModel, dtype: torch.dtype |
         "history": loaded.history,
         "record": loaded.provenance if loaded.as_trained else loaded.provenance | {"trained": loaded.trained},
         "state_dict": weights,
+        "checksum": checksum(weights),
     }
     write(Path(path), payload)
 
@@ -102,30 +107,36 @@ def read(file: Path) -> dict[str, Any]:
     Arguments, paths, dates and the like beside the weights come as objects that do nothing.
 
     Raises:
-        CheckpointError: damaged, holding pickled code, or not a dictionary.
+        CheckpointError: damaged, another kind of file, larger than it can be, holding pickled code, or no dictionary.
     """
     if file.name.endswith(INDEX):
         return {key: value for shard in shards(file) for key, value in read(shard).items()}
+    kind = check_whole(file)
     try:
-        if file.suffix == ".safetensors":
-            return dict(safetensors.torch.load_file(file))
-        with warnings.catch_warnings(action="ignore"), stand_ins():
-            payload = torch.load(file, map_location="cpu", weights_only=True)
+        payload = safetensors.torch.load_file(file) if kind == SAFETENSORS else _unpickled(file, kind)
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{file}: {_why_refused(str(error))}") from None
-    except (RuntimeError, EOFError, ValueError, OSError, LookupError, safetensors.SafetensorError):
-        raise CheckpointError(
-            f"{file}: not a readable checkpoint; it is damaged, cut short, or no weight file"
-        ) from None
+    except Exception:  # bytes that anybody wrote end in any error of PyTorch's, NumPy's and Python's readers
+        raise CheckpointError(f"{file}: {DAMAGED}") from None
     if not isinstance(payload, Mapping):
         raise CheckpointError(f"{file}: expected a dictionary of tensors, found {type(payload).__name__}")
     return dict(payload)
 
 
+def _unpickled(file: Path, kind: str) -> Any:
+    """What torch reads; of a bare pickle it is fed step by step, so that one which only takes time is given up."""
+    with (
+        warnings.catch_warnings(action="ignore"),
+        stand_ins(),
+        file.open("rb") if kind == ARCHIVE else Metered(io.FileIO(file)) as opened,
+    ):
+        return torch.load(opened, map_location="cpu", weights_only=True)
+
+
 def _why_refused(reason: str) -> str:
     code = re.search(r"GLOBAL ([\w.]+)", reason)
     if code is None:
-        return "not a readable checkpoint; it is damaged, cut short, or no weight file"
+        return DAMAGED
     return (
         f"holds pickled code ({code.group(1)}), which is never run; save its state_dict() with torch.save or as "
         "safetensors, and load that"

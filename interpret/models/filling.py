@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from interpret.foundation.errors import CheckpointError
+from interpret.foundation.errors import CheckpointError, InterpretError
 from interpret.models.model_spec import ModelSpec
 from interpret.models.vit import VisionTransformer
 
@@ -17,8 +18,8 @@ def fill(spec: ModelSpec, tensors: Mapping[str, Tensor], file: Path) -> VisionTr
     Raises:
         CheckpointError: tensors that are missing, too many, of another shape or not finite.
     """
-    model = spec.build()
-    want, have = {k: v.shape for k, v in model.state_dict().items()}, {k: v.shape for k, v in tensors.items()}
+    want = _wanted(spec, tensors, file)
+    have = {key: tensor.shape for key, tensor in tensors.items()}
     wrong = {
         "missing": sorted(want.keys() - have.keys()),
         "unexpected": sorted(have.keys() - want.keys()),
@@ -35,8 +36,25 @@ def fill(spec: ModelSpec, tensors: Mapping[str, Tensor], file: Path) -> VisionTr
         raise CheckpointError(
             f"{file}: {len(damaged)} tensors hold NaN or infinity, such as {damaged[0]}; the training diverged"
         )
-    model.load_state_dict(tensors)
+    model = spec.build()
+    model.load_state_dict({key: tensor.resolve_conj().resolve_neg() for key, tensor in tensors.items()})
     return model
+
+
+def _wanted(spec: ModelSpec, tensors: Mapping[str, Tensor], file: Path) -> dict[str, torch.Size]:
+    """The shapes of the tensors of the model that a specification builds; no memory is taken for them.
+
+    Raises:
+        InterpretError: it cannot be built, or has more layers than the file has tensors.
+    """
+    depth = spec.architecture.get("depth", 0)
+    if depth > len(tensors):
+        raise CheckpointError(f"{file}: {depth} layers, and {len(tensors)} tensors for them; the file is not whole")
+    try:
+        with torch.device("meta"):
+            return {key: tensor.shape for key, tensor in spec.build().state_dict().items()}
+    except InterpretError as error:
+        raise type(error)(f"{file}: {error}") from error
 
 
 def check_classes(spec: ModelSpec, count: int, file: object) -> None:

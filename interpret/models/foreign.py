@@ -1,19 +1,18 @@
 """A state dict of somebody else: what it says of its model, and what must be assumed."""
 
 import dataclasses
-import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
 from interpret.foundation.errors import CheckpointError
 from interpret.models import state_dict as state_dicts
+from interpret.models.architecture import check_architecture
 from interpret.models.backbones import input_statistics
-from interpret.models.candidates import Candidate, candidates, check_supported, choose, kinds
+from interpret.models.candidates import Candidate, candidates, check_supported, choose, kinds, masked
 from interpret.models.classifiers import Classified, classified
 from interpret.models.families import FAMILIES, Converted
 from interpret.models.filling import of_input
@@ -21,6 +20,7 @@ from interpret.models.model_spec import ModelSpec
 from interpret.models.positions import resized
 from interpret.models.settings import Settings
 from interpret.models.sizes import check_sizes
+from interpret.models.stored import check_stored
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,12 @@ class Foreign:
     offered: tuple[str, ...]
 
 
-def foreign(payload: Mapping[str, Any], file: Path, asked: Settings, config: Settings) -> Foreign:
+def foreign(payload: Mapping[str, Any], file: Path, size: int, asked: Settings, config: Settings) -> Foreign:
     """Specification and tensors of a state dict that somebody else has saved, and what was done to read it.
 
     Args:
         file: what messages call it.
+        size: of the file or of its shards, in bytes.
         asked: what the user says, which wins.
         config: what lies beside the weights.
 
@@ -65,7 +66,9 @@ def foreign(payload: Mapping[str, Any], file: Path, asked: Settings, config: Set
         )
     chosen = choose(known_vits, asked.key, source)
     check_supported(chosen, source)
-    converted: Converted = chosen.family.function(chosen.tensors, chosen.beside)
+    check_stored(chosen.tensors | chosen.beside, size, source)
+    own, masks = masked(chosen.tensors)
+    converted = _converted(chosen, own, source)
     whole = classified(converted, chosen.beside, asked.head_activation, source, of_two=chosen.is_of_two)
     state_dicts.check_form(whole.tensors, source)
     patch = state_dicts.patch_size(whole.tensors)
@@ -78,7 +81,7 @@ def foreign(payload: Mapping[str, Any], file: Path, asked: Settings, config: Set
     channels = int(tensors[state_dicts.ANCHOR].shape[1])
     spec = dataclasses.replace(spec, **of_input(_known(spec, asked, config), channels))
     offered = tuple(each.name or "the file itself" for each in known_vits if each is not chosen)
-    notes = (*chosen.notes, *_choice(chosen, offered), *moved, *resampled, *_left_out(converted, whole, chosen))
+    notes = (*masks, *_choice(chosen, offered), *moved, *resampled, *_left_out(converted, whole, chosen))
     return Foreign(spec, tensors, chosen.family.label, notes, assumed, offered)
 
 
@@ -88,6 +91,17 @@ def assumed(spec: ModelSpec, mechanism: str | None, config: Settings, given: Map
         yield "mechanism softmax assumed (a threshold leaves no trace; see mechanism= and tau=)"
     if (spec.mean, spec.std) != (config.mean, config.std) and not (given.get("mean") and given.get("std")):
         yield f"mean {given.get('mean') or spec.mean} and std {given.get('std') or spec.std} assumed"
+
+
+def _converted(chosen: Candidate, tensors: dict[str, Tensor], source: str) -> Converted:
+    """Under timm's names, where the tensors can be what their names say."""
+    try:
+        return chosen.family.function(tensors, chosen.beside)
+    except (RuntimeError, LookupError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{source}: has keys of {chosen.family.label} and not its tensors; load the module itself: "
+            "interpret.load(model)"
+        ) from error
 
 
 def _specified(
@@ -102,7 +116,8 @@ def _specified(
     settings, known, assumed = config | asked, converted.architecture, list(whole.head.notes)
     mechanism = state_dicts.mechanism_of(tensors) or "softmax"
     if settings.backbone:
-        arguments = _allowed(config.arguments, config.source) | known | whole.head.architecture
+        check_architecture(f"{config.source}: model_args", config.arguments)
+        arguments = config.arguments | known | whole.head.architecture
         arguments |= {"img_size": settings.img_size} if settings.img_size else {}
         arguments |= state_dicts.head_sizes(tensors, source, settings.heads) if settings.heads else {}
         channels = int(tensors[state_dicts.ANCHOR].shape[1])
@@ -132,15 +147,6 @@ def _numerics(
     guessed = [f"activation {activation}"] * (settings.activation is None and "act_layer" not in known)
     guessed += [f"eps {used.eps:g}"] * (settings.eps is None)
     return arguments, [f"{' and '.join(guessed)} assumed"] * bool(guessed)
-
-
-def _allowed(arguments: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """Arguments of timm's `VisionTransformer` alone: others would open files."""
-    known = inspect.signature(VisionTransformer).parameters
-    for name, value in arguments.items():
-        if name not in known or not isinstance(value, bool | int | float | str | list | None):
-            raise CheckpointError(f"{source}: model_args {name}={value!r:.60} is no argument of a plain ViT; mend it")
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in arguments.items()}
 
 
 def _known(spec: ModelSpec, asked: Settings, config: Settings) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What stands between the features of a ViT and its classes: kept as it is, asked for, or refused, never guessed."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -57,6 +58,24 @@ class ClassTokenAndMean(nn.Module):
 def build(layers: Layers, prefix: int) -> nn.Sequential:
     """The head that `layers` describe, untrained, for a ViT with so many prefix tokens."""
     return nn.Sequential(*(_layer(kind, sizes, prefix) for kind, *sizes in layers))
+
+
+def check_fits(layers: Layers, width: int, classes: int, source: str) -> None:
+    """Refuse layers that do not take what the one before gives, or that end in another number of classes.
+
+    Args:
+        width: of the features.
+        classes: outputs, 0 for features.
+
+    Raises:
+        CheckpointError: with the layer.
+    """
+    for kind, *sizes in layers:
+        if sizes and sizes[0] != width:
+            raise CheckpointError(f"{source}: the {kind} of its head takes {sizes[0]} numbers and is given {width}")
+        width = 2 * width if kind == "cls_and_mean" else sizes[1] if kind == "linear" else width
+    if classes not in (0, width):
+        raise CheckpointError(f"{source}: its head gives {width} numbers and it has {classes} classes")
 
 
 def activation(name: str) -> nn.Module:
@@ -121,7 +140,7 @@ def _unnested(head: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
 
 def _ordered(head: Mapping[str, Tensor], source: str) -> list[str]:
     names = {key.rpartition(".")[0] for key in head}
-    if all(name.isdecimal() for name in names):
+    if all(re.fullmatch("[0-9]{1,9}", name) for name in names):
         return sorted(names, key=int)
     forms = [list(form) for form in FORMS if names == set(form)]
     if forms or len(names) == 1:

@@ -5,6 +5,8 @@ from typing import Any, cast
 
 import pandas as pd
 
+from interpret.models.plain import NotPlainError, is_count, plain
+
 INDICATORS = "indicators"
 """Key of an epoch's record under which its indicators lie, as "name:kind:variant" -> (layer, head) lists."""
 
@@ -23,6 +25,35 @@ SCALARS = {
 """Keys of an epoch's record: split, quantity, unit."""
 
 History = Sequence[Mapping[str, Any]]
+
+
+def as_history(content: Any) -> list[dict[str, Any]]:
+    """What a file holds as its history, once it is one.
+
+    Raises:
+        NotPlainError: it is none.
+    """
+    rows = plain(content)
+    if not isinstance(rows, list | tuple) or not all(isinstance(row, dict) and _is_epoch(row) for row in rows):
+        raise NotPlainError
+    return list(rows)
+
+
+def _is_epoch(row: Mapping[str, Any]) -> bool:
+    scalars = [value for key, value in row.items() if key != INDICATORS]
+    tracked = row.get(INDICATORS, {})
+    known = is_count(row.get("epoch")) and all(isinstance(value, int | float) for value in scalars)
+    return known and isinstance(tracked, dict) and all(map(_is_table, tracked.values()))
+
+
+def _is_table(layers: Any) -> bool:
+    """Whether it is a list of as many numbers a layer."""
+    lists = isinstance(layers, list | tuple) and all(isinstance(heads, list | tuple) for heads in layers)
+    return (
+        lists
+        and len({len(heads) for heads in layers}) == 1
+        and all(isinstance(value, int | float) for heads in layers for value in heads)
+    )
 
 
 def curves(history: History) -> pd.DataFrame:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from interpret.foundation.command_line import OneLineParser, run
 from interpret.foundation.errors import InterpretError
-from interpret.foundation.files import printable
+from interpret.foundation.text import printable
+from interpret.models.container import kind_of
 from interpret.models.overrides import OVERRIDES, add_overrides, overrides
 from interpret.models.weights import INDEX, shards, weight_file
 
@@ -53,30 +54,34 @@ def inspect(path: Path, given: Mapping[str, Any]) -> Iterator[Line]:
     from interpret.models.checkpoint import FORMAT, read
 
     payload = read(file)
-    yield "file", f"{file}, {_kind(file)}, {sum(part.stat().st_size for part in shards(file)) / 1e6:.1f} MB"
+    yield "file", f"{file}, {_kind(file)}, {_size(file) / 1e6:.1f} MB"
     try:
         own = payload.get("format") == FORMAT
-        yield from _of_own(payload) if own else _of_foreign(payload, path, file, given)
+        yield from _of_own(payload, file) if own else _of_foreign(payload, path, file, given)
         yield "load", _command(path, given)
     except InterpretError as error:
         yield "refused", str(error).removeprefix(f"{file}: ")
 
 
 def _kind(file: Path) -> str:
-    if file.name.endswith(INDEX):
-        return f"{len(shards(file))} shards"
-    with file.open("rb") as opened:
-        archive = opened.read(2) == b"PK"
-    return "safetensors" if file.suffix == ".safetensors" else f"PyTorch {'archive' if archive else 'pickle'}"
+    return f"{len(shards(file))} shards" if file.name.endswith(INDEX) else kind_of(file)
 
 
-def _of_own(payload: Mapping[str, Any]) -> Iterator[Line]:
-    spec = payload.get("spec", {})
+def _size(file: Path) -> int:
+    return sum(part.stat().st_size for part in shards(file))
+
+
+def _of_own(payload: Mapping[str, Any], file: Path) -> Iterator[Line]:
+    from interpret.models.recorded import recorded
+
+    found = recorded(payload, file, _size(file))
+    spec = found.spec
     yield "format", f"{payload['format']}: the file says how it is built and fed"
-    yield "model", f"{payload.get('name')}: {spec.get('mechanism')} {spec.get('options') or ''}".rstrip()
-    yield "backbone", f"{spec.get('backbone')} {spec.get('architecture')}"
-    yield "classes", _classes(spec.get("classes", ()), None)
-    yield "input", f"mean {spec.get('mean')}, std {spec.get('std')}"
+    yield "model", f"{found.name}: {spec.mechanism} {spec.options or ''}".rstrip()
+    yield "backbone", f"{spec.backbone} {spec.architecture}"
+    yield "classes", _classes(spec.classes, None)
+    yield "input", f"mean {spec.mean}, std {spec.std}"
+    yield from (("note", note) for note in found.notes)
 
 
 def _of_foreign(payload: Mapping[str, Any], path: Path, file: Path, given: Mapping[str, Any]) -> Iterator[Line]:
@@ -89,7 +94,7 @@ def _of_foreign(payload: Mapping[str, Any], path: Path, file: Path, given: Mappi
         yield "holds", f"{each.name or 'a ViT at its top'}: {each.family.label}, {len(each.tensors)} tensors"
     config = beside(path) if path.is_dir() else Settings()
     asked = of_file(checked(given, str(file), live=False))
-    yield from _of_model(foreign(payload, file, asked, config), asked, config, given)
+    yield from _of_model(foreign(payload, file, _size(file), asked, config), asked, config, given)
 
 
 def _of_model(content: "Foreign", asked: "Settings", config: "Settings", given: Mapping[str, Any]) -> Iterator[Line]:

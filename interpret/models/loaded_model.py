@@ -11,8 +11,8 @@ from torch import nn
 
 from interpret.data import Example
 from interpret.foundation.errors import UnsupportedModelError
-from interpret.foundation.files import printable
 from interpret.foundation.tensors import Attention, Images, Logits
+from interpret.foundation.text import printable
 from interpret.mechanisms import Mechanism
 from interpret.models.anatomy import Anatomy, anatomy_of, as_vit
 from interpret.models.device import usable

@@ -10,7 +10,8 @@ from typing import Any
 from torch import nn
 
 from interpret.foundation.errors import CheckpointError, InterpretError
-from interpret.foundation.files import printable, sha256
+from interpret.foundation.files import sha256
+from interpret.foundation.text import printable
 from interpret.mechanisms import MECHANISMS
 from interpret.models import live
 from interpret.models.arguments import ARGUMENTS, checked, of_file, of_input, of_module
@@ -20,6 +21,7 @@ from interpret.models.filling import check_channels, check_classes, fill
 from interpret.models.foreign import assumed, foreign
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.model_spec import ModelSpec
+from interpret.models.recorded import recorded
 from interpret.models.settings import Settings, beside
 from interpret.models.weights import shards, weight_file
 
@@ -132,31 +134,32 @@ def _from_module(module: nn.Module, given: dict[str, Any]) -> LoadedModel:
 
 def _from_file(path: Path, given: dict[str, Any]) -> LoadedModel:
     file = weight_file(path)
-    payload = read(file)
-    own = payload if payload.get("format") == FORMAT else {}
+    payload, size = read(file), sum(part.stat().st_size for part in shards(file))
+    own = recorded(payload, file, size) if payload.get("format") == FORMAT else None
     asked, fields = of_file(given), of_input(given)
-    recorded = _own_spec(own, file) if own else None
-    if recorded:
-        spec, tensors, guessed = recorded, own["state_dict"], ()
-        notes = ("backbone=, heads=, img_size= ... ignored, the file records them",) * (asked != Settings())
+    if own:
+        spec, tensors, guessed = own.spec, own.tensors, ()
+        ignored = ("backbone=, heads=, img_size= ... ignored, the file records them",) * (asked != Settings())
+        notes = (*own.notes, *ignored)
     else:
         config = beside(path) if path.is_dir() else Settings()
-        content = foreign(payload, file, asked, config)
+        content = foreign(payload, file, size, asked, config)
         spec, tensors, notes = content.spec, content.tensors, content.notes
         guessed = (*content.assumed, *assumed(spec, given.get("mechanism"), config, fields))
     spec = _with_mechanism(dataclasses.replace(spec, **fields), given, file)
     model = fill(spec, tensors, file)
     check_classes(spec, model.num_classes, file)
     check_channels(spec, model.patch_embed.proj.in_channels, file)
+    notes, guessed = tuple(map(printable, notes)), tuple(map(printable, guessed))
     _log(file, len(tensors), spec.rule, notes, guessed)
     return LoadedModel(
         model=model.eval(),
         spec=spec,
-        name=own.get("name", path.resolve().name if path.is_dir() else file.stem),
-        history=own.get("history", []),
-        provenance=own.get("record", {}),
+        name=own.name if own else path.resolve().name if path.is_dir() else file.stem,
+        history=own.history if own else [],
+        provenance=own.provenance if own else {},
         sha256=sha256(*shards(file)),
-        recorded=recorded,
+        recorded=own.spec if own else None,
         assumed=(*notes, *guessed),
     )
 
@@ -170,15 +173,6 @@ def _log(file: Path, count: int, rule: str, notes: Sequence[str], guessed: Seque
     )  # fmt: skip
     for line in guessed:
         logger.warning("%s: %s", printable(file.name), line)
-
-
-def _own_spec(payload: Mapping[str, Any], file: Path) -> ModelSpec:
-    fields: dict[str, Any] = payload["spec"]
-    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
-    try:
-        return ModelSpec(**fields)
-    except TypeError as error:
-        raise CheckpointError(f"{file}: its spec is of another version of this format: {error}") from None
 
 
 def _with_mechanism(spec: ModelSpec, given: Mapping[str, Any], file: object) -> ModelSpec:

@@ -7,7 +7,7 @@ from typing import Any
 
 from interpret.foundation.command_line import above_zero, check_entries, entries, number, positive, threshold
 from interpret.foundation.errors import InterpretError
-from interpret.foundation.files import printable
+from interpret.foundation.text import printable
 from interpret.models.task import TASKS, check_task
 
 

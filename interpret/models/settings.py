@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from interpret.foundation.errors import CheckpointError
+from interpret.models.plain import is_number
 
 ACTIVATIONS = {
     "none": "none",
@@ -30,6 +31,8 @@ PROBLEMS = {
     "multi_label_classification": "multilabel",
 }
 """What transformers calls the problem of a classifier -> the task."""
+LARGEST = 16 * 2**20
+"""Bytes of a configuration."""
 PROCESSOR = "preprocessor_config.json"
 """Where transformers says how the input is normalised."""
 
@@ -103,7 +106,7 @@ def read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8")) if path.stat().st_size < LARGEST else None
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
@@ -132,7 +135,7 @@ def _of_transformers(config: dict[str, Any], file: str) -> Settings:
         heads=_take(vision, "num_attention_heads", _is(int), file),
         img_size=None if size is None else (size, size) if isinstance(size, int) else (size[0], size[1]),
         activation=None if activation is None else activation_of(activation, file),
-        eps=_take(vision, "layer_norm_eps", _is(float), file),
+        eps=_take(vision, "layer_norm_eps", _is_positive, file),
         classes=class_names(names, file),
         task=PROBLEMS.get(_take(config, "problem_type", _is(str), file), ""),
     )
@@ -155,6 +158,8 @@ def of_processor(processor: dict[str, Any], file: str) -> Settings:
 
 def _statistics(config: dict[str, Any], mean: str, std: str, file: str) -> Settings:
     values = [tuple(map(float, _take(config, name, _is_numbers, file) or ())) for name in (mean, std)]
+    if not all(map(_is_positive, values[1])):
+        raise CheckpointError(f"{file}: {std}={list(values[1])!r:.60} cannot be; expected numbers above 0")
     return Settings(mean=values[0], std=values[1])
 
 
@@ -170,7 +175,11 @@ def _is(kind: type) -> Callable[[Any], bool]:
 
 
 def _is_numbers(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(each, int | float) for each in value)
+    return isinstance(value, list) and all(map(is_number, value))
+
+
+def _is_positive(value: Any) -> bool:
+    return is_number(value) and value > 0
 
 
 def _is_size(value: Any) -> bool:

@@ -33,7 +33,7 @@ def check_form(tensors: Tensors, source: str) -> None:
     """Refuse what has not the tensors of a plain ViT, or not in the shapes of one.
 
     Raises:
-        CheckpointError: names the first that is missing or of other axes, or that holds whole numbers.
+        CheckpointError: names the first that is missing or of other axes, or that holds no real numbers.
     """
     advice = "load the module itself: interpret.load(model)"
     for name, axes in (FORM | {token: 3 for token in TOKENS if token in tensors}).items():
@@ -42,6 +42,24 @@ def check_form(tensors: Tensors, source: str) -> None:
         shape = tuple(tensors[name].shape)
         if len(shape) != axes or 0 in shape:
             raise CheckpointError(f"{source}: {name} has the shape {shape}; expected {axes} axes; {advice}")
+    check_numbers(tensors, source)
+    blocks = _blocks(tensors)
+    missing = next(index for index in range(len(blocks) + 1) if index not in blocks)
+    if missing < len(blocks):
+        raise CheckpointError(f"{source}: no blocks.{missing} among {len(blocks)} blocks; the file is incomplete")
+
+
+def _blocks(tensors: Tensors) -> set[int]:
+    """Numbers of the blocks."""
+    return {int(match[1]) for match in map(re.compile(r"blocks\.([0-9]{1,9})\.").match, tensors) if match}
+
+
+def check_numbers(tensors: Tensors, source: str) -> None:
+    """Refuse what holds no real numbers, one beside the other.
+
+    Raises:
+        CheckpointError: names the first that is sparse, empty of numbers, or holds whole or complex ones.
+    """
     empty = [key for key, tensor in tensors.items() if tensor.layout != torch.strided or tensor.is_meta]
     if empty:
         raise CheckpointError(f"{source}: {empty[0]} is sparse or holds no numbers; save dense tensors that do")
@@ -51,10 +69,6 @@ def check_form(tensors: Tensors, source: str) -> None:
             f"{source}: {len(whole)} tensors hold whole numbers ({whole[0]} is {tensors[whole[0]].dtype}): quantised "
             "weights without their scales; load the model before it was quantised"
         )
-    blocks = {int(match[1]) for match in map(re.compile(r"blocks\.(\d+)\.").match, tensors) if match}
-    if blocks != set(range(len(blocks))):
-        missing = min(set(range(max(blocks))) - blocks)
-        raise CheckpointError(f"{source}: no blocks.{missing} among {len(blocks)} blocks; the file is incomplete")
 
 
 def rename_mechanism(tensors: Tensors) -> tuple[dict[str, Tensor], tuple[str, ...]]:
@@ -155,7 +169,7 @@ def architecture(
         "patch_size": patch_size(tensors),
         "in_chans": int(patch.shape[1]),
         "embed_dim": int(patch.shape[0]),
-        "depth": 1 + max(int(key.split(".")[1]) for key in tensors if key.startswith("blocks.")),
+        "depth": len(_blocks(tensors)),
         **head_sizes(tensors, source, heads),
         "num_classes": num_classes(tensors),
         "mlp_ratio": tensors["blocks.0.mlp.fc1.weight"].shape[0] / patch.shape[0],

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from interpret.foundation.errors import CheckpointError
 from interpret.foundation.files import check_exists
+from interpret.models.settings import LARGEST
 
 INDEX = ".index.json"
 """What the name of a file ends in that says which tensor lies in which shard."""
@@ -42,8 +43,10 @@ def shards(file: Path) -> list[Path]:
     if not file.name.endswith(INDEX):
         return [file]
     try:
+        if file.stat().st_size > LARGEST:
+            raise ValueError
         names = list(dict.fromkeys(json.loads(file.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (ValueError, LookupError, AttributeError, TypeError):
+    except (ValueError, LookupError, AttributeError, TypeError, RecursionError):
         raise CheckpointError(f"{file}: no index of shards; expected a weight_map from tensors to files") from None
     if not all(isinstance(name, str) and Path(name).name == name for name in names):
         raise CheckpointError(f"{file}: names shards outside its own folder; they lie beside it")

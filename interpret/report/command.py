@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from interpret.foundation.command_line import OneLineParser, entries, positive, run, valued, whole
-from interpret.foundation.files import place_name, printable
+from interpret.foundation.files import place_name
+from interpret.foundation.text import printable
 from interpret.models.overrides import OVERRIDES, add_overrides
 from interpret.report import early
 from interpret.report.checkpoints import named, separate

@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from interpret.foundation.errors import read_as
-from interpret.foundation.files import printable
+from interpret.foundation.text import printable
 from interpret.report.manifest import Manifest
 from interpret.study.earlier import renewed_settings, renewed_tables
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from interpret.foundation.command_line import check_entries
 from interpret.foundation.data_spec import check_data
 from interpret.foundation.errors import ImageError, InterpretError
-from interpret.foundation.files import check_exists, printable
+from interpret.foundation.files import check_exists
 from interpret.foundation.options import STRENGTHS
+from interpret.foundation.text import printable
 from interpret.models.overrides import overrides
 from interpret.models.weights import weight_file
 from interpret.report.manifest import MANIFEST, Manifest

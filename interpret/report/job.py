@@ -11,7 +11,7 @@ from typing import Any
 
 from interpret.data import Dataset, load_data, open_images
 from interpret.foundation.errors import InterpretError
-from interpret.foundation.files import printable
+from interpret.foundation.text import printable
 from interpret.mechanisms import MECHANISMS
 from interpret.models.device import usable
 from interpret.models.loaded_model import LoadedModel

@@ -3,7 +3,7 @@
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from interpret.foundation.files import printable
+from interpret.foundation.text import printable
 from interpret.indicators import INDICATORS
 from interpret.models import history
 from interpret.models.loaded_model import LoadedModel

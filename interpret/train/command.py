@@ -11,7 +11,8 @@ from typing import Any
 
 from interpret.foundation.command_line import OneLineParser, amount, positive, run, threshold, valued, whole
 from interpret.foundation.errors import InterpretError
-from interpret.foundation.files import place_name, printable
+from interpret.foundation.files import place_name
+from interpret.foundation.text import printable
 from interpret.train import early
 from interpret.train.presets import PRESETS, Preset, find_preset
 from interpret.train.recipe import Recipe

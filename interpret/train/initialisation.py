@@ -8,7 +8,7 @@ from timm.layers import resample_abs_pos_embed
 from torch import Tensor
 
 from interpret.foundation.errors import InterpretError
-from interpret.foundation.files import printable
+from interpret.foundation.text import printable
 from interpret.mechanisms import MECHANISMS
 from interpret.models.backbones import input_statistics
 from interpret.models.loading import load

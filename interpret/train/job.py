@@ -12,7 +12,8 @@ from interpret.data import load_data
 from interpret.figures import _arms
 from interpret.figures.drawing import plots
 from interpret.foundation.errors import read_as
-from interpret.foundation.files import printable, write_atomically
+from interpret.foundation.files import write_atomically
+from interpret.foundation.text import printable
 from interpret.models import checkpoint, history, loading
 from interpret.models.loaded_model import LoadedModel
 from interpret.train.card import card

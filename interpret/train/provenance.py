@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from interpret.foundation.files import place_name, printable
+from interpret.foundation.files import place_name
+from interpret.foundation.text import printable
 from interpret.foundation.versions import versions
 from interpret.models.vit import VisionTransformer, patch_grid
 from interpret.train.recipe import Recipe

@@ -67,7 +67,7 @@ class Family:
 
     def prefixes(self, keys: set[str]) -> list[str]:
         """The prefixes below which such a ViT lies among these keys."""
-        ends = re.compile(rf"((?:.*\.)?){self.anchor}")
+        ends = re.compile(rf"((?:.*\.)?){self.anchor}", re.DOTALL)
         prefixes = sorted({match[1] for match in map(ends.fullmatch, keys) if match})
         known = self.function if self.refused else self.known_by
         return [prefix for prefix in prefixes if known is None or known(below(keys, prefix))]
