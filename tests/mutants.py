@@ -23,6 +23,7 @@ from PIL import Image
 from interpret.foundation.errors import InterpretError
 from interpret.models import history
 from interpret.models.checkpoint import save
+from interpret.models.description import describe
 from interpret.models.inspection import inspect
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.loading import load
@@ -195,7 +196,7 @@ def use(path: Path) -> str:
         with suppress(InterpretError):
             list(inspect(path, overrides))
         loaded = load(path, **overrides)
-        json.dumps(loaded.describe()).encode()
+        json.dumps(describe(loaded)).encode()
         history.tidy(loaded.history), history.curves(loaded.history)
         if loaded.channels == 3:
             loaded(loaded.pixels(Image.new("RGB", (40, 30), (9, 99, 199))))

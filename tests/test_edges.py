@@ -18,6 +18,7 @@ from interpret.foundation.versions import versions
 from interpret.indicators import _spectra
 from interpret.mechanisms import MECHANISMS
 from interpret.models import tracing
+from interpret.models.description import describe
 from interpret.models.scopes import observing
 from interpret.models.state import state_of
 from interpret.report import caveats
@@ -339,6 +340,6 @@ def test_a_letter_that_the_usual_font_lacks_is_drawn_in_one_that_has_it(tmp_path
 def test_control_characters_of_a_class_are_written_as_what_they_are():
     vit = tiny()
     odd = dataclasses.replace(vit, spec=dataclasses.replace(vit.spec, classes=("a\x1b[2J\n", *"bcde")))
-    assert odd.describe()["classes"] == [r"a\x1b[2J\n", *"bcde"]
+    assert describe(odd)["classes"] == [r"a\x1b[2J\n", *"bcde"]
     study = interpret.run_study(odd, gallery(1), attributions="rollout", indicators=[], sweeps=[])
     assert not any("\x1b" in name for name in study.tables["predictions"]["predicted"])

@@ -16,8 +16,9 @@ from timm.models.vision_transformer import VisionTransformer
 from interpret.foundation.errors import CheckpointError, InterpretError
 from interpret.foundation.text import printable
 from interpret.models import container
-from interpret.models.architecture import ARGUMENTS
+from interpret.models.architecture import ALLOWED
 from interpret.models.checkpoint import read, save
+from interpret.models.description import describe
 from interpret.models.loading import load
 from interpret.models.recorded import recorded
 from tests.models import tiny
@@ -81,7 +82,7 @@ def test_an_architecture_is_made_of_plain_arguments(name, value, file):
 
 def test_all_arguments_that_are_allowed_are_timm_s_or_stand_for_one():
     known = VisionTransformer.__init__.__annotations__
-    assert set(ARGUMENTS) - set(known) == {"norm_eps", "head", "head_dim"}
+    assert set(ALLOWED) - set(known) == {"norm_eps", "head", "head_dim"}
 
 
 def test_a_file_of_this_project_is_as_these_tests_write_it(file):
@@ -114,7 +115,7 @@ def test_what_only_describes_a_model_is_left_out_where_it_cannot_be(part, value,
     found = load(file)
     assert found.assumed == (f"its {part} left out: not as this project writes it",)
     assert (found.name, found.history, found.provenance) == ("model" if part == "name" else "own", [], {})
-    json.dumps(found.describe(), allow_nan=False)
+    json.dumps(describe(found), allow_nan=False)
 
 
 def test_names_of_classes_that_are_none_are_left_out(file):

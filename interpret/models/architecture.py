@@ -58,7 +58,7 @@ FLAG = ("True or False", _is_flag)
 SHARE = ("a number from 0 to 1", _is_share)
 POSITIVE = ("a number above 0", _is_positive)
 NUMBER = ("a number", lambda value: value is None or (isinstance(value, int | float) and math.isfinite(value)))
-ARGUMENTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+ALLOWED: dict[str, tuple[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(("img_size", "patch_size"), SIZE),
     **dict.fromkeys(("in_chans", "embed_dim", "num_heads", "head_dim"), COUNT),
     "depth": (f"a whole number from 1 to {MOST_LAYERS}", lambda value: _is_count(value) and value <= MOST_LAYERS),
@@ -91,7 +91,7 @@ def check_architecture(source: str, architecture: Mapping[str, Any]) -> None:
         CheckpointError: with the first of them.
     """
     for name, value in architecture.items():
-        expected, fits = ARGUMENTS.get(name, (None, None))
+        expected, fits = ALLOWED.get(name, (None, None))
         if expected is None or fits is None:
             raise CheckpointError(f"{source}: {name!r:.60} is no argument of a plain ViT; leave it out")
         if not fits(value):
