@@ -79,7 +79,7 @@ def measure(trace: Any, names: str | Sequence[str], options: Options = MappingPr
     if not isinstance(trace, Trace):
         raise InterpretError(f"measure takes a trace, got a {type(trace).__name__}; call trace(model, images) first")
     tables = [
-        _tidy(each, trace).assign(
+        _tidy(each, trace.layers).assign(
             indicator=name, kind=kind, variant=variant, value=each.double().flatten().numpy(force=True)
         )
         for name, kind, variant, each in evaluate(trace, named(names), options)
@@ -136,8 +136,9 @@ def _check_constants(entry: Indicator, chosen: Mapping[str, Any]) -> None:
         raise InterpretError(f"{entry.name} has no constant {unknown[0]!r}; those of its definition: {takes}")
 
 
-def _tidy(values: PerHead, trace: Trace) -> pd.DataFrame:
-    axes = torch.tensor(trace.numbers), *map(torch.arange, values.shape[1:])
+def _tidy(values: PerHead, numbers: Sequence[int]) -> pd.DataFrame:
+    """A row for each value; `numbers` are those of the layers, where they are not all."""
+    axes = torch.tensor(numbers or range(len(values))), *map(torch.arange, values.shape[1:])
     layer, image, head = torch.meshgrid(*axes, indexing="ij")
     columns = {"image": image, "layer": layer, "head": head}
     return pd.DataFrame({column: axis.flatten().numpy() for column, axis in columns.items()})
