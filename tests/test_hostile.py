@@ -69,7 +69,7 @@ def test_a_file_cannot_have_another_one_opened(name, file):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("depth", 10**9), ("depth", 2.0), ("embed_dim", 10**12), ("num_heads", -2), ("num_heads", True),
+        ("depth", 10**9), ("depth", 2.0), ("embed_dim", 10**9), ("num_heads", -2), ("num_heads", True),
         ("img_size", "32"), ("img_size", (32, 48, 3)), ("norm_eps", float("nan")), ("norm_eps", 0), ("mlp_ratio", [4]),
         ("act_layer", "os.system"), ("mlp_layer", "torch.nn.Linear"), ("norm_layer", "batchnorm"), ("block_fn", None),
         ("head", [["linear", 24]]), ("head", [["exec", 24]]), ("head", [[]]), ("head", 5), ("head_dim", 0),

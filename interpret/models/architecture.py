@@ -11,7 +11,7 @@ from interpret.foundation.errors import CheckpointError
 from interpret.models.settings import ACTIVATIONS
 
 MOST_LAYERS = 1000
-LARGEST = 2**31
+LARGEST = 2**20
 
 
 def _is_count(value: Any) -> bool:
