@@ -68,11 +68,11 @@ def _identity(out: Path) -> tuple[int, int] | None:
 
 def _replace(out: Path, holder: Path) -> None:
     """Put what is new in the place of `out`; what was there comes back if that fails."""
-    if out.exists():
-        out.rename(holder / OLD)
     try:
+        if out.exists():
+            out.rename(holder / OLD)
         (holder / NEW).rename(out)
     except BaseException:
-        if (holder / OLD).exists():
+        if (holder / OLD).exists() and not out.exists():
             (holder / OLD).rename(out)
         raise
