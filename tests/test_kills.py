@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,14 @@ def test_a_pack_that_a_killed_run_had_moved_aside_comes_back(tmp_path):
     (holder / OLD / "manifest.json").write_text("old")
     clear_left(out)
     assert contents(tmp_path) == {"out/manifest.json": b"old"}
+
+
+def test_several_processes_may_clear_at_once(tmp_path):
+    for number in range(20):
+        (tmp_path / f".out.unfinished-{number}" / "new").mkdir(parents=True)
+    with ThreadPoolExecutor(4) as several:
+        list(several.map(clear_left, [tmp_path / "out"] * 4))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_living_run_writes_is_left_alone(tmp_path):

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -42,25 +42,21 @@ def written_whole(out: Path) -> Iterator[Path]:
 
 
 def clear_left(out: Path) -> None:
-    """Remove what writers of `out` that were killed have left; a pack that one was about to replace comes back."""
-    for holder in out.parent.iterdir() if out.parent.is_dir() else ():
-        if holder.name.startswith(_prefix(out)) and _is_left(holder):
-            if (holder / OLD).exists() and not out.exists():
-                (holder / OLD).rename(out)
-            shutil.rmtree(holder)
+    """Remove what writers of `out` that were killed have left; a pack that one was about to replace comes back.
+
+    The system lets go of a lock when a process ends, however it ends; who is alive holds it.
+    """
+    beside = list(out.parent.iterdir()) if out.parent.is_dir() else []
+    for holder in (path for path in beside if path.name.startswith(_prefix(out))):
+        with suppress(Timeout, OSError):  # alive, or cleared by another process of this job
+            with FileLock(holder / LOCK, timeout=0):
+                if (holder / OLD).exists() and not out.exists():
+                    (holder / OLD).rename(out)
+            shutil.rmtree(holder, ignore_errors=True)
 
 
 def _prefix(out: Path) -> str:
     return f".{out.name}.unfinished-"
-
-
-def _is_left(holder: Path) -> bool:
-    """Whether nobody holds its lock: the system lets go of it when a process ends, however it ends."""
-    try:
-        with FileLock(holder / LOCK, timeout=0):
-            return True
-    except Timeout:
-        return False
 
 
 def _identity(out: Path) -> tuple[int, int] | None:
@@ -72,11 +68,11 @@ def _identity(out: Path) -> tuple[int, int] | None:
 
 def _replace(out: Path, holder: Path) -> None:
     """Put what is new in the place of `out`; what was there comes back if that fails."""
-    if out.exists():
-        out.rename(holder / OLD)
     try:
+        if out.exists():
+            out.rename(holder / OLD)
         (holder / NEW).rename(out)
     except BaseException:
-        if (holder / OLD).exists():
+        if (holder / OLD).exists() and not out.exists():
             (holder / OLD).rename(out)
         raise
