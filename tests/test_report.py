@@ -20,6 +20,7 @@ from PIL import Image
 from interpret.figures import FIGURES
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.files import sha256
+from interpret.foundation.text import printable
 from interpret.models import checkpoint
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.loading import load
@@ -419,7 +420,7 @@ def test_names_that_are_no_text_are_written_so_that_they_can_be_read(capsys, tin
         rf"m\udcf6del ({written}/m\udcf6del.pt)",
         r"m\udcf6del (dog/m\udcf6del.pt)",
     ]
-    assert manifest["models"][1]["record"]["recipe"]["init"] == str(models[0])
+    assert manifest["models"][1]["record"]["recipe"]["init"] == printable(str(models[0]))
     assert manifest["settings"]["data"] == written
     assert set(manifest["images"]) <= {rf"{written}/{label}/\udcff\t.png" for label in (r"c\udce4t", "dog")}
     assert manifest["models"][0]["classes"] == [r"c\udce4t", "dog", r"r\udce4t"]

@@ -40,7 +40,7 @@ COLUMNS = {
         "macs_saved_padded", "images", "max_weight_change", "agreement", *COMPARED,
     ],
     "history": ["model", "epoch", "train_loss"],
-    "tracked": ["model"],
+    "tracked": ["model", "epoch", "layer", "head", "indicator", "kind", "variant", "value"],
 }  # fmt: skip
 KEYS = ["model", "image", "epoch", "attribution", "layer", "head", "indicator", "quantity", "kind", "variant"]
 KEYS += ["intervention", "rule", "strength", "rho", "form"]
