@@ -427,8 +427,8 @@ def test_a_failure_while_saving_leaves_the_old_file_and_nothing_else(error, file
     save(file, tiny())
     before = file.read_bytes()
 
-    def fail(payload, path):
-        Path(path).write_bytes(b"half")
+    def fail(payload, opened):
+        opened.write(b"half")
         raise error
 
     monkeypatch.setattr(torch, "save", fail)
