@@ -54,6 +54,21 @@ def clip(raw):
     return prefixed("visual.", renamed) | {"logit_scale": torch.ones(()), "text_projection": torch.ones(4, 4)}
 
 
+def test_what_is_said_of_a_named_backbone_is_computed(tmp_path):
+    given = {"backbone": "test_vit", "activation": "relu", "eps": 1e-3}
+    own = timm.create_model("test_vit", num_classes=4)
+    found = load(saved(state(own), tmp_path), **given).model
+    assert isinstance(found.blocks[0].mlp.act, nn.ReLU)
+    assert (found.norm.eps, found.blocks[0].norm1.eps) == (1e-3, 1e-3)
+
+
+def test_an_index_that_names_itself_is_one_line(tmp_path):
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": index.name}}))
+    with pytest.raises(InterpretError, match="names shards outside its own folder, or an index; they lie beside it"):
+        load(index)
+
+
 def without_bias(model):
     model.head.bias.data.zero_()
     return model

@@ -39,6 +39,19 @@ def test_features_and_one_output_are_told_from_classes():
     assert tiny(num_classes=0).anatomy.classes == 24
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32])
+def test_classes_may_be_whole_numbers_of_any_kind(dtype):
+    model, images = tiny(), pictures(2)
+    trace = interpret.trace(model, images, np.array([1, 2], dtype))
+    assert_close(trace.objective(trace.logits), trace.logits[[0, 1], [1, 2]])
+
+
+@pytest.mark.parametrize("target", [True, np.array([True, False]), np.array(1j)])
+def test_what_is_no_number_of_a_class_is_one_line(target):
+    with pytest.raises(InterpretError, match="is no class; expected a class number or name"):
+        interpret.trace(tiny(), pictures(2), target)
+
+
 def test_what_transformers_calls_features_is_none_of_classes():
     config = transformers.ViTConfig(
         hidden_size=24, num_hidden_layers=2, num_attention_heads=3, intermediate_size=48, image_size=32, patch_size=8
@@ -49,7 +62,7 @@ def test_what_transformers_calls_features_is_none_of_classes():
 
 @pytest.mark.parametrize("name", BY_CLASS)
 def test_a_map_of_a_class_is_refused_where_there_is_none(name):
-    with pytest.raises(UnsupportedModelError, match="predicts no class, its output is 24 features; pass target=: the"):
+    with pytest.raises(UnsupportedModelError, match="its output is 24 features, and no target says what"):
         interpret.attribute(tiny(num_classes=0), pictures(), name)
 
 

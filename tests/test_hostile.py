@@ -73,7 +73,8 @@ def test_a_file_cannot_have_another_one_opened(name, file):
         ("img_size", "32"), ("img_size", (32, 48, 3)), ("norm_eps", float("nan")), ("norm_eps", 0), ("mlp_ratio", [4]),
         ("act_layer", "os.system"), ("mlp_layer", "torch.nn.Linear"), ("norm_layer", "batchnorm"), ("block_fn", None),
         ("head", [["linear", 24]]), ("head", [["exec", 24]]), ("head", [[]]), ("head", 5), ("head_dim", 0),
-        ("class_token", 0), ("drop_rate", 2), ("init_values", float("inf")), ("global_pool", "prr"),
+        ("class_token", 0), ("drop_rate", 2), ("init_values", float("inf")), ("init_values", 10**400),
+        ("global_pool", "prr"),
     ],
 )  # fmt: skip
 def test_an_architecture_is_made_of_plain_arguments(name, value, file):
@@ -97,6 +98,21 @@ def test_a_file_of_this_project_is_as_these_tests_write_it(file):
 )
 def test_nothing_is_left_out_of_a_file_that_is_as_it_was_written(path):
     assert recorded(read(path), path, path.stat().st_size).notes == ()
+
+
+def test_a_long_history_of_a_large_model_is_kept(file):
+    of_heads = [[1 / 3] * 12] * 12
+    history = [
+        {"epoch": epoch, "indicators": {f"i{number}": of_heads for number in range(12)}} for epoch in range(1, 301)
+    ]
+    torch.save(own(history=history), file)
+    found = load(file)
+    assert (len(found.history), found.assumed) == (300, ())
+
+
+def test_what_is_given_takes_the_place_of_what_cannot_be(file):
+    torch.save(with_spec(std=(0, 0, 0)), file)
+    assert load(file, std=(0.5, 0.5, 0.5)).spec.std == (0.5, 0.5, 0.5)
 
 
 LEFT_OUT = {
@@ -137,6 +153,9 @@ def test_names_of_classes_that_are_none_are_left_out(file):
         ({"options": {"tau": 0.1}}, "'softmax' with the options of its spec"),
         ({"mechanism": "hard_threshold", "options": {"tau": 2.0}}, "tau 2.0 is outside [0, 1)"),
         ({"mechanism": "svda", "options": {"sigma_init": [1]}}, "'svda' with the options of its spec"),
+        ({"mean": torch.zeros(3)}, "the mean of its spec is not a number for each channel of the input; pass mean="),
+        ({"mean": None}, "the mean of its spec is not a number for each channel of the input; pass mean="),
+        ({"bands": None}, "the bands of its spec is not one channel or three, counted from 0; pass bands="),
         ({"range": (4095, 0)}, "the range of its spec is not two numbers, the lower before the higher; pass range="),
         ({"bands": ["red"]}, "the bands of its spec is not one channel or three, counted from 0; pass bands="),
         ({"task": "guessing"}, "the task of its spec: unknown task 'guessing'"),

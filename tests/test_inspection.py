@@ -6,6 +6,7 @@ import pytest
 import transformers
 
 from interpret.__main__ import main
+from interpret.models.checkpoint import save
 from interpret.models.loading import load
 from interpret.models.overrides import overrides
 from interpret.report.command import parse
@@ -74,6 +75,11 @@ def test_a_file_of_this_project_says_it_all_itself(inspected, tmp_path):
     told = dict(inspected(tmp_path / "own.pt"))
     assert told["format"].startswith("interpret-vit/1: ")
     assert told["model"] == "tiny: hard_threshold {'tau': 0.03}"
+
+
+def test_classes_without_names_are_classes(inspected, tmp_path):
+    save(tmp_path / "own.pt", tiny(num_classes=7))
+    assert dict(inspected(tmp_path / "own.pt"))["classes"] == "7, not named"
 
 
 def test_a_file_that_is_not_there_is_one_line(capsys, tmp_path):

@@ -142,6 +142,12 @@ SLIPS = {
         lambda: interpret.load(nn.Linear(1, 1)),
         "Linear does not say the size of its input; pass img_size=",
     ),
+    "a layer that is not there": (
+        lambda: interpret.trace(vit(), PICTURE, layers=[0]).place(99),
+        "layer 99: tiny has 2, 0 to 1",
+    ),
+    "a part of a layer": (lambda: interpret.trace(vit(), PICTURE, layers=[1.0]), r"layers=\[1.0\]: tiny has 2 layers"),
+    "an eps beyond any": (lambda: checked({"eps": 10**400}, FILE, live=False), "load: eps=1000.*; expected a number"),
     "heads in words": (
         lambda: checked({"heads": "three"}, FILE, live=False),
         "load: heads='three'; expected a whole number above 0",

@@ -19,7 +19,7 @@ def as_numbers(name: str, values: Any) -> list[float]:
     listed = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [values]
     try:
         numbers = [float(value) for value in listed]
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         numbers = [math.nan]
     if not all(map(math.isfinite, numbers)):
         raise InterpretError(f"{name}={values!r}; expected a finite number, or a list of them")

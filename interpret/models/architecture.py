@@ -3,11 +3,11 @@
 timm passes what its model does not take on to what reads files, so a name that is not here is refused.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from interpret.foundation.errors import CheckpointError
+from interpret.models.plain import is_number
 from interpret.models.settings import ACTIVATIONS
 
 MOST_LAYERS = 1000
@@ -57,7 +57,7 @@ WHOLE = ("a whole number", lambda value: _is_count(value) or (isinstance(value, 
 FLAG = ("True or False", _is_flag)
 SHARE = ("a number from 0 to 1", _is_share)
 POSITIVE = ("a number above 0", _is_positive)
-NUMBER = ("a number", lambda value: value is None or (isinstance(value, int | float) and math.isfinite(value)))
+NUMBER = ("a number", lambda value: value is None or is_number(value))
 ALLOWED: dict[str, tuple[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(("img_size", "patch_size"), SIZE),
     **dict.fromkeys(("in_chans", "embed_dim", "num_heads", "head_dim"), COUNT),

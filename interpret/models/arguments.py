@@ -1,6 +1,5 @@
 """What `load` is given beside its source: each argument is read and checked once, before anything is opened."""
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from interpret.foundation.registry import as_names
 from interpret.foundation.text import printable
 from interpret.mechanisms import MECHANISMS
 from interpret.models.patches import Asked
+from interpret.models.plain import is_number
 from interpret.models.settings import Settings, activation_of
 from interpret.models.task import check_task
 
@@ -48,8 +48,7 @@ def _size(value: Any) -> tuple[int, int] | None:
 
 
 def _number(value: Any) -> float | None:
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if plain and math.isfinite(value) else None
+    return float(value) if is_number(value) and not isinstance(value, bool) else None
 
 
 def _above_zero(value: Any) -> float | None:
@@ -108,6 +107,8 @@ ARGUMENTS = {
 }
 """By their names in `load`."""
 
+OF_INPUT = ("classes", "mean", "std", "range", "bands", "task")
+"""Those that are fields of `ModelSpec` too."""
 ADVICE = {
     "file": "is for files, a live {kind} has its own; build the module with it",
     "module": "is for live modules, whose tokens do not say it; a file has its own",
@@ -124,13 +125,18 @@ def checked(arguments: Mapping[str, Any], kind: str, *, live: bool) -> dict[str,
     Raises:
         InterpretError: one that is not what it should be, or that means nothing for such a source.
     """
-    given = {name: value for name, value in arguments.items() if value is not None}
+    given = {name: _listed(value) for name, value in arguments.items() if value is not None}
     for name in given:
         of = ARGUMENTS[name].of
         if of == ("file" if live else "module"):
             raise InterpretError(f"load: {name}= {ADVICE[of].format(kind=kind)}; leave it out")
     values = {name: _read(name, value) for name, value in given.items()}
     return {name: value for name, value in values.items() if value != ()}
+
+
+def _listed(value: Any) -> Any:
+    """Of an array of NumPy or PyTorch its numbers."""
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _read(name: str, value: Any) -> Any:
@@ -152,4 +158,4 @@ def of_module(values: Mapping[str, Any]) -> Asked:
 
 def of_input(values: Mapping[str, Any]) -> dict[str, Any]:
     """What they say of the input and the output of any model: fields of `ModelSpec`."""
-    return {name: values[name] for name in ("classes", "mean", "std", "range", "bands", "task") if name in values}
+    return {name: values[name] for name in OF_INPUT if name in values}

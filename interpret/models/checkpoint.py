@@ -111,7 +111,10 @@ def read(file: Path) -> dict[str, Any]:
     """
     if file.name.endswith(INDEX):
         return {key: value for shard in shards(file) for key, value in read(shard).items()}
-    kind = check_whole(file)
+    try:
+        kind = check_whole(file)
+    except OSError as error:
+        raise CheckpointError(f"{file}: cannot be read ({error.strerror or error})") from None
     try:
         payload = safetensors.torch.load_file(file) if kind == SAFETENSORS else _unpickled(file, kind)
     except pickle.UnpicklingError as error:

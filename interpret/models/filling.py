@@ -12,8 +12,11 @@ from interpret.models.model_spec import ModelSpec
 from interpret.models.vit import VisionTransformer
 
 
-def fill(spec: ModelSpec, tensors: Mapping[str, Tensor], file: Path) -> VisionTransformer:
+def fill(spec: ModelSpec, tensors: Mapping[str, Tensor], file: Path, advice: str) -> VisionTransformer:
     """The model that its specification builds, with these tensors, every one of them.
+
+    Args:
+        advice: where they are others.
 
     Raises:
         CheckpointError: tensors that are missing, too many, of another shape or not finite.
@@ -28,8 +31,7 @@ def fill(spec: ModelSpec, tensors: Mapping[str, Tensor], file: Path) -> VisionTr
     if any(wrong.values()):
         parts = [f"{len(keys)} {what} ({', '.join(keys[:3])})" for what, keys in wrong.items() if keys]
         raise CheckpointError(
-            f"{file}: does not match {spec.backbone} with {spec.mechanism}: {'; '.join(parts)}; "
-            "check backbone=, mechanism=, img_size="
+            f"{file}: does not match {spec.backbone} with {spec.mechanism}: {'; '.join(parts)}; {advice}"
         )
     damaged = [key for key, tensor in tensors.items() if not tensor.isfinite().all()]
     if damaged:
@@ -75,8 +77,12 @@ def check_channels(spec: ModelSpec, channels: int, file: object) -> None:
         raise CheckpointError(f"{file}: bands={spec.bands}, but the input has channels 0 to {channels - 1}")
 
 
-def of_input(known: Mapping[str, Any], channels: int) -> dict[str, Any]:
-    """What is known of a model with mean and std for each channel: 0.5 where none, or those of another input, are."""
+def with_statistics(known: Mapping[str, Any], channels: int) -> dict[str, Any]:
+    """What is known of a model with mean and std for each channel: 0.5 where none, or those of another input, are.
+
+    One number is that of every channel.
+    """
     neutral = dict.fromkeys(("mean", "std"), (0.5,) * channels)
+    known = {name: value * channels if name in neutral and len(value) == 1 else value for name, value in known.items()}
     fitting = {name: value for name, value in known.items() if name not in neutral or len(value) == channels}
     return neutral | fitting

@@ -15,7 +15,7 @@ from interpret.models.backbones import input_statistics
 from interpret.models.candidates import Candidate, candidates, check_supported, choose, kinds, masked
 from interpret.models.classifiers import Classified, classified
 from interpret.models.families import FAMILIES, Converted
-from interpret.models.filling import of_input
+from interpret.models.filling import with_statistics
 from interpret.models.model_spec import ModelSpec
 from interpret.models.positions import resized
 from interpret.models.settings import Settings
@@ -79,7 +79,7 @@ def foreign(payload: Mapping[str, Any], file: Path, size: int, asked: Settings, 
     )
     spec, assumed = _specified(tensors, converted, whole, asked, config, source)
     channels = int(tensors[state_dicts.ANCHOR].shape[1])
-    spec = dataclasses.replace(spec, **of_input(_known(spec, asked, config), channels))
+    spec = dataclasses.replace(spec, **with_statistics(_known(spec, asked, config), channels))
     offered = tuple(each.name or "the file itself" for each in known_vits if each is not chosen)
     notes = (*masks, *_choice(chosen, offered), *moved, *resampled, *_left_out(converted, whole, chosen))
     return Foreign(spec, tensors, chosen.family.label, notes, assumed, offered)
@@ -122,6 +122,8 @@ def _specified(
         arguments |= state_dicts.head_sizes(tensors, source, settings.heads) if settings.heads else {}
         channels = int(tensors[state_dicts.ANCHOR].shape[1])
         arguments |= {"in_chans": channels} if channels != 3 else {}
+        arguments |= {"act_layer": settings.activation} if settings.activation else {}
+        arguments |= {"norm_eps": settings.eps} if settings.eps else {}
         return ModelSpec(settings.backbone, arguments, mechanism), tuple(assumed)
     name, arguments = state_dicts.architecture(tensors, source, settings.heads, settings.img_size, known)
     guessed = [f"img_size {arguments['img_size']}"] * (settings.img_size is None)

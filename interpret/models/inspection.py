@@ -79,8 +79,12 @@ def _of_own(payload: Mapping[str, Any], file: Path) -> Iterator[Line]:
     yield "format", f"{payload['format']}: the file says how it is built and fed"
     yield "model", f"{found.name}: {spec.mechanism} {spec.options or ''}".rstrip()
     yield "backbone", f"{spec.backbone} {spec.architecture}"
-    yield "classes", _classes(spec.classes, None)
+    yield (
+        "classes",
+        _classes(spec.classes, spec.architecture.get("num_classes", len(found.tensors.get("head.weight", ())))),
+    )
     yield "input", f"mean {spec.mean}, std {spec.std}"
+    yield from ((name, f"{value}") for name in ("range", "bands", "task") if (value := getattr(spec, name)))
     yield from (("note", note) for note in found.notes)
 
 

@@ -14,7 +14,7 @@ from interpret.foundation.errors import InterpretError, UnsupportedModelError
 from interpret.models import state_dict as state_dicts
 from interpret.models.backbones import configured, pretrained_cfg
 from interpret.models.configuration import input_channels, input_size, known_of
-from interpret.models.filling import of_input
+from interpret.models.filling import with_statistics
 from interpret.models.loaded_model import LoadedModel, from_memory
 from interpret.models.model_spec import ModelSpec
 from interpret.models.patches import Asked
@@ -70,7 +70,7 @@ def _looked_at(module: nn.Module, given: dict[str, Any], asked: Asked) -> Loaded
 
 def _fed(known: dict[str, Any], given: dict[str, Any], channels: int) -> tuple[dict[str, Any], list[str]]:
     """Fields of `ModelSpec`, and what was assumed of mean and std."""
-    fields = of_input(known, channels)
+    fields = with_statistics(known, channels)
     assumed = [name for name in ("mean", "std") if name not in given and fields[name] != known.get(name)]
     return fields | given, [f"{name} {fields[name]} assumed" for name in assumed]
 

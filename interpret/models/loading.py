@@ -135,8 +135,8 @@ def _from_module(module: nn.Module, given: dict[str, Any]) -> LoadedModel:
 def _from_file(path: Path, given: dict[str, Any]) -> LoadedModel:
     file = weight_file(path)
     payload, size = read(file), sum(part.stat().st_size for part in shards(file))
-    own = recorded(payload, file, size) if payload.get("format") == FORMAT else None
     asked, fields = of_file(given), of_input(given)
+    own = recorded(payload, file, size, fields) if payload.get("format") == FORMAT else None
     if own:
         spec, tensors, guessed = own.spec, own.tensors, ()
         ignored = ("backbone=, heads=, img_size= ... ignored, the file records them",) * (asked != Settings())
@@ -147,7 +147,8 @@ def _from_file(path: Path, given: dict[str, Any]) -> LoadedModel:
         spec, tensors, notes = content.spec, content.tensors, content.notes
         guessed = (*content.assumed, *assumed(spec, given.get("mechanism"), config, fields))
     spec = _with_mechanism(dataclasses.replace(spec, **fields), given, file)
-    model = fill(spec, tensors, file)
+    advice = "check mechanism=, or copy the file again" if own else "check backbone=, mechanism=, img_size="
+    model = fill(spec, tensors, file, advice)
     check_classes(spec, model.num_classes, file)
     check_channels(spec, model.patch_embed.proj.in_channels, file)
     notes, guessed = tuple(map(printable, notes)), tuple(map(printable, guessed))

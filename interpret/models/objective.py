@@ -112,9 +112,8 @@ def as_targets(targets: Any, target: Any = None) -> list[Any]:
     """
     if targets is None:
         return [target]
-    listed = (
-        list(targets) if isinstance(targets, Sequence | Tensor | np.ndarray) and not isinstance(targets, str) else []
-    )
+    several = isinstance(targets, Sequence | Tensor | np.ndarray) and not isinstance(targets, str)
+    listed = list(targets) if several and getattr(targets, "ndim", 1) else []
     if not listed or target is not None:
         raise InterpretError(f"targets={targets!r:.80}; expected a list of what is explained in turn, without target=")
     return listed
@@ -126,8 +125,8 @@ def undefined_without_target(model: LoadedModel) -> str:
     if model.task.shares is not None or (model.task is TASKS["regression"] and count == 1):
         return ""
     return (
-        f"{model.name} predicts no class, its output is {count} {one}s; pass target=: the number of a {one}, a "
-        f"vector of {count} floats such as a prototype, or a function (batch, {count}) -> (batch,)"
+        f"{model.name} predicts no class, its output is {count} {one}s, and no target says what to explain: the number "
+        f"of a {one}, a vector of {count} floats such as a prototype, or a function (batch, {count}) -> (batch,)"
     )
 
 
@@ -137,7 +136,7 @@ def _numbers(target: Any, model: LoadedModel) -> Tensor:
     try:
         if isinstance(target, Sequence) and any(isinstance(each, str) for each in target):
             return torch.tensor([class_index(each, model) if isinstance(each, str) else int(each) for each in target])
-        return torch.as_tensor(np.asarray(target) if not isinstance(target, Tensor) else target)
+        return _plain(torch.as_tensor(np.asarray(target) if not isinstance(target, Tensor) else target))
     except InterpretError:
         raise
     except (TypeError, ValueError, RuntimeError) as error:
@@ -145,6 +144,13 @@ def _numbers(target: Any, model: LoadedModel) -> Tensor:
             f"target {target!r} is no class; expected a class number or name, one for each image, weights of the "
             "classes, or a function of the logits"
         ) from error
+
+
+def _plain(numbers: Tensor) -> Tensor:
+    """Floats as they are, whole numbers as PyTorch indexes with them."""
+    if numbers.dtype is torch.bool or numbers.is_complex():
+        raise TypeError
+    return numbers if numbers.is_floating_point() else numbers.long()
 
 
 def class_index(name: str, model: LoadedModel) -> int:

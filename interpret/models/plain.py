@@ -6,7 +6,7 @@ from typing import Any
 
 from interpret.foundation.text import printable
 
-DEEPEST, MOST = 12, 100_000
+DEEPEST, MOST = 12, 10_000_000
 
 
 class NotPlainError(ValueError):

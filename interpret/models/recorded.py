@@ -4,7 +4,7 @@ What numbers depend on is refused where it cannot be; what only describes them i
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from interpret.foundation.errors import CheckpointError, InterpretError
 from interpret.foundation.text import printable
 from interpret.mechanisms import MECHANISMS
 from interpret.models.architecture import check_architecture
-from interpret.models.arguments import ARGUMENTS
+from interpret.models.arguments import ARGUMENTS, OF_INPUT
 from interpret.models.history import as_history
 from interpret.models.model_spec import ModelSpec
 from interpret.models.plain import NotPlainError, is_count, is_number, plain
@@ -23,8 +23,6 @@ from interpret.models.state_dict import check_numbers
 from interpret.models.stored import check_stored, checksum
 
 LONGEST_NAME = 200
-OF_INPUT = ("mean", "std", "range", "bands", "task")
-"""Fields of a specification that `load` takes as arguments too; names of classes are left out where they are none."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +44,12 @@ class Recorded:
     notes: tuple[str, ...]
 
 
-def recorded(payload: Mapping[str, Any], file: Path, size: int) -> Recorded:
+def recorded(payload: Mapping[str, Any], file: Path, size: int, given: Collection[str] = ()) -> Recorded:
     """What a file of this project holds.
 
     Args:
         size: of the file, in bytes.
+        given: fields of the specification that are not read, because others take their place.
 
     Raises:
         CheckpointError: a specification that cannot be, or tensors that are none.
@@ -65,6 +64,8 @@ def recorded(payload: Mapping[str, Any], file: Path, size: int) -> Recorded:
             return otherwise
 
     fields = payload.get("spec")
+    if isinstance(fields, Mapping):
+        fields = {name: value for name, value in fields.items() if name not in given}
     if isinstance(fields, Mapping) and "classes" in fields:
         fields = {**fields, "classes": described("names of classes", _names, fields["classes"], ())}
     spec = _spec(fields, f"{file}")
@@ -93,7 +94,7 @@ def _spec(fields: Any, source: str) -> ModelSpec:
             raise CheckpointError(f"{source}: the {name} of its spec is a {type(spec[name]).__name__}")
     check_architecture(source, spec.get("architecture", {}))
     _check_mechanism(spec.get("mechanism", "softmax"), spec.get("options", {}), source)
-    spec |= {name: _checked(name, spec[name], source) for name in OF_INPUT if spec.get(name)}
+    spec |= {name: _checked(name, spec[name], source) for name in OF_INPUT if name in spec}
     return ModelSpec(**spec)
 
 
@@ -106,9 +107,14 @@ def _check_mechanism(name: str, options: Any, source: str) -> None:
 
 
 def _checked(name: str, value: Any, source: str) -> Any:
-    """As `load` takes it."""
+    """As `load` takes it, or as it is where nobody said it."""
     try:
-        read = ARGUMENTS[name].read(value)
+        stated = plain(value)
+        if stated == getattr(ModelSpec, name):
+            return stated
+        read = ARGUMENTS[name].read(stated)
+    except NotPlainError:
+        read = None
     except InterpretError as error:
         raise CheckpointError(f"{source}: the {name} of its spec: {error}") from None
     if read is None:

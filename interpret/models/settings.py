@@ -107,7 +107,7 @@ def read_json(path: Path) -> dict[str, Any]:
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8")) if path.stat().st_size < LARGEST else None
-    except (ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} is not the configuration of a model; mend it, or name the weights")
@@ -150,9 +150,9 @@ def class_names(names: dict[str, Any], file: str) -> tuple[str, ...]:
 
 
 def of_processor(processor: dict[str, Any], file: str) -> Settings:
-    """Mean and std of the input, as the processor of transformers has them; empty where it does not say."""
+    """Mean and std of the input, as the processor of transformers has them, one number where it is of every channel."""
     if processor.get("do_normalize") is False:
-        return Settings(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+        return Settings(mean=(0.0,), std=(1.0,))
     return _statistics(processor, "image_mean", "image_std", file)
 
 

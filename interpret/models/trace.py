@@ -130,6 +130,10 @@ class Trace:
             MissingTensorError: it was not kept.
         """
         number = layer + self.model.depth if layer < 0 else layer
+        if not 0 <= number < self.model.depth:
+            raise InterpretError(
+                f"layer {layer}: {self.model.name} has {self.model.depth}, 0 to {self.model.depth - 1}"
+            )
         if number not in self.numbers:
             raise MissingTensorError(f"the trace holds {self.held}, not layer {layer}; trace(..., layers=[{layer}])")
         return self.numbers.index(number)

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
+from numbers import Integral
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -190,13 +192,15 @@ def _numbers(layers: Any, model: LoadedModel) -> tuple[int, ...]:
     """Of the layers to keep, counted from 0, in order; () for all."""
     if layers is None:
         return ()
-    asked: Sequence[Any] = layers if isinstance(layers, Sequence) and not isinstance(layers, str) else [layers]
+    plain = layers.tolist() if isinstance(layers, np.ndarray | Tensor) else layers
+    asked: Sequence[Any] = plain if isinstance(plain, Sequence) and not isinstance(plain, str) else [plain]
     known = range(-model.depth, model.depth)
-    if not asked or any(isinstance(layer, bool) or layer not in known for layer in asked):
+    whole = [isinstance(layer, Integral) and not isinstance(layer, bool) and layer in known for layer in asked]
+    if not asked or not all(whole):
         raise InterpretError(
             f"layers={layers!r}: {model.name} has {model.depth} layers, 0 to {model.depth - 1}; -1 is the last"
         )
-    return tuple(sorted({layer % model.depth for layer in asked}))
+    return tuple(sorted({int(layer) % model.depth for layer in asked}))
 
 
 def _check_shown(keep: Sequence[str], model: LoadedModel) -> None:

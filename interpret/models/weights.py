@@ -46,10 +46,10 @@ def shards(file: Path) -> list[Path]:
         if file.stat().st_size > LARGEST:
             raise ValueError
         names = list(dict.fromkeys(json.loads(file.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (ValueError, LookupError, AttributeError, TypeError, RecursionError):
+    except (OSError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
         raise CheckpointError(f"{file}: no index of shards; expected a weight_map from tensors to files") from None
-    if not all(isinstance(name, str) and Path(name).name == name for name in names):
-        raise CheckpointError(f"{file}: names shards outside its own folder; they lie beside it")
+    if not all(isinstance(name, str) and Path(name).name == name and not name.endswith(INDEX) for name in names):
+        raise CheckpointError(f"{file}: names shards outside its own folder, or an index; they lie beside it")
     for name in names:
         check_exists(file.parent / name, CheckpointError, f"a shard that {file.name} names")
     return [file.parent / name for name in names]
