@@ -158,6 +158,7 @@ def _read_table(folder: Path, name: str, types: dict[str, str]) -> pd.DataFrame:
     check_exists(folder / f"{name}.csv", InterpretError, "a table of the study")
     written = pd.read_csv(folder / f"{name}.csv", keep_default_na=False, dtype=str)
     text = written.assign(**{str(name): as_text(column) for name, column in written.items()})
+    text.columns = as_text(pd.Series(written.columns))
     numbers = text[[column for column, dtype in types.items() if dtype.startswith("float")]].replace("", "nan")
     flags = {column: text[column] == "True" for column, dtype in types.items() if dtype == "bool"}
     return text.assign(**numbers, **flags).astype(types)
