@@ -1,5 +1,6 @@
 """Inputs of other than three channels of 8 bits: gray, 16 bits, 13 bands."""
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,45 @@ def test_twelve_bits_in_a_file_of_sixteen_span_black_to_white(tmp_path: Path) ->
     assert_allclose(window, ((values.astype(float) - 1000) / 2000).clip(0, 1), rtol=1e-5, atol=1e-6)
     study = interpret.run_study(model, tmp_path / "ct.tiff", attributions="rollout", indicators=[], sweeps=[])
     assert_array_equal(study.images[0, ..., 0], (values.astype(np.float32) / 4095 * 255).round())
+
+
+def colour_of_sixteen_bits() -> bytes:
+    """A TIFF of one pixel, which Pillow cannot write."""
+    entries = [(256, 3, 1), (257, 3, 1), (258, 3, 16), (262, 3, 2), (273, 4, 110), (277, 3, 3), (278, 3, 1)]
+    entries.append((279, 4, 6))
+    fields = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    fields = fields.replace(struct.pack("<HHII", 258, 3, 1, 16), struct.pack("<HHII", 258, 3, 3, 116))
+    head = struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + fields + bytes(4)
+    return head.ljust(110, b"\0") + struct.pack("<3H", 4095, 4095, 4095) + struct.pack("<3H", 16, 16, 16)
+
+
+@pytest.mark.parametrize(
+    ("name", "limits", "message"),
+    [
+        ("colour.tiff", (0, 4095), "colour.tiff is opened with other values than its file holds"),
+        ("colour.tiff", (0, 200), "colour.tiff is opened with other values than its file holds"),
+        ("cutout.png", (0, 4095), "cutout.png is opened with other values than its file holds"),
+        ("scaled.pgm", (0, 4095), "scaled.pgm is opened with other values than its file holds"),
+        ("bytes.png", (0, 4095), "bytes.png has 8 bits, and the range ends at 4095"),
+    ],
+)
+def test_a_range_of_values_that_are_not_those_of_the_file_is_refused(
+    name: str, limits: tuple[float, float], message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "colour.tiff").write_bytes(colour_of_sixteen_bits())
+    Image.fromarray(scan(12)).save(tmp_path / "cutout.png", transparency=0)
+    (tmp_path / "scaled.pgm").write_bytes(b"P5 2 1 4095\n" + bytes([15, 255] * 2))
+    Image.fromarray(scan(8)).save(tmp_path / "bytes.png")
+    assert as_rgb(open_image(tmp_path / name)).mode == "RGB"
+    with pytest.raises(InterpretError, match=message):
+        fed(1, range=limits).pixels(tmp_path / name)
+    with pytest.raises(InterpretError, match=r"opened|image 0 has 8 bits"), Image.open(tmp_path / name) as image:
+        fed(3, range=limits).pixels(image)
+
+
+def test_a_range_within_eight_bits_is_that_of_eight_bits() -> None:
+    window = fed(1, mean=0.0, std=1.0, range=(100, 200)).pixels(scan(8))[0, 0]
+    assert_allclose(window, ((scan(8).astype(float) - 100) / 100).clip(0, 1), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("given", [(1, 0), 4095, "0 4095", (0, 1, 2)])

@@ -215,6 +215,17 @@ def test_a_link_that_leads_back_is_refused(tmp_path: Path) -> None:
         load_data(f"imagefolder:{tmp_path}")
 
 
+def test_a_link_to_a_folder_above_is_refused_before_it_is_entered(tmp_path: Path) -> None:
+    write_tree(tmp_path / "own", {"cats": 1})
+    (tmp_path / "own" / "up").symlink_to(tmp_path)
+    with pytest.raises(ImageError, match=rf"own/up is {tmp_path} again, by a link; remove the link"):
+        load_data(f"imagefolder:{tmp_path / 'own'}")
+    (tmp_path / "own" / "up").unlink()
+    (tmp_path / "own" / "root").symlink_to("/")
+    with pytest.raises(ImageError, match=r"own/root is / again, by a link"):
+        load_data(f"imagefolder:{tmp_path / 'own'}")
+
+
 def test_what_lies_beside_the_images_is_told_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_tree(tmp_path, {"cats": 2, "dogs": 1})
     for name in ("IMG_1.HEIC", "IMG_2.HEIC", ".DS_Store"):

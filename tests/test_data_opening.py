@@ -144,6 +144,16 @@ def test_pixels_without_a_white_are_refused(tmp_path: Path) -> None:
         open_image(tmp_path / "float.tiff")
 
 
+def test_signed_pixels_are_called_so(tmp_path: Path) -> None:
+    Image.fromarray(np.full((4, 6), -1000, dtype=np.int32)).save(tmp_path / "wide.tiff")
+    wide = (tmp_path / "wide.tiff").read_bytes()
+    bits = struct.pack("<HHIH", 258, 3, 1, 32)
+    assert bits in wide
+    (tmp_path / "signed.tiff").write_bytes(wide.replace(bits, struct.pack("<HHIH", 258, 3, 1, 16)))
+    with pytest.raises(ImageError, match="has signed 16-bit pixels"):
+        open_image(tmp_path / "signed.tiff")
+
+
 def test_listed_files_and_folders_in_the_order_given(tmp_path: Path) -> None:
     for name in ("b/2.png", "b/1.png", "a.png", "b/notes.txt", "b/.hidden.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

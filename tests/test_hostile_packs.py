@@ -44,6 +44,24 @@ def arrays(**changes):
     return change
 
 
+def without(name):
+    def change(folder):
+        with np.load(folder / "arrays.npz") as file:
+            np.savez(folder / "arrays.npz", **{key: array for key, array in file.items() if key != name})
+
+    return change
+
+
+def unknown_packing(folder):
+    """Compression method 97 of each entry of the archive."""
+    content = (folder / "arrays.npz").read_bytes()
+    for mark, place in ((b"PK\3\4", 8), (b"PK\1\2", 10)):
+        head, *entries = content.split(mark)
+        entries = [entry[: place - 4] + b"\x61\0" + entry[place - 2 :] for entry in entries]
+        content = mark.join([head, *entries])
+    (folder / "arrays.npz").write_bytes(content)
+
+
 def huge_array(folder):
     """A header that declares 800 GB."""
     head = io.BytesIO()
@@ -69,6 +87,8 @@ HOSTILE = {
     "models that are numbers": changed("models", lambda models: [1]),
     "models of which nothing is known": changed("models", lambda models: [{}]),
     "a model whose name is a list": changed("models", lambda models: [models[0] | {"name": ["a"]}, *models[1:]]),
+    "a task that is none": changed("models", lambda models: [model | {"task": "stealing"} for model in models]),
+    "a task in a list": changed("models", lambda models: [model | {"task": ["regression"]} for model in models]),
     "images without names": changed("image_ids", lambda names: [None, {}, 1, 2]),
     "too few names": changed("image_ids", lambda names: names[:2]),
     "settings in a list": changed("settings", lambda settings: [1]),
@@ -82,6 +102,10 @@ HOSTILE = {
     "pickled objects": arrays(images=np.array([{}], dtype=object)),
     "pictures of another shape": arrays(images=np.zeros((4, 2), dtype=np.uint8)),
     "an array of 800 GB": huge_array,
+    "no map": without("map/0/rollout"),
+    "no heatmap": without("heatmap/0"),
+    "no tau map": without("tau_map/2"),
+    "an archive packed in an unknown way": unknown_packing,
     "an empty table": lambda folder: (folder / "maps.csv").write_text(""),
     "a table that is none": lambda folder: (folder / "maps.csv").write_bytes(b'a,b\n"1,2\n3'),
 }

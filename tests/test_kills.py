@@ -2,9 +2,11 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +18,7 @@ from interpret.foundation import command_line
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.folders import OLD, clear_left, written_whole
 from interpret.models import checkpoint
+from interpret.report.early import check_free
 from tests.models import tiny
 
 FILES = 40
@@ -136,6 +139,43 @@ def test_a_full_disk_names_the_place(tmp_path):
     with pytest.raises(InterpretError, match=r"out cannot be written \(No space left on device\); free some"):
         fill_the_disk(tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InterpretError, match=r"file/x/out cannot be written \(Not a directory\); free some"):
+        fill_the_disk(tmp_path / "file" / "x" / "out")
+
+
+def clear_and_fail(out):
+    with written_whole(out) as folder:
+        shutil.rmtree(folder.parent)
+        raise ZeroDivisionError
+
+
+def test_what_ended_a_writer_is_told_also_where_another_run_has_cleared_its_folder(tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        clear_and_fail(tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def closed():
+    """A folder in which this process may make nothing; who may do everything becomes nobody for a while."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o555)
+        superuser = os.getuid() == 0
+        if superuser:
+            os.setresuid(65534, 65534, 0)
+        yield Path(folder)
+        if superuser:
+            os.setresuid(0, 0, 0)
+        Path(folder).chmod(0o755)
+
+
+def test_a_closed_place_is_told_before_any_work(closed):
+    with pytest.raises(InterpretError, match=f"b: nothing may be written in {closed}; choose another place"):
+        check_free(closed / "a" / "b", overwrite=False, advice="")
 
 
 def test_a_command_told_to_end_cleans_up_and_says_so(capsys):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from interpret.figures import FIGURES
 from interpret.figures.drawing import plots
-from interpret.report import embedding, page, views
+from interpret.report import embedding, page, summary, views
 from interpret.report.explorer import explorer
 from interpret.report.findings import findings
 from interpret.study.curves import of_intervention
@@ -163,6 +163,17 @@ def test_findings_are_the_numbers_of_the_sweep():
         f"selective: at its own tau = 0.05 (hard rule) a query keeps 20.0 {kept}",
         f"svda: at tau = 0 (hard rule) a query keeps 25.0 {kept}",
     ]
+
+
+@pytest.mark.parametrize("task", ["regression", "features"])
+def test_models_without_classes_agree_on_none_and_are_called_what_they_are(task):
+    study = synthetic_study()
+    nothing = study.tables["predictions"].assign(predicted="", probability=np.nan, correct=np.nan)
+    models = tuple(model | {"task": task} for model in study.models)
+    study = replace(study, models=models, tables=study.tables | {"predictions": nothing})
+    assert not any("same class" in line for line in findings(study))
+    words = {"regression": "outputs, no classes", "features": "features, no classes"}
+    assert {row["on these images"] for row in summary.models(study)} == {words[task]}
 
 
 def test_a_threshold_takes_the_place_of_learned_ones():

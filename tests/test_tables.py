@@ -1,11 +1,14 @@
 """Tables as other programs read them."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from interpret.foundation.tables import as_text, to_latex, to_markdown, write_csv
+from interpret.study.study import Study
+from tests.synthetic import synthetic_study
 
 COLUMNS = ["model", "tau_n", "share"]
 ROWS = [["a_b", "1.2", "80 %"], ["c|d & e", "0", "$5"]]
@@ -38,6 +41,16 @@ def test_a_name_that_a_spreadsheet_would_compute_is_text_and_comes_back(tmp_path
     assert list(cells["value"].astype(float)) == list(table["value"])
     assert list(cells["layer"])[-2:] == ["11", "'=all"]
     assert list(as_text(cells["name"])) == names
+
+
+def test_a_column_that_a_spreadsheet_would_compute_is_text_and_comes_back(tmp_path):
+    names = ["=cmd()|x", "+a", "-b", "@c", "'=d", "value"]
+    study = synthetic_study()
+    history = pd.DataFrame({"model": ["=a", "b"], **dict.fromkeys(names, 0.5)})
+    replace(study, tables=study.tables | {"history": history}).save(tmp_path / "study")
+    head = (tmp_path / "study/history.csv").read_text().splitlines()[0]
+    assert head == "model,'=cmd()|x,'+a,'-b,'@c,''=d,value"
+    pd.testing.assert_frame_equal(Study.load(tmp_path / "study").tables["history"], history)
 
 
 def test_latex_escapes_what_it_would_interpret():

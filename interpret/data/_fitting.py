@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from interpret.data._examples import Dataset
-from interpret.data._opening import DEEP, WHITE
+from interpret.data._opening import CALLED, DEEP, ROUNDED, WHITE
 from interpret.foundation.errors import ImageError
 
 
@@ -52,12 +52,31 @@ def shares_of(
         channels: 1 or 3; gray is repeated.
         limits: the values that are black and white, where they are not 0 and the largest of so many bits; what lies
             beyond is black or white.
+
+    Raises:
+        ImageError: limits in a picture of 8 bits that has none so high, or whose file holds other values.
     """
     deep = image.mode in (DEEP, "F")
+    if limits:
+        _check_limits(image, limits[1], WHITE if deep else 255)
     values = np.asarray(image if deep else image.convert("L" if channels == 1 else "RGB"), dtype=np.float32)
     low, high = limits or (0, WHITE if deep else 255)
     shares = torch.from_numpy((values - low) / (high - low)).clamp(0, 1)
     return shares.expand(channels, -1, -1) if shares.ndim == 2 else shares.permute(2, 0, 1)
+
+
+def _check_limits(image: Image.Image, high: float, white: int) -> None:
+    name = image.info.get(CALLED, "a picture")
+    if image.info.get(ROUNDED):
+        raise ImageError(
+            f"{name} is opened with other values than its file holds (8 of 16 bits in colour or transparency, or "
+            "scaled), so a range says nothing of it; save it as gray of 16 bits without transparency, as PNG or TIFF"
+        )
+    if white == 255 < high:
+        raise ImageError(
+            f"{name} has 8 bits, and the range ends at {high:g}, so that its white, 255, would be dark; leave it out, "
+            "or give a range up to 255"
+        )
 
 
 def as_rgb(image: Image.Image, limits: tuple[float, float] | None = None) -> Image.Image:

@@ -20,12 +20,14 @@ def images_below(folder: Path) -> tuple[list[str], str]:
     Folders that are links are entered. Hidden files are neither images nor worth a word.
 
     Raises:
-        ImageError: a link leads to a folder that is among them already, so that its images would count twice.
+        ImageError: a link leads to a folder that is among them already, so that its images would count twice, or to
+            one above.
     """
     closed: list[OSError] = []
     files = sorted(path.relative_to(folder).as_posix() for path in _walk(folder, closed))
     images = [file for file in files if is_image(file) and (folder / file).is_file()]
-    others = [file for file in files if file not in set(images) and not PurePosixPath(file).name.startswith(".")]
+    known = set(images)
+    others = [file for file in files if file not in known and not PurePosixPath(file).name.startswith(".")]
     passed_over = "; ".join(filter(None, [_others(others), _closed(folder, closed)]))
     if passed_over:
         logger.warning("%s: %s", printable(folder.name), passed_over)
@@ -39,13 +41,21 @@ def is_image(path: str) -> bool:
 
 
 def _walk(folder: Path, closed: list[OSError]) -> Iterator[Path]:
-    reached: dict[tuple[int, int], Path] = {}
+    reached = {_identity(above): above for above in folder.resolve().parents}
     for place, _, names in os.walk(folder, onerror=closed.append, followlinks=True):
-        status = os.stat(place)
-        first = reached.setdefault((status.st_dev, status.st_ino), Path(place))
+        try:
+            first = reached.setdefault(_identity(Path(place)), Path(place))
+        except OSError as error:  # gone since it was listed
+            closed.append(error)
+            continue
         if first != Path(place):
             raise ImageError(f"{place} is {first} again, by a link; remove the link, or no image would count once")
         yield from (Path(place, name) for name in names)
+
+
+def _identity(place: Path) -> tuple[int, int]:
+    status = place.stat()
+    return status.st_dev, status.st_ino
 
 
 def _others(files: list[str]) -> str:

@@ -1,5 +1,6 @@
 """Images from files that nobody vouches for."""
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from interpret.foundation.errors import ImageError, UnreadableImageError
 
 DEEP, WHITE = "I;16", 65535
 """The mode of gray pixels of 16 bits, and the largest of them."""
+CALLED, ROUNDED = "called", "rounded"
+"""In the `info` of an opened image: its name, and whether its values are other than those in the file."""
 FORMATS = {"AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP"}
 """What is decoded. Left out on purpose are formats that Pillow hands to another program, such as EPS."""
 
@@ -38,7 +41,7 @@ def decode(file: Path | BytesIO, name: str) -> Image.Image:
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file) as image:
-                return _opened(image)
+                return _opened(image, f"image {name}")
     except ImageError as error:
         raise UnreadableImageError(name, str(error)) from None
     except Exception as error:  # damaged bytes make Pillow raise nearly anything
@@ -63,19 +66,29 @@ def reason(error: Exception) -> str:
     return " ".join(text.split()) or type(error).__name__
 
 
-def _opened(image: Image.Image) -> Image.Image:
+def _opened(image: Image.Image, name: str) -> Image.Image:
     if image.format not in FORMATS:
         raise ImageError(f"is a {image.format} file; convert it to PNG or JPEG")
-    image.load()
-    return upright(image)
+    return upright(image, name)
 
 
-def upright(image: Image.Image) -> Image.Image:
-    """An image that is open, whatever its mode, as `open_image` gives it.
+def upright(image: Image.Image, name: str) -> Image.Image:
+    """An image that is open, whatever its mode, as `open_image` gives it, under the name by which errors call it.
 
     Raises:
-        ImageError: 32-bit pixels, whose white is not defined.
+        ImageError: 32-bit or signed pixels, whose white is not defined.
     """
+    stored = " ".join(f"{tile[0]} {tile[3]}" for tile in getattr(image, "tile", ()))  # gone after load
+    image.load()
+    if re.search(r"I;16\w*S", stored):
+        raise ImageError("has signed 16-bit pixels, whose white is not defined; save it with 8 or 16 unsigned bits")
+    result = _upright(image)
+    rounded = result.mode != DEEP and (";16" in stored or image.mode.startswith(DEEP))
+    result.info |= {CALLED: name, ROUNDED: rounded or "ppm " in stored}
+    return result
+
+
+def _upright(image: Image.Image) -> Image.Image:
     deep = image.mode.startswith(DEEP) or (image.mode == "I" and image.format in {"PNG", "PPM"})
     if image.mode in {"I", "F"} and not deep:
         raise ImageError("has 32-bit pixels, whose white is not defined; save it with 8 or 16 bits")

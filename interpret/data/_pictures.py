@@ -33,7 +33,7 @@ def _picture(image: Any, name: str) -> Image.Image:
     if not isinstance(image, Image.Image):
         raise ImageError(f"{name} is a {type(image).__name__}; expected {KINDS}")
     try:
-        return upright(image)
+        return upright(image, name)
     except ImageError as error:
         raise ImageError(f"{name} {error}") from None
     except Exception as error:  # a file that is read only now, or closed by now

@@ -8,8 +8,8 @@ from zipfile import BadZipFile
 
 from interpret.foundation.text import printable
 
-BENT = (ArithmeticError, AttributeError, BadZipFile, EOFError, LookupError, MemoryError, RecursionError, TypeError)
-BENT += (ValueError, zlib.error)
+BENT = (ArithmeticError, AttributeError, BadZipFile, EOFError, LookupError, MemoryError, RuntimeError)
+BENT += (TypeError, ValueError, zlib.error)
 """What structure that is not as expected makes Python raise."""
 
 

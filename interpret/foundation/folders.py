@@ -22,23 +22,31 @@ def written_whole(out: Path) -> Iterator[Path]:
     Raises:
         InterpretError: it cannot be written, or another run wrote it meanwhile.
     """
-    before = _identity(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        before = _identity(out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with _beside(out) as holder:
+            folder = holder / NEW
+            folder.mkdir()
+            yield folder
+            if _identity(out) != before:
+                raise InterpretError(f"{out} was written by another run meanwhile and is kept; choose another folder")
+            _replace(out, holder)
+    except OSError as error:
+        raise not_written(out, error) from error
+
+
+@contextmanager
+def _beside(out: Path) -> Iterator[Path]:
+    """Scope with a folder beside `out` that is known to be in use."""
     holder = Path(tempfile.mkdtemp(dir=out.parent, prefix=_prefix(out)))
     lock = FileLock(holder / LOCK)
     try:
         lock.acquire()
-        folder = holder / NEW
-        folder.mkdir()
-        yield folder
-        if _identity(out) != before:
-            raise InterpretError(f"{out} was written by another run meanwhile and is kept; choose another folder")
-        _replace(out, holder)
-    except OSError as error:
-        raise not_written(out, error) from error
+        yield holder
     finally:
         lock.release()
-        shutil.rmtree(holder)
+        shutil.rmtree(holder, ignore_errors=True)  # another run may clear it as soon as the lock is released
 
 
 def clear_left(out: Path) -> None:

@@ -17,9 +17,12 @@ FORMULA = re.compile(rf"(?!{NUMBER})'*[=+\-@\t\r]", re.IGNORECASE)
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """The rows as CSV; text that a spreadsheet would compute gets an apostrophe, which `as_text` takes off."""
+    """The rows as CSV; text that a spreadsheet would compute gets an apostrophe, which `as_text` takes off.
+
+    So do names of columns.
+    """
     text = table.select_dtypes(exclude="number")
-    safe = table.assign(**{column: text[column].map(_inert) for column in text})
+    safe = table.assign(**{column: text[column].map(_inert) for column in text}).rename(columns=_inert)
     safe.to_csv(path, index=False, lineterminator="\n", errors="backslashreplace")
 
 

@@ -1,6 +1,7 @@
 """What is wrong with a command that can be told before anything heavy is imported, in a fraction of a second."""
 
 import argparse
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from interpret.foundation.command_line import check_entries
 from interpret.foundation.data_spec import check_data
 from interpret.foundation.errors import ImageError, InterpretError
-from interpret.foundation.files import check_exists
+from interpret.foundation.files import check_exists, not_written
 from interpret.foundation.options import STRENGTHS
 from interpret.foundation.text import printable
 from interpret.models.overrides import overrides
@@ -69,10 +70,16 @@ def check_free(out: Path, overwrite: bool, advice: str) -> None:
     """
     from interpret.foundation.folders import clear_left
 
-    clear_left(out)
-    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    try:
+        clear_left(out)
+        above = next(path for path in out.absolute().parents if path.exists())
+        there = out if out.exists() else above
+    except OSError as error:
+        raise not_written(out, error) from error
     if not there.is_dir():
         raise InterpretError(f"{out}: {there} is a file, so there is no folder to write to; choose another place")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise InterpretError(f"{out}: nothing may be written in {above}; choose another place")
     if there != out or not any(out.iterdir()):
         return
     try:

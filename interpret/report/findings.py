@@ -8,6 +8,7 @@ import pandas as pd
 
 from interpret.interventions import INTERVENTIONS
 from interpret.mechanisms import MECHANISMS
+from interpret.models.task import TASKS
 from interpret.report.table import groups
 from interpret.study.curves import whole_model
 from interpret.study.quantities import POINTS
@@ -22,7 +23,7 @@ def findings(study: Study) -> list[str]:
 
 def _agreement(study: Study) -> Iterator[str]:
     table = study.tables["predictions"]
-    if "features" in {model["task"] for model in study.models}:
+    if any(TASKS[model["task"]].shares is None for model in study.models):
         return
     predicted = table.pivot_table(index="image", columns="model", values="predicted", aggfunc="first")
     if predicted.shape[1] > 1 and len({tuple(model["classes"]) for model in study.models}) == 1:

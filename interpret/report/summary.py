@@ -51,7 +51,7 @@ def _score(predictions: pd.DataFrame, task: Task) -> str:
     known = predictions["correct"].dropna()
     if task.shares is None:
         values = predictions["value"].dropna() if "value" in predictions else predictions["probability"].dropna()
-        return f"mean {task.one} {values.mean():.3g}" if len(values) else "features, no classes"
+        return f"mean {task.one} {values.mean():.3g}" if len(values) else f"{task.one}s, no classes"
     if not task.exclusive:
         mean = predictions["probability"].mean()
         return f"no accuracy, several classes may be right; mean {task.probability} of the most probable {mean:.2f}"

@@ -12,10 +12,11 @@ from jaxtyping import Bool, Float, UInt8
 from interpret.foundation.errors import InterpretError, read_as
 from interpret.foundation.files import check_exists
 from interpret.foundation.tables import as_text, write_csv
+from interpret.models.task import TASKS
 from interpret.study.earlier import renewed_models, renewed_settings, renewed_tables
 
 TABLES = ("predictions", "maps", "indicators", "survey", "history", "tracked")
-MODEL = ("name", "rule", "tau", "as_trained", "named", "assumed", "tokens", "grid", "prefix", "layers", "heads")
+MODEL = ("name", "task", "rule", "tau", "as_trained", "named", "assumed", "tokens", "grid", "prefix", "layers", "heads")
 MODEL += ("parameters", "sha256", "record")
 """What every study holds, whatever it was asked for."""
 
@@ -130,6 +131,8 @@ def _check(study: Study) -> None:
     missing = [name for name in TABLES if name not in study.tables]
     missing += [key for model in study.models for key in MODEL if key not in model]
     missing += [key for key in ("data", "attributions", "sweeps") if key not in study.settings]
+    missing = missing or [f"task {model['task']}" for model in study.models if model["task"] not in TASKS]
+    missing = missing or [name for name in _arrays(study) if name not in study.arrays]
     if missing:
         raise LookupError(f"no {missing[0]}")
     names = [*study.image_ids, *(model["name"] for model in study.models)]
@@ -137,6 +140,13 @@ def _check(study: Study) -> None:
         raise TypeError("a name of an image or a model is no text")
     if study.images.dtype != np.uint8 or study.images.shape[:1] + study.images.shape[3:] != (len(study.image_ids), 3):
         raise TypeError(f"images of {study.images.dtype}, {study.images.shape}")
+
+
+def _arrays(study: Study) -> list[str]:
+    """What the raw maps are called."""
+    kinds = ["heatmap/{}", *(f"map/{{}}/{name}" for name in study.settings["attributions"])]
+    kinds += ["tau_map/{}"] * bool(study.taus)
+    return [kind.format(index) for index in range(len(study.models)) for kind in kinds]
 
 
 def _read_table(folder: Path, name: str, types: dict[str, str]) -> pd.DataFrame:
@@ -148,6 +158,7 @@ def _read_table(folder: Path, name: str, types: dict[str, str]) -> pd.DataFrame:
     check_exists(folder / f"{name}.csv", InterpretError, "a table of the study")
     written = pd.read_csv(folder / f"{name}.csv", keep_default_na=False, dtype=str)
     text = written.assign(**{str(name): as_text(column) for name, column in written.items()})
+    text.columns = as_text(pd.Series(written.columns))
     numbers = text[[column for column, dtype in types.items() if dtype.startswith("float")]].replace("", "nan")
     flags = {column: text[column] == "True" for column, dtype in types.items() if dtype == "bool"}
     return text.assign(**numbers, **flags).astype(types)
