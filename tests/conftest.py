@@ -1,4 +1,4 @@
-"""What every test starts from: a seed, two threads, no window, no figure left open.
+"""What every test starts from: a seed, as many threads as there are cores for it, no window, no figure left open.
 
 `interpret` is imported inside the fixtures that need it: the import hook that checks shapes must come first.
 """
@@ -12,7 +12,9 @@ import pytest
 import torch
 
 os.environ["MPLBACKEND"] = "Agg"
-torch.set_num_threads(2)
+SHARED = "PYTEST_XDIST_WORKER" in os.environ
+"""Whether another process of the same run has the other core."""
+torch.set_num_threads(1 if SHARED else 2)
 
 CHECKOUT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("INTERPRET_DATA", CHECKOUT.parent / "shared" / "data"))
