@@ -170,6 +170,8 @@ def test_a_range_of_values_that_are_not_those_of_the_file_is_refused(
     assert as_rgb(open_image(tmp_path / name)).mode == "RGB"
     with pytest.raises(InterpretError, match=message):
         fed(1, range=limits).pixels(tmp_path / name)
+    with pytest.raises(InterpretError, match=message):
+        fed(1, range=limits).pixels(open_image(tmp_path / name))
     with pytest.raises(InterpretError, match=r"opened|image 0 has 8 bits"), Image.open(tmp_path / name) as image:
         fed(3, range=limits).pixels(image)
 

@@ -333,6 +333,11 @@ def test_another_recipe_is_not_resumed(tmp_path, capsys, monkeypatch):
     capsys.readouterr()
     assert command.main([*given, "--resume", "--lr=0.5"]) == 2
     assert "a.resume is of a run with lr=0.001, not 0.5; give the same options" in capsys.readouterr().err
+    state = checkpoint.read(tmp_path / "a.resume")
+    checkpoint.write(tmp_path / "a.resume", state | {"model": {}})
+    AcceleratorState._reset_state(reset_partial_state=True)
+    assert command.main([*given, "--resume"]) == 2
+    assert "a.resume: not the state of an interrupted run (RuntimeError: " in capsys.readouterr().err
 
 
 @pytest.mark.long

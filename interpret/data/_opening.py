@@ -15,7 +15,7 @@ from interpret.foundation.errors import ImageError, UnreadableImageError
 
 DEEP, WHITE = "I;16", 65535
 """The mode of gray pixels of 16 bits, and the largest of them."""
-CALLED, ROUNDED = "called", "rounded"
+CALLED, ROUNDED = "interpret.called", "interpret.rounded"
 """In the `info` of an opened image: its name, and whether its values are other than those in the file."""
 FORMATS = {"AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP"}
 """What is decoded. Left out on purpose are formats that Pillow hands to another program, such as EPS."""
@@ -84,7 +84,7 @@ def upright(image: Image.Image, name: str) -> Image.Image:
         raise ImageError("has signed 16-bit pixels, whose white is not defined; save it with 8 or 16 unsigned bits")
     result = _upright(image)
     rounded = result.mode != DEEP and (";16" in stored or image.mode.startswith(DEEP))
-    result.info |= {CALLED: name, ROUNDED: rounded or "ppm " in stored}
+    result.info = {CALLED: name, ROUNDED: rounded or "ppm " in stored} | result.info  # one opened before keeps its own
     return result
 
 
