@@ -18,7 +18,7 @@ def sweep(right: list[int], strengths: tuple[float, ...] = TAUS, intervention: s
     lost = np.array([900, *right])
     predicted = (np.arange(COUNT) >= COUNT - lost[:, None]).astype(int)
     confidence = np.full(predicted.shape, 0.5)
-    seen = Outcomes(predicted, confidence, {("sparsity", "", ""): confidence}, np.ones(COUNT, dtype=int))
+    seen = Outcomes(predicted, confidence, None, {("sparsity", "", ""): confidence}, np.ones(COUNT, dtype=int))
     settings = [setting(value, intervention, trained=value == 0.1) for value in strengths]
     return tidy("model", settings, seen)
 
@@ -41,7 +41,7 @@ def test_every_mean_carries_the_interval_of_its_kind():
 
 def test_without_labels_only_agreement_is_told():
     predicted = np.array([[0, 0], [0, 1]])
-    table = tidy("model", [setting(0.1)], Outcomes(predicted, predicted / 2, {}, None))
+    table = tidy("model", [setting(0.1)], Outcomes(predicted, predicted / 2, None, {}, None))
     assert list(table["quantity"]) == ["agreement", "confidence"]
     assert_allclose(table["mean"], [0.5, 0.25])
     row = operating_points(table).iloc[0]
@@ -110,7 +110,7 @@ def test_one_row_a_setting_holds_every_mean():
 def test_where_nothing_changed_only_the_same_function_is_exactly_zero():
     """Of n images without a change, a share of 1 - 0.05^(1 / n) may change: 3 / n, the rule of three."""
     predicted = np.ones((3, 128), dtype=int)
-    seen = Outcomes(predicted, predicted * 0.5, {}, np.ones(128, dtype=int))
+    seen = Outcomes(predicted, predicted * 0.5, None, {}, np.ones(128, dtype=int))
     table = tidy("model", [setting(0.1, same=True), setting(0.2)], seen).query("quantity == 'accuracy_change'")
     bound = 1 - 0.05 ** (1 / 128)
     assert_allclose(table[["mean", "low", "high"]].astype(float), [[0, 0, 0], [0, -bound, bound]], atol=1e-12)
@@ -129,7 +129,7 @@ def test_draws_that_agree_are_no_evidence_of_no_change():
     """The mean of two draws: a bootstrap of equal values would have no width."""
     predicted = np.ones((5, 50), dtype=int)
     predicted[4, :10] = 0
-    seen = Outcomes(predicted, predicted * 0.5, {}, np.ones(50, dtype=int))
+    seen = Outcomes(predicted, predicted * 0.5, None, {}, np.ones(50, dtype=int))
     table = tidy("model", [setting(each) for each in (0.1, 0.1, 0.2, 0.2)], seen, draws=2)
     still, moved = table.query("quantity == 'accuracy_change'")[["mean", "low", "high"]].to_numpy(dtype=float)
     assert_allclose(still, [0, -unseen_share(50), unseen_share(50)])

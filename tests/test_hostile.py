@@ -103,11 +103,11 @@ def test_nothing_is_left_out_of_a_file_that_is_as_it_was_written(path):
 def test_a_long_history_of_a_large_model_is_kept(file):
     of_heads = [[1 / 3] * 12] * 12
     history = [
-        {"epoch": epoch, "indicators": {f"i{number}": of_heads for number in range(12)}} for epoch in range(1, 301)
+        {"epoch": epoch, "indicators": {f"i{number}": of_heads for number in range(12)}} for epoch in range(1, 71)
     ]
     torch.save(own(history=history), file)
     found = load(file)
-    assert (len(found.history), found.assumed) == (300, ())
+    assert (len(found.history), found.assumed) == (70, ())
 
 
 def test_what_is_given_takes_the_place_of_what_cannot_be(file):

@@ -115,7 +115,13 @@ def processor_time():
     return used.ru_utime + used.ru_stime
 
 
-@every_notebook
+QUICK = ("01_quickstart", "03_side_by_side")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=[] if path.stem in QUICK else pytest.mark.long, id=path.stem) for path in NOTEBOOKS],
+)
 def test_a_notebook_runs(path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # other tests have the other core
     begun = processor_time()

@@ -77,6 +77,7 @@ def test_equal_values_have_no_spread():
     assert moments.compute()["std"].item() < 1e-12
 
 
+@pytest.mark.long
 def test_two_processes_survey_what_one_does(tmp_path):
     script = tmp_path / "survey.py"
     script.write_text(SURVEY)
