@@ -94,7 +94,9 @@ def _upright(image: Image.Image) -> Image.Image:
         raise ImageError("has 32-bit pixels, whose white is not defined; save it with 8 or 16 bits")
     if deep and not image.has_transparency_data:
         return ImageOps.exif_transpose(_again(image, np.asarray(image).clip(0, WHITE).astype(np.uint16)))
-    upright = ImageOps.exif_transpose(_again(image, (np.asarray(image) / 257).astype(np.uint8)) if deep else image)
+    upright = ImageOps.exif_transpose(
+        _again(image, (np.asarray(image) / 257).round().clip(0, 255).astype(np.uint8)) if deep else image
+    )
     if not upright.has_transparency_data:
         return upright.convert("RGB")
     pixels = upright.convert("RGBA")

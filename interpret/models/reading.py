@@ -22,13 +22,17 @@ def shares(slopes: Tensor | None, prefix: int, name: str) -> tuple[float, ...] |
     whole = _along(wide)
     if whole is not None:
         return tuple((whole / whole.sum()).tolist())
-    parts = [_along(wide[:prefix]), _along(wide[prefix:])]
-    if prefix and all(part is not None and part.any() for part in parts):
-        return tuple(torch.cat([part / part.sum() / 2 for part in parts if part is not None]).tolist())
+    before, patches = _along(wide[:prefix]) if prefix else None, _along(wide[prefix:])
+    if before is not None and patches is not None and before.count_nonzero() == 1 and _is_mean(patches):
+        return tuple(torch.cat([part / part.sum() / 2 for part in (before, patches)]).tolist())
     return (
         f"{name} reads its final tokens each in its own way, as by their content; token maps need the class token "
         "or an average: use grad_cam or layer_grad_cam"
     )
+
+
+def _is_mean(shares: Tensor) -> bool:
+    return bool(shares.max() > 0 and shares.min() >= (1 - ALIKE) * shares.max())
 
 
 def _along(slopes: Tensor) -> Tensor | None:
