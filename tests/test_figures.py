@@ -11,7 +11,8 @@ from matplotlib.colors import to_rgb
 from numpy.testing import assert_allclose, assert_array_equal
 
 from interpret.figures import FIGURES
-from interpret.figures.drawing import plots
+from interpret.figures.drawing import overlay, plots
+from interpret.figures.drawing.octaves import octaves, uniform_share
 from interpret.indicators import INDICATORS
 from tests.synthetic import ATTRIBUTIONS, IMAGES, NAMES, TAUS, TOKENS, synthetic_study
 
@@ -71,20 +72,29 @@ def test_overlays_come_one_page_an_attribution_with_the_same_image_in_every_colu
     pages = drawn["overlay_grid"]
     assert list(pages) == [f"overlay_grid_{name}" for name in ATTRIBUTIONS]
     panels = np.array(pages["overlay_grid_layer_grad_cam"].axes[: 4 * len(IMAGES)]).reshape(len(IMAGES), 4)
-    scale = plots.shared_scale(study.map(model, "layer_grad_cam") for model in range(3))
     for image, row in enumerate(panels):
         assert_array_equal(row[0].get_images()[0].get_array(), plots.enlarge(study.images[image]))
         assert row[0].get_ylabel().startswith(IMAGES[image])
-        for model, ax in enumerate(row[1:]):
-            levels = plots.quantise(study.map(model, "layer_grad_cam")[image], scale)
-            expected = plots.overlay_pixels(plots.enlarge(study.images[image]), levels, plots.SIGNED)
+        maps = [study.map(model, "layer_grad_cam")[image] for model in range(3)]
+        scale = octaves([uniform_share(each) for each in maps], signed=True)
+        for values, ax in zip(maps, row[1:], strict=True):
+            levels = scale.levels(uniform_share(values))
+            expected = overlay.overlay_pixels(plots.enlarge(study.images[image]), levels, scale.colours)
             assert_array_equal(ax.get_images()[0].get_array(), expected)
+            assert ax.get_xlabel().endswith(f"raw total {np.abs(values).sum():.3g}")
 
 
-def test_overlay_columns_name_model_and_rule_and_the_bar_prints_the_scale(study, drawn):
-    written = texts(drawn["overlay_grid"]["overlay_grid_rollout"])
-    high = plots.shared_scale(study.map(model, "rollout") for model in range(3)).high
-    assert {"input", "plain\nsoftmax", "selective\nhard_threshold tau=0.05", "0", f"{high:.3g}"} <= written
+def test_overlay_columns_name_model_and_rule_and_each_row_has_its_bar(study, drawn):
+    figure = drawn["overlay_grid"]["overlay_grid_layer_grad_cam"]
+    assert {"input", "plain\nsoftmax", "selective\nhard_threshold tau=0.05"} <= texts(figure)
+    bars = figure.axes[4 * len(IMAGES) :]
+    for image, bar in enumerate(bars):
+        shares = [uniform_share(study.map(model, "layer_grad_cam")[image]) for model in range(3)]
+        scale = octaves(shares, signed=True)
+        assert [text.get_text() for text in bar.get_yticklabels()] == list(scale.ticks)
+        beyond = f"\n(up to {scale.peak:.2g}x)" if scale.exceeded else ""
+        assert bar.get_ylabel() == f"times the uniform share{beyond}"
+    assert len(bars) == len(IMAGES)
 
 
 def test_a_map_that_shows_nothing_is_stamped_and_a_wrong_prediction_is_red(drawn):

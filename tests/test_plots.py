@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-from interpret.figures.drawing import curves, plots
+from interpret.figures.drawing import curves, overlay, plots
 
 
 @pytest.fixture
@@ -66,13 +66,6 @@ def test_an_enlarged_picture_repeats_its_pixels(image):
     assert large.shape == (96, 144, 3)
     assert_array_equal(large[::3, ::3], image)
     assert_array_equal(large[2::3, 2::3], image)
-
-
-def test_an_overlay_is_drawn_on_the_axes_that_are_given(image, ax):
-    scale = plots.Scale(0.0, 1.0, "magma", 1.0)
-    assert plots.overlay(image, patch_map(), scale, ax=ax) is ax
-    drawn = ax.get_images()[0].get_array()
-    assert_array_equal(drawn, plots.overlay_pixels(plots.enlarge(image), plots.quantise(patch_map(), scale), "magma"))
 
 
 def test_a_map_without_evidence_shows_its_stamp_and_no_colour(image, ax):
@@ -161,6 +154,14 @@ def test_a_drawing_without_axes_makes_its_own():
 
 
 def test_axes_come_last_and_may_be_left_out_of_what_starts_a_drawing():
-    for draw in (plots.picture, plots.overlay, plots.no_evidence, plots.patch_heatmap, plots.head_grid, curves.spread):
+    for draw in (
+        plots.picture,
+        overlay.overlay,
+        overlay.bare,
+        plots.no_evidence,
+        plots.patch_heatmap,
+        plots.head_grid,
+        curves.spread,
+    ):
         assert list(inspect.signature(draw).parameters.items())[-1][1].default is None
         assert list(inspect.signature(draw).parameters)[-1] == "ax"

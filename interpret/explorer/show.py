@@ -1,17 +1,20 @@
 """show(): a picture at once."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from interpret.attributions import ATTRIBUTIONS, Attribution, without_evidence
 from interpret.data import as_pictures, as_rgb
 from interpret.figures import _layout
-from interpret.figures.drawing import photograph, plots
+from interpret.figures.drawing import overlay, plots
+from interpret.figures.drawing.octaves import OPACITY, Octaves, Shares, scales, uniform_share
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.registry import as_names
 from interpret.models import tracing
@@ -22,8 +25,8 @@ from interpret.models.trace import Trace, stages_needed
 from interpret.models.upsampling import upsample
 from interpret.study.predictions import predicted
 
-PANEL, BAR, TEXT = 2.4, 0.08, 0.3
-"""Width of a panel, height of a colour bar, and of the text under a picture; inches."""
+PANEL, BAR, TEXT = 2.4, 0.6, 0.3
+"""Width of a panel, of a colour bar with its numbers, and height of the text under a picture; inches."""
 LONGEST = 28
 """Letters of a class name."""
 ASPECTS = (0.3, 2.0)
@@ -37,11 +40,19 @@ def show(
     *,
     target: Any = None,
     targets: Any = None,
+    scale: Any = "image",
+    cmap: Any = None,
+    alpha: Any = OPACITY,
+    smooth: bool = True,
+    bare: bool = False,
 ) -> plots.Figure:
-    """Maps on the original photographs: a row an image, a column an attribution, each column on one colour scale.
+    """Maps on the original photographs: a row an image, a column an attribution.
 
-    Under each photograph stands what the model predicts, over each map what it explains. What the model does not see,
-    outside the centred crop or beyond the last patch, stays as it is. A map that shows nothing is stamped.
+    The photograph keeps its colours. Over it lies the map in multiples of the uniform share (1x: what every patch would
+    have if all counted alike), in octaves: opacity and colour follow log2 of it, and nothing is painted at or below 1x.
+    Under each photograph stands what the model predicts, over each map what it explains, under it the sum of its raw
+    magnitudes. What the model does not see, outside the centred crop or beyond the last patch, stays as it is. A map
+    that shows nothing is stamped.
 
     Args:
         source: a model as `interpret.load` gives it, or a trace.
@@ -50,6 +61,12 @@ def show(
         attributions: registered names, one or several.
         target: what is explained, as of `trace`; a trace has its own.
         targets: several of these, a column each.
+        scale: which panels share one: those of an "image" (a row), each column by itself ("model"), or "all"; or its
+            two ends, times the uniform share.
+        cmap: a colour map of matplotlib; "magma", and "RdBu_r" for maps with negative values, where None.
+        alpha: opacity of the strongest values, in [0, 1].
+        smooth: False shows the patches as squares.
+        bare: whether each map stands alone, too, right of its overlay, dark where it is uniform or less.
 
     Returns:
         The figure, which a notebook shows; `figure.savefig("maps.png")` keeps it.
@@ -63,7 +80,7 @@ def show(
         >>> import interpret
         >>> vit = interpret.load("checkpoints/shapes-softmax.pt")
         >>> interpret.show(vit, interpret.load_data("photos")[0].image, ["rollout", "relevance"])
-        <Figure size 720x287.645 with 5 Axes>
+        <Figure size 780x249.645 with 4 Axes>
     """
     entries = [ATTRIBUTIONS[name] for name in as_names(attributions)]
     if not entries:
@@ -71,24 +88,66 @@ def show(
     looks = [_traced(source, images, entries, each) for each in as_targets(targets, target)]
     trace, pictures = looks[0]
     pictures = [as_rgb(picture, trace.model.spec.range) for picture in pictures]
-    columns = [(entry, trace) for entry in entries for trace, _ in (looks if entry.class_specific else looks[:1])]
+    columns = [Column(entry, look) for entry in entries for look, _ in (looks if entry.class_specific else looks[:1])]
+    shares = list(zip(*(column.shares for column in columns), strict=True))
+    drawn = scales(shares, [column.entry.signed for column in columns], scale, cmap, alpha)
     with plots.style():
-        figure, axes = _panels(pictures, 1 + len(columns))
-        for row, picture, caption in zip(axes, pictures, _predictions(trace), strict=False):
-            plots.picture(np.asarray(picture), ax=row[0]).set_xlabel(caption)
-        axes[-1, 0].remove()
-        for column, (entry, look) in zip(axes.T[1:], columns, strict=True):
-            _column(column, entry.name, look, pictures)
-            explained = _explained(look) if entry.class_specific else "same for every class"
-            column[0].set_title(f"{entry.name}\n{explained}")
+        bars = 0 if scale == "model" else len(set(drawn[0]))
+        figure, axes = _panels(pictures, 1 + len(columns) * (1 + bare), bars)
+        for ax, picture, caption in zip(axes[:, 0], pictures, _predictions(trace), strict=True):
+            plots.picture(np.asarray(picture), ax=ax).set_xlabel(caption)
+        panels = axes[:, 1:].reshape(len(pictures), len(columns), 1 + bare)
+        for index, column in enumerate(columns):
+            column.draw(panels[:, index], pictures, [row[index] for row in drawn], smooth)
+        overlay.bars(panels, drawn, scale)
     return figure
 
 
-def _panels(pictures: Sequence[Image.Image], columns: int) -> tuple[plots.Figure, np.ndarray]:
-    """A row for each picture, as high as it is, and one of colour bars."""
+def _panels(pictures: Sequence[Image.Image], columns: int, bars: int) -> tuple[plots.Figure, np.ndarray]:
+    """A row for each picture, as high as it is, with room for bars at its right."""
     heights = [PANEL * float(np.clip(picture.height / picture.width, *ASPECTS)) for picture in pictures]
-    whole = sum(heights) + TEXT * (len(pictures) + 3) + BAR
-    return _layout.panels(len(pictures) + 1, columns, PANEL * columns, whole, height_ratios=[*heights, BAR])
+    whole = sum(heights) + TEXT * (len(pictures) + 2)
+    return _layout.panels(len(pictures), columns, PANEL * columns + BAR * bars, whole, height_ratios=heights)
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """An attribution of all images that a trace is of."""
+
+    entry: Attribution
+    trace: Trace
+
+    @cached_property
+    def maps(self) -> Tensor:
+        """Raw maps, on the CPU."""
+        return self.entry(self.trace).cpu()
+
+    @cached_property
+    def shares(self) -> Shares:
+        """The maps, times the uniform share."""
+        return uniform_share(self.maps.numpy())
+
+    @property
+    def title(self) -> str:
+        """The attribution and what it explains."""
+        return f"{self.entry.name}\n{_explained(self.trace) if self.entry.class_specific else 'same for every class'}"
+
+    def draw(self, axes: np.ndarray, pictures: Sequence[Image.Image], scales: Sequence[Octaves], smooth: bool) -> None:
+        """A picture a row of `axes`, and the bare map beside it where a row has room for two."""
+        axes[0, 0].set_title(self.title)
+        silent = without_evidence(self.maps).tolist()
+        totals = self.maps.abs().sum(dim=(-2, -1)).tolist()
+        for row, image in enumerate(map(np.asarray, pictures)):
+            over, *alone = axes[row]
+            if silent[row]:
+                for ax in (over, *alone):
+                    plots.no_evidence(image, "constant map", ax)
+                continue
+            levels = scales[row].levels(self.shares[row])
+            placed = upsample(levels.astype(float), pictures[row], self.trace.model, smooth=smooth)
+            overlay.on_photograph(image, placed, scales[row], over).set_xlabel(f"raw total {totals[row]:.3g}")
+            for ax in alone:
+                overlay.bare(self.shares[row], scales[row], smooth=smooth, ax=ax)
 
 
 def _traced(source: Any, images: Any, entries: Sequence[Attribution], target: Any) -> tuple[Trace, list[Image.Image]]:
@@ -118,18 +177,6 @@ def _photographs(trace: Trace, images: Any) -> list[Image.Image]:
             "was made of, or none"
         )
     return pictures
-
-
-def _column(column: np.ndarray, name: str, trace: Trace, pictures: Sequence[Image.Image]) -> None:
-    maps = ATTRIBUTIONS[name](trace).cpu()
-    scale = plots.shared_scale([maps.numpy()])
-    silent = without_evidence(maps).tolist()
-    for ax, patch_map, picture, empty in zip(column, maps, pictures, silent, strict=False):
-        if empty:
-            plots.no_evidence(np.asarray(picture), "constant map", ax)
-        else:
-            photograph.over(np.asarray(picture), upsample(patch_map, picture, trace.model), scale, ax=ax)
-    photograph.scale_bar(scale, column[-1])
 
 
 def _predictions(trace: Trace) -> list[str]:

@@ -3,26 +3,32 @@
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from interpret.attributions import ATTRIBUTIONS
 from interpret.figures import FIGURES, Pages, _layout
-from interpret.figures.drawing import plots
+from interpret.figures.drawing import overlay, plots
+from interpret.figures.drawing.octaves import Octaves, Shares, scales, uniform_share
 from interpret.study.predictions import of_row
 from interpret.study.study import Study
 
 ROWS = 8
 """Images on one page."""
+BAR = 0.6
+"""Width of a colour bar with its numbers, inches."""
 
 
 @FIGURES.register(
     title="Where the evidence lies",
     place=0,
     caption="One image a row, one model a column. The row's label names the class explained: the image's label, or, "
-    "where that is unknown, the first model's prediction. The text under a panel is what the model predicts (red where "
-    "that is not the label). All panels share the colour scale printed at the bar, in the raw unit of the attribution; "
-    "what no patch of a model covers stays grey, and a red stamp marks a map that shows nothing.",
+    "where that is unknown, the first model's prediction. Colour and opacity follow, in octaves, how many times its "
+    "uniform share a patch has (1x: as if all counted alike; at or below it nothing is painted); models of an image "
+    "share the scale printed beside it. Under a panel stand what the model predicts (red where that is not the label) "
+    "and the sum of the map's raw magnitudes. A red stamp marks a map that shows nothing.",
     applies=lambda study: bool(study.settings["attributions"]),
 )
 def overlay_grid(study: Study) -> Pages:
@@ -39,20 +45,21 @@ def _pages(study: Study) -> Iterator[tuple[str, Figure]]:
 
 
 def _page(study: Study, attribution: str, images: range) -> Figure:
-    columns = 1 + len(study.models)
-    width = min(_layout.WIDTH, 1.75 * columns)
+    models = range(len(study.models))
+    width = min(_layout.WIDTH, 1.75 * (1 + len(models)) + BAR)
     height, breadth = study.images.shape[1:3]
-    panel = (width - 0.5) / columns * height / breadth + 0.2
-    figure, axes = _layout.panels(len(images), columns, width, panel * len(images) + 1.1)
-    scale = plots.shared_scale(study.map(index, attribution) for index in range(len(study.models)))
-    for row, image in zip(axes, images, strict=True):
+    panel = (width - BAR) / (1 + len(models)) * height / breadth + 0.35
+    figure, axes = _layout.panels(len(images), 1 + len(models), width, panel * len(images) + 0.6)
+    shares = [[uniform_share(study.map(index, attribution)[image]) for index in models] for image in images]
+    drawn = scales(shares, [ATTRIBUTIONS[attribution].signed] * len(models))
+    for row, image, shown, scale in zip(axes, images, shares, drawn, strict=True):
         _input(study, image, row[0])
         for index, ax in enumerate(row[1:]):
-            _panel(study, index, attribution, image, scale, ax)
+            _panel(study, index, attribution, image, shown[index], scale[index], ax)
     titles = [_layout.title(model, len(study.models)) for model in study.models]
     for ax, text in zip(axes[0], ["input", *titles], strict=True):
         ax.set_title(text)
-    plots.color_bar(list(axes.flat), scale, f"{attribution}, raw values, one scale for all panels", location="bottom")
+    overlay.bars(axes, drawn, "image")
     figure.suptitle(f"{attribution}: the same images under every model")
     return figure
 
@@ -68,16 +75,16 @@ def _input(study: Study, image: int, ax: Axes) -> None:
     ax.set_ylabel(f"{name}\n{what}{_layout.short(targets)}")
 
 
-def _panel(study: Study, index: int, attribution: str, image: int, scale: plots.Scale, ax: Axes) -> None:
+def _panel(study: Study, index: int, attribution: str, image: int, shares: Shares, scale: Octaves, ax: Axes) -> None:
     status = _status(study, index, attribution, image)
+    row = _predictions(study, image).iloc[index]
+    under = [of_row(row.to_dict(), _layout.short(row["predicted"])).worded()]
     if status == "ok":
-        values, covered = study.map(index, attribution)[image], study.models[index]["covered"]
-        plots.overlay(study.images[image], values, scale, covered, ax=ax)
+        overlay.overlay(study.images[image], shares, scale, study.models[index]["covered"], ax=ax)
+        under.append(f"raw total {np.abs(study.map(index, attribution)[image]).sum():.3g}")
     else:
         plots.no_evidence(study.images[image], status, ax=ax)
-    row = _predictions(study, image).iloc[index]
-    text = of_row(row.to_dict(), _layout.short(row["predicted"])).worded()
-    ax.set_xlabel(text, color=_verdict(row["correct"]))
+    ax.set_xlabel("\n".join(filter(None, under)), color=_verdict(row["correct"]))
 
 
 def _predictions(study: Study, image: int) -> pd.DataFrame:

@@ -13,7 +13,9 @@ from interpret.foundation.errors import InterpretError
 from interpret.models.loaded_model import LoadedModel
 
 
-def upsample(patch_map: Any, image: Any, model: Any = None) -> Float[np.ndarray, "height width"]:
+def upsample(
+    patch_map: Any, image: Any, model: Any = None, *, smooth: bool = True
+) -> Float[np.ndarray, "height width"]:
     """A map on the original photograph, pixel by pixel; NaN where no patch lies, so outside the centred crop.
 
     A map of numbers is enlarged smoothly (bicubic), a map of truth values (a mask) takes the nearest cell.
@@ -23,6 +25,7 @@ def upsample(patch_map: Any, image: Any, model: Any = None) -> Float[np.ndarray,
         image: the photograph: PIL, a path or an array, at its own size.
         model: that the map is of, as `interpret.load` gives it. Without it patches are taken to be square and to cover
             the whole crop.
+        smooth: False shows each patch as a square, for numbers too.
 
     Raises:
         InterpretError: a map that is not (row, col), as a batch of maps is not, or that is of another model; several
@@ -43,7 +46,7 @@ def upsample(patch_map: Any, image: Any, model: Any = None) -> Float[np.ndarray,
     rows = _places(height, top, bottom, covered[0])
     cols = _places(width, left, right, covered[1])
     grid = torch.stack(torch.meshgrid(rows, cols, indexing="ij")[::-1], dim=-1)
-    mode = "nearest" if cells.dtype == torch.bool else "bicubic"
+    mode = "bicubic" if smooth and cells.dtype != torch.bool else "nearest"
     options = {"mode": mode, "padding_mode": "border", "align_corners": False}
     enlarged = F.grid_sample(cells.double()[None, None], grid[None], **options)[0, 0]
     return enlarged.masked_fill((grid.abs() > 1).any(dim=-1), torch.nan).float().numpy()

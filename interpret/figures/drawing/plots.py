@@ -133,15 +133,15 @@ def picture(image: np.ndarray, cmap: str | None = None, ax: Axes | None = None) 
     """An image without ticks and frame."""
     ax = axes_of(ax)
     ax.imshow(image, cmap=cmap, vmin=0, vmax=255)
+    return plain(ax)
+
+
+def plain(ax: Axes) -> Axes:
+    """Axes without grid, ticks and frame."""
     ax.grid(False)
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     return ax
-
-
-def overlay(image: Picture, patch_map: Map, scale: Scale, covered: Shares = WHOLE, ax: Axes | None = None) -> Axes:
-    """A patch map over its image, in the colours of `scale`."""
-    return picture(overlay_pixels(enlarge(image), quantise(patch_map, scale), scale.cmap, covered), ax=ax)
 
 
 def no_evidence(image: Picture, reason: str, ax: Axes | None = None) -> Axes:
@@ -167,10 +167,7 @@ def patch_heatmap(patch_map: Map, scale: Scale, ax: Axes | None = None) -> Axes:
     ax = axes_of(ax)
     cmap = mpl.colormaps[scale.cmap].with_extremes(bad=CUT)
     ax.imshow(np.ma.masked_equal(patch_map, 0), cmap=cmap, vmin=scale.low, vmax=scale.high)
-    ax.grid(False)
-    ax.set(xticks=[], yticks=[])
-    ax.spines[:].set_visible(False)
-    return ax
+    return plain(ax)
 
 
 def head_grid(values: LayerHead, scale: Scale, form: str = ".3g", ax: Axes | None = None) -> Axes:
