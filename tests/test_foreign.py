@@ -51,11 +51,15 @@ def refused(content, path: Path, message: str, **given) -> None:
 BESIDE = {
     "Namespace": argparse.Namespace(lr=1e-3, out=pathlib.Path("/data")),
     "NumPy number": np.float64(91.2),
+    "NumPy number in fp32": np.float32(91.2),
     "NumPy array": np.arange(3.0),
     "NumPy state": ("MT19937", np.arange(624, dtype=np.uint32), 624, 0, 0.0),
     "path": pathlib.PosixPath("/data"),
     "defaultdict": collections.defaultdict(list, {"loss": [1.0]}),
     "Counter": collections.Counter("aab"),
+    "OrderedDict": collections.OrderedDict(loss=1.0),
+    "set": {1, 2},
+    "device": torch.device("cpu"),
     "date": datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC),
 }
 
@@ -96,6 +100,11 @@ def test_what_is_not_known_to_be_harmless_is_refused_by_name(tmp_path):
     refused({"state_dict": {}, "call": print}, tmp_path, "print), which is never run")
 
 
+def chunked(raw):
+    """Blocks as DINOv2's own training saves them."""
+    return {key.replace("blocks.", "blocks.0."): tensor for key, tensor in raw.items()}
+
+
 def in_training(raw):
     """As DINO's own training saves it."""
     student = prefixed("module.backbone.", raw) | {"module.head.mlp.0.weight": torch.ones(64, 48)}
@@ -128,6 +137,13 @@ SEVERAL = {
     ),
     "DINOv2": (
         lambda one, two: {"model": prefixed("teacher.backbone.", one) | prefixed("student.backbone.", two)},
+        "model.teacher.backbone", "student",
+    ),
+    "DINOv2, in chunks, with heads": (
+        lambda one, two: {
+            "model": prefixed("teacher.backbone.", chunked(one)) | prefixed("student.backbone.", chunked(two))
+            | {f"{part}.dino_head.last_layer.weight_g": torch.ones(4, 1) for part in ("teacher", "student")}
+        },
         "model.teacher.backbone", "student",
     ),
     "solo-learn": (
@@ -210,4 +226,5 @@ def test_layers_that_kept_different_numbers_of_heads_are_refused(tmp_path):
 def test_whole_numbers_are_no_weights(tmp_path):
     raw = state(vit())
     name = "blocks.0.mlp.fc1.weight"
-    refused(raw | {name: raw[name].to(torch.int8)}, tmp_path, f"1 tensors hold whole numbers ({name} is torch.int8)")
+    message = f"1 tensors hold whole numbers ({name} is torch.int8): quantised weights without their scales; load the "
+    refused(raw | {name: raw[name].to(torch.int8)}, tmp_path, message)

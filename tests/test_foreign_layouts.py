@@ -1,27 +1,30 @@
 """Layouts of training code, folders and shards, heads of several layers, other grids, and families that are refused."""
 
+import base64
+import io
 import json
 from pathlib import Path
 
+import numpy as np
 import peft
 import pytest
 import safetensors.torch
 import timm
 import torch
+from PIL import Image, ImageDraw
 from timm.layers import SwiGLUPacked
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
+import interpret
+from interpret.figures import FIGURES
 from interpret.foundation.errors import CheckpointError, InterpretError
 from interpret.models.families import FAMILIES
 from interpret.models.loading import load
 from interpret.models.weights import INDEX
+from interpret.report.explorer import explorer
 from tests.test_families import forward, images, moved, same, state
-from tests.test_foreign import GIVEN, outputs, prefixed, refused, saved, vit
-
-
-def chunked(raw):
-    return {key.replace("blocks.", "blocks.0."): tensor for key, tensor in raw.items()}
+from tests.test_foreign import GIVEN, chunked, outputs, prefixed, refused, saved, vit
 
 
 def with_mask(raw):
@@ -67,6 +70,12 @@ def test_an_index_that_names_itself_is_one_line(tmp_path):
     index.write_text(json.dumps({"weight_map": {"a": index.name}}))
     with pytest.raises(InterpretError, match="names shards outside its own folder, or an index; they lie beside it"):
         load(index)
+
+
+def test_what_a_pre_training_has_beside_the_encoder_is_named(tmp_path):
+    found = load(saved(mae(state(vit(num_classes=0))), tmp_path), **GIVEN)
+    [said] = [line for line in found.assumed if "left out" in line]
+    assert said.startswith("5 tensors that its features do not use left out: decoder_blocks.0.attn.qkv.weight, deco")
 
 
 def without_bias(model):
@@ -198,8 +207,6 @@ def test_the_layer_before_the_head_of_old_timm_is_kept(tmp_path):
 
 def test_what_was_read_is_saved_and_read_again(tmp_path):
     """Activation, eps, pruned heads and a head of several layers are of the specification."""
-    import interpret
-
     model = Headed(nn.Sequential(nn.Linear(48, 20), nn.Tanh(), nn.Linear(20, 5)), pool="").eval()
     given = {"head_activation": "tanh", "activation": "relu", "eps": 1e-3}
     found = load(saved(state(model), tmp_path), **GIVEN, **given)
@@ -254,6 +261,45 @@ def test_another_grid_is_resampled_where_it_is_asked_for(tmp_path):
     refused(
         state(vit()), tmp_path, "do not fit img_size (48, 48) in patches (8, 8), and of no square", img_size=(48, 48)
     )
+
+
+SQUARE = (
+    "img_size (256, 256) assumed, 16 x 16 patches: no file tells a square from another grid of as many, such as 8 x "
+    "32; if it was trained on that, pass img_size=(128, 512) (--img-size 128 512)"
+)
+
+
+def test_a_grid_of_as_many_patches_as_a_square_is_said_and_loads_where_it_is_named(tmp_path, caplog):
+    model = vit(img_size=(128, 512), patch_size=16, depth=1)
+    path = saved(state(model), tmp_path)
+    found = load(path, heads=3)
+    assert (found.img_size, found.grid.rows, found.grid.cols) == ((256, 256), 16, 16)
+    assert SQUARE in found.assumed
+    assert f"model.pt: {SQUARE}" in caplog.messages, "a line of its own"
+    found = load(path, heads=3, img_size=(128, 512))
+    with torch.no_grad():
+        same(forward(found, images((128, 512)))[1], model(images((128, 512))))
+    assert (found.grid.rows, found.grid.cols) == (8, 32)
+    assert "position embedding taken as that of 8 x 32 patches, as img_size= says, not of a square" in found.assumed
+    assert not any("assumed" in line for line in found.assumed if "img_size" in line)
+
+
+def test_a_report_of_a_wide_input_is_not_stretched(tmp_path):
+    """What is round in a photograph is round in the study and in its figure, and the page has pictures as wide."""
+    found = load(saved(state(vit(img_size=(96, 160), patch_size=16)), tmp_path), heads=3, img_size=(96, 160))
+    photo = Image.new("RGB", (640, 360))
+    ImageDraw.Draw(photo).ellipse((240, 100, 400, 260), "white")
+    study = interpret.run_study(found, [photo], attributions="rollout", indicators="sparsity", sweeps=[])
+    assert study.arrays["map/0/rollout"].shape == (1, 6, 10)
+    panel = FIGURES["overlay_grid"].draw(study)["overlay_grid_rollout"].axes[0]
+    assert panel.get_aspect() == 1
+    for picture in (study.images[0], panel.get_images()[0].get_array()):
+        disc = np.asarray(picture)[..., 0] > 128
+        assert picture.shape[0] / picture.shape[1] == 96 / 160
+        assert abs(disc.any(axis=0).sum() / disc.any(axis=1).sum() - 1) < 0.05
+    still = explorer(study)["rows"][0]["stills"][0]["src"].partition("base64,")[2]
+    width, height = Image.open(io.BytesIO(base64.b64decode(still))).size
+    assert width == round(height * 160 / 96)
 
 
 @pytest.mark.parametrize("kind", ["safetensors", "bin"])
@@ -339,10 +385,19 @@ def test_an_adapter_is_to_be_merged_first(tmp_path):
     assert float((forward(found, images())[1] - expected).abs().max()) < 1e-5
 
 
+MAE_PYTORCH = {"blocks.0.attn.q_bias": 1, "blocks.0.attn.v_bias": 1, "blocks.0.attn.qkv.weight": 1}
+MAE_PYTORCH |= {"patch_embed.proj.weight": 1, "blocks.0.mlp.fc1.weight": 1, "blocks.0.norm1.weight": 1}
+
+
 def of_timm(name):
     with torch.device("meta"):
         model = timm.create_model(name)
     return {key: torch.zeros(2) for key in model.state_dict()}
+
+
+def packed():
+    """As PyTorch packs linear layers to whole numbers."""
+    return torch.ao.quantization.quantize_dynamic(vit().float(), {nn.Linear}, torch.qint8).state_dict()
 
 
 REFUSED = {
@@ -363,8 +418,19 @@ ALSO_REFUSED = {
         lambda: of_timm("vit_pe_core_base_patch16_224"),
         lambda: state(vit()) | {"storage_tokens": 1, "rope_embed.periods": 1, "blocks.0.attn.qkv.bias_mask": 1},
     ],
-    "beit": [lambda: of_timm("vit_relpos_small_patch16_224"), lambda: of_timm("eva_giant_patch14_224")],
+    "beit": [
+        lambda: of_timm("vit_relpos_small_patch16_224"),
+        lambda: of_timm("eva_giant_patch14_224"),
+        lambda: MAE_PYTORCH | {"fc_norm.weight": 1, "head.weight": 1},
+        lambda: prefixed("encoder.", MAE_PYTORCH) | {"decoder.blocks.0.attn.q_bias": 1, "mask_token": 1},
+    ],
     "swin": [lambda: of_timm("pvt_v2_b0")],
+    "monai": [lambda: {"net.patch_embedding.patch_embeddings.1.weight": 1, "net.blocks.0.mlp.linear1.weight": 1}],
+    "vit_pytorch": [
+        lambda: {"patch_to_embedding.weight": 1, "transformer.layers.0.0.fn.fn.to_qkv.weight": 1},
+        lambda: {"to_patch_embedding.2.weight": 1, "transformer.layers.0.0.to_qkv.weight": 1, "linear_head.weight": 1},
+    ],
+    "quantised": [packed],
 }
 
 
@@ -372,6 +438,7 @@ def test_every_family_that_is_refused_is_refused_here():
     assert {name for name, family in FAMILIES.items() if family.refused} == set(REFUSED)
 
 
+@pytest.mark.filterwarnings("ignore:torch.ao.quantization", "ignore:torch.quantize_per_tensor", "ignore:.*TypedStorage")
 @pytest.mark.parametrize(
     ("name", "build"), [*REFUSED.items(), *((name, each) for name in ALSO_REFUSED for each in ALSO_REFUSED[name])]
 )
@@ -389,8 +456,42 @@ def of_encoder(raw):
     return kept | {"transformer.layers.0.self_attn.in_proj_weight": torch.ones(144, 48)}
 
 
+NO_BLOCKS = "no blocks.0.norm1.weight in it, so its blocks are not those of a plain ViT; load the module itself"
+"""Of files that are like timm's but for their blocks."""
 BENT = {
-    "around nn.TransformerEncoder": (of_encoder, {}, "no blocks.0.norm1.weight in it, so its blocks are not"),
+    "around nn.TransformerEncoder": (of_encoder, {}, NO_BLOCKS),
+    "around nn.TransformerEncoder, with other things": (
+        lambda raw: {"model_state": of_encoder(raw), "classes": ["a", "b"], "img_size": 32}, {}, NO_BLOCKS,
+    ),
+    "a transformer of one's own": (
+        lambda raw: {
+            "patch_embed.proj.weight": raw["patch_embed.proj.weight"], "pos_embed.pos_embedding": raw["pos_embed"],
+            "transformer.0.attn.in_proj_weight": torch.ones(144, 48), "transformer.0.mlp.0.weight": torch.ones(9, 48),
+        }, {}, NO_BLOCKS,
+    ),
+    "names of one's own": (
+        lambda raw: {
+            "patch_embedding.embed.weight": raw["patch_embed.proj.weight"],
+            "transformer_layers.0.attention.in_proj_weight": torch.ones(144, 48),
+        }, {},
+        "found 'patch_embedding.embed.weight' (tensor 48 x 3 x 8 x 8), 'transformer_layers.0.attention.in_proj_weight' "
+        "(tensor 144 x 48); load the module itself: interpret.load(model)",
+    ),
+    "a linear layer of each head": (
+        lambda raw: {
+            "model_state": {"encoder.blocks.0.attention.heads.0.query.weight": torch.ones(16, 48)}, "epoch": 3,
+        }, {}, "found 'model_state' (dictionary of 1), 'epoch' (int); load the module itself: interpret.load(model)",
+    ),
+    "a block with a name": (
+        lambda raw: {key.replace("blocks.0.", "blocks.first."): raw[key] for key in raw}, {}, NO_BLOCKS,
+    ),
+    "a block with a name beside the others": (
+        lambda raw: raw | {"blocks.first.norm1.weight": torch.ones(48)}, {}, "1 unexpected (blocks.first.norm1.weight)",
+    ),
+    "a gated MLP that is not DINOv2's": (
+        lambda raw: {key.replace("mlp.fc1", "mlp.w12").replace("mlp.fc2", "mlp.w3"): raw[key] for key in raw}, {},
+        "no blocks.0.mlp.fc1.weight in it, so its blocks are not those of a plain ViT; load the module itself",
+    ),
     "linear patches": (
         lambda raw: raw | {"patch_embed.proj.weight": torch.ones(48, 192)}, {},
         "patch_embed.proj.weight has the shape (48, 192); expected 4 axes",
@@ -413,6 +514,10 @@ BENT = {
     ),
     "meta": (lambda raw: {key: raw[key].to("meta") for key in raw}, {}, "is sparse or holds no numbers"),
     "part of a patch": (lambda raw: raw, {"img_size": (33, 48)}, "img_size (33, 48) is no whole number of patches"),
+    "one part of a patch": (lambda raw: raw, {"img_size": 65}, "img_size (65, 65) is no whole number of patches"),
+    "a size of one number in brackets": (
+        lambda raw: raw, {"img_size": (64,)}, "load: img_size=(64,); expected two whole numbers above 0, height before",
+    ),
     "no heads": (lambda raw: raw, {"heads": 0}, "load: heads=0; expected a whole number above 0"),
     "another activation": (lambda raw: raw, {"activation": "swoosh"}, "unknown activation 'swoosh'; known are none, "),
     "an activation of a head of one layer": (

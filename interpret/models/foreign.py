@@ -17,7 +17,7 @@ from interpret.models.classifiers import Classified, classified
 from interpret.models.families import FAMILIES, Converted
 from interpret.models.filling import with_statistics
 from interpret.models.model_spec import ModelSpec
-from interpret.models.positions import resized
+from interpret.models.positions import resized, square
 from interpret.models.settings import Settings
 from interpret.models.sizes import check_sizes
 from interpret.models.stored import check_stored
@@ -126,9 +126,8 @@ def _specified(
         arguments |= {"norm_eps": settings.eps} if settings.eps else {}
         return ModelSpec(settings.backbone, arguments, mechanism), tuple(assumed)
     name, arguments = state_dicts.architecture(tensors, source, settings.heads, settings.img_size, known)
-    guessed = [f"img_size {arguments['img_size']}"] * (settings.img_size is None)
-    guessed += [f"{arguments['num_heads']} heads"] * (settings.heads is None)
-    assumed += [f"{' and '.join(guessed)} assumed"] * bool(guessed)
+    assumed += [square(arguments["img_size"], arguments["patch_size"])] * (settings.img_size is None)
+    assumed += [f"{arguments['num_heads']} heads assumed"] * (settings.heads is None)
     numerics, more = _numerics(converted.settings, settings, known, source)
     return ModelSpec(name, arguments | whole.head.architecture | numerics, mechanism), (*assumed, *more)
 

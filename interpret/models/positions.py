@@ -42,9 +42,11 @@ def resized(
     length, new = int(tensors["pos_embed"].shape[1]), _grid(asked, patch)
     lengths = {length - prefix_tokens(tensors), length}
     old = _grid(recorded, patch) if recorded else None
+    told = _square(tensors)
     if new == old or (old is None and math.prod(new) in lengths):
-        return dict(tensors), ()
-    old = old or _square(tensors)
+        note = f"position embedding taken as that of {new[0]} x {new[1]} patches, as img_size= says, not of a square"
+        return dict(tensors), (note,) * (old is None and told not in (None, new))
+    old = old or told
     if old is None or math.prod(old) not in lengths:
         raise CheckpointError(
             f"{source}: {length} position embeddings do not fit img_size {asked} in patches {patch}, and of no square "
@@ -88,6 +90,18 @@ def img_size(tensors: Tensors, patch: Size, known: Size | None, skips: bool | No
             "(--img-size)"
         )
     return (square[0] * patch[0], square[1] * patch[1]), prefix > 0 and math.prod(square) == length
+
+
+def square(size: Size, patch: Size) -> str:
+    """What to say of an input that was taken to be square: as many patches lie in other grids too."""
+    side, _ = _grid(size, patch)
+    rows = next((count for count in range(side - 1, 0, -1) if side**2 % count == 0), 1)
+    other = rows * patch[0], side**2 // rows * patch[1]
+    return (
+        f"img_size {size} assumed, {side} x {side} patches: no file tells a square from another grid of as many, such "
+        f"as {rows} x {side**2 // rows}; if it was trained on that, pass img_size={other} (--img-size {other[0]} "
+        f"{other[1]})"
+    )
 
 
 def _square(tensors: Tensors, skips: bool | None = None) -> Size | None:

@@ -8,6 +8,8 @@ from interpret.foundation.errors import CheckpointError
 from interpret.foundation.files import check_exists
 from interpret.models.settings import LARGEST
 
+SUFFIXES = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
+"""What the names of weight files mostly end in."""
 INDEX = ".index.json"
 """What the name of a file ends in that says which tensor lies in which shard."""
 FOLDER_FILES = ("model.safetensors", "pytorch_model.bin", f"model.safetensors{INDEX}", f"pytorch_model.bin{INDEX}")
@@ -22,7 +24,7 @@ def weight_file(path: Path) -> Path:
     Raises:
         CheckpointError: nothing is there, a folder of something else, or one shard of several.
     """
-    check_exists(path, CheckpointError, "a checkpoint (.pt, .pth, .ckpt, .bin, .safetensors)")
+    check_exists(path, CheckpointError, f"a checkpoint ({', '.join(SUFFIXES)})")
     if not path.is_dir():
         _check_whole(path)
         return path
@@ -31,7 +33,10 @@ def weight_file(path: Path) -> Path:
             return path / name
     if any((path / name).is_file() for name in ADAPTERS):
         raise CheckpointError(f"{path}: a LoRA or other adapter without the model it adapts; {MERGE_FIRST}")
-    raise CheckpointError(f"{path}: a folder without {' or '.join(FOLDER_FILES[:2])}; name the weight file itself")
+    there = ", ".join(str(file) for file in sorted(path.iterdir()) if file.suffix in SUFFIXES)
+    raise CheckpointError(
+        f"{path}: a folder without {' or '.join(FOLDER_FILES[:2])}; name the weight file itself{there and f': {there}'}"
+    )
 
 
 def shards(file: Path) -> list[Path]:
