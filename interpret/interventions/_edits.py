@@ -85,7 +85,12 @@ class Pruned(Edited):
 
 @contextmanager
 def edited(model: LoadedModel, changes: Mapping[int, Change]) -> Iterator[LoadedModel]:
-    """Scope in which the mechanism of each named layer is what its change makes of it."""
+    """Scope in which the mechanism of each named layer is what its change makes of it.
+
+    Raises:
+        UnsupportedModelError: its attention is not shown.
+    """
+    model.check_shown(["weights"])
     with changing(model.model, changes, model.anatomy.apart):
         yield model
 

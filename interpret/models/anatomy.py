@@ -11,6 +11,13 @@ from interpret.foundation.errors import UnsupportedModelError
 from interpret.models.grid import PatchGrid
 from interpret.models.vit import ViT, outputs, patch_grid, readout
 
+STAGES = ("inputs", "queries", "keys", "scores", "probs", "weights", "outputs", "gradient")
+"""What can be seen of every layer."""
+WINDOWS = (
+    "its attention is of windows, or of several resolutions, not of all tokens to each other; grad_cam and "
+    "layer_grad_cam need none of it, a trace of them is trace(..., keep=[])"
+)
+
 
 @dataclass(frozen=True)
 class Anatomy:
@@ -30,6 +37,8 @@ class Anatomy:
         blocks: qualified names of the blocks, one a layer; empty where they are not known.
         classifier: whether the numbers of the output are of a classifier, not features.
         selects: whether a module that is looked at selects by itself after the softmax.
+        windowed: whether attention is of windows or of several resolutions; then grid, patches, width and heads are
+            those of the last.
         notes: what was found out of it, in words.
     """
 
@@ -48,6 +57,7 @@ class Anatomy:
     apart: int = 1
     classifier: bool = True
     selects: bool = False
+    windowed: bool = False
     notes: tuple[str, ...] = ()
 
     @property
@@ -58,6 +68,8 @@ class Anatomy:
     @property
     def hidden(self) -> dict[str, str]:
         """The stages that cannot be seen, and why."""
+        if self.windowed:
+            return dict.fromkeys(STAGES, WINDOWS)
         by_hand = "it multiplies queries and keys by itself"
         no_blocks = "no list of modules holds as many blocks as there are attentions"
         queries = {} if self.head_dim else dict.fromkeys(("queries", "keys"), by_hand)

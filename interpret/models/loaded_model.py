@@ -212,6 +212,17 @@ class LoadedModel:
             return ""
         return digest_of(self.model)
 
+    def check_shown(self, stages: Sequence[str]) -> None:
+        """Refuse what needs a stage that cannot be seen.
+
+        Raises:
+            UnsupportedModelError: names it, and why.
+        """
+        hidden = self.anatomy.hidden
+        for stage in stages:
+            if stage in hidden:
+                raise UnsupportedModelError(f"{self.name} does not show {stage!r}: {hidden[stage]}")
+
     def class_name(self, index: int) -> str:
         """Name of a class; where the names are not known its number, among features or outputs where it is one."""
         if index < len(self.spec.classes):

@@ -28,13 +28,19 @@ class Asked:
     layers: int | None = None
 
 
-def laid_out(module: nn.Module, tokens: int, channels: int, size: Size, asked: Asked) -> tuple[PatchGrid, Size]:
+def laid_out(
+    module: nn.Module, tokens: int, channels: int, size: Size, asked: Asked, *, merged: bool = False
+) -> tuple[PatchGrid, Size]:
     """The grid and the (height, width) of a patch: as asked, as the convolution that makes them, or the finest square.
+
+    Args:
+        merged: whether patches become fewer on the way, so that the convolution does not say it.
 
     Raises:
         InterpretError: none of these fits so many tokens.
     """
-    made = _asked(asked, size) or _of_convolution(module, channels, size) or _finest(tokens, size)
+    of_convolution = None if merged else _of_convolution(module, channels, size)
+    made = _asked(asked, size) or of_convolution or _finest(tokens, size)
     (rows, cols), patch = made
     prefix = tokens - rows * cols
     if prefix < 0 or not rows * cols or asked.prefix not in (None, prefix):

@@ -1,6 +1,6 @@
 """A module that nothing is known of, looked at with noise: its anatomy is measured, and what is seen is proved."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -20,14 +20,15 @@ from interpret.models.preserving import untouched
 from interpret.models.reading import shares
 from interpret.models.scopes import observing
 from interpret.models.site import given_tokens, here
+from interpret.models.windows import of_windows, sees_windows
 
 
 def measured(module: nn.Module, name: str, img_size: tuple[int, int], channels: int, asked: Asked) -> Anatomy:
     """The anatomy of any module.
 
     Raises:
-        UnsupportedModelError: no attention is seen, or none of all tokens to each other, or what is seen is not what
-            the module computes, or no gradient flows through it.
+        UnsupportedModelError: no attention is seen, or the last is of windows, or what is seen is not what the module
+            computes, or no gradient flows through it.
         InterpretError: its tokens do not say how they lie.
     """
     try:
@@ -43,12 +44,14 @@ def measured(module: nn.Module, name: str, img_size: tuple[int, int], channels: 
 
 def _measured(module: nn.Module, name: str, img_size: tuple[int, int], channels: int, asked: Asked) -> Anatomy:
     with untouched(module):
-        probe = _Probe(module, name, img_size, channels)
+        probe = Probe(module, name, img_size, channels)
         calls = probe.calls()
+        if sees_windows(calls, len(probe.images)):
+            return of_windows(probe, calls, img_size, asked)
         apart = attentions_a_layer(calls, asked.layers, name)
         first = calls[0]
         grid, patch = laid_out(module, first.weights.shape[-1], channels, img_size, asked)
-        probe.prove_place(grid, patch)
+        probe.prove_place(grid, patch, probe.scores)
         layers = [calls[at : at + apart] for at in range(0, len(calls), apart)]
         attentions = tuple(holder(module, [call.module for call in layer]) for layer in layers)
         prove_all_seen(module, attentions, name)
@@ -92,7 +95,7 @@ def _notes(grid: PatchGrid, calls: list[Stages], attentions: tuple[str, ...], lo
     return tuple(words for words, holds in notes.items() if holds)
 
 
-class _Probe:
+class Probe:
     """Noise through a module, again and again."""
 
     def __init__(self, module: nn.Module, name: str, img_size: tuple[int, int], channels: int) -> None:
@@ -151,16 +154,16 @@ class _Probe:
             if any(hasattr(each, "_orig_mod") for each in self.module.modules()):
                 why = "it is compiled; pass model._orig_mod"
             raise UnsupportedModelError(f"{self.name}: 0 attention operations seen; {why}")
-        shapes = {tuple(call.weights.shape) for call in calls}
-        if len(shapes) > 1 or next(iter(shapes))[0] != len(self.images):
-            sizes = ", ".join(map(str, sorted(shapes)))
-            raise UnsupportedModelError(
-                f"{self.name}: its attention is not of all tokens to each other in every layer (windows, or several "
-                f"resolutions): maps of {sizes} for {len(self.images)} images; rollout and its kin are undefined there"
-            )
 
-    def prove_place(self, grid: PatchGrid, patch: tuple[int, int]) -> None:
-        """Corner patches are changed in turn; the token whose scores change most must be the one of that corner.
+    def scores(self, images: Images) -> Tensor:
+        """Of the first attention, of each token (image token ...)."""
+        return self._calls(images)[1][0].scores.transpose(1, 2)
+
+    def prove_place(self, grid: PatchGrid, patch: tuple[int, int], seen: Callable[[Images], Tensor]) -> None:
+        """Corner patches are changed in turn; what is seen must change most at the token of that corner.
+
+        Args:
+            seen: gives of images what is seen of each token (image token ...).
 
         Raises:
             UnsupportedModelError: it is another, so tokens do not lie row by row after the others.
@@ -172,9 +175,9 @@ class _Probe:
             pixels = images[index, :, top : top + patch[0], left : left + patch[1]]
             pixels += 1 + torch.rand_like(pixels)
         with torch.no_grad():
-            scores = self._calls(images)[1][0].scores
-        changes = (scores[1:] - scores[0]).nan_to_num(0.0)  # where both are masked
-        moved = changes.abs().sum(dim=(1, 3)).argmax(dim=1).tolist()
+            tokens = seen(images).flatten(2)
+        changes = (tokens[1:] - tokens[0]).nan_to_num(0.0)  # where both are masked
+        moved = changes.abs().sum(dim=2).argmax(dim=1).tolist()
         expected = [grid.prefix + row * grid.cols + col for row, col in corners]
         if moved != expected:
             raise UnsupportedModelError(

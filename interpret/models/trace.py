@@ -9,6 +9,7 @@ from torch import Tensor
 from interpret.foundation.errors import InterpretError, MissingTensorError, UnsupportedModelError
 from interpret.foundation.tensors import Attention, Features, Images, Keys, LayerTokens, Logits, Queries, Target, Tokens
 from interpret.mechanisms import Mechanism
+from interpret.models.anatomy import STAGES
 from interpret.models.grid import PatchGrid
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.objective import Objective
@@ -16,8 +17,6 @@ from interpret.models.seam import Changes, changed
 from interpret.models.site import Replay, Site
 from interpret.models.state import state_of
 from interpret.models.vit import Tail
-
-STAGES = ("inputs", "queries", "keys", "scores", "probs", "weights", "outputs", "gradient")
 
 
 @runtime_checkable
@@ -29,8 +28,8 @@ class Needy(Protocol):
 
 
 def stages_needed(entries: Iterable[Needy]) -> tuple[str, ...]:
-    """What to keep so that every entry finds what it needs, in the order of `STAGES`; "weights" always."""
-    needs = {"weights"}.union(*(entry.needs for entry in entries))
+    """What to keep so that every entry finds what it needs, in the order of `STAGES`."""
+    needs = {stage for entry in entries for stage in entry.needs}
     return tuple(stage for stage in STAGES if stage in needs)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from interpret.foundation.errors import InterpretError, UnsupportedModelError
+from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import Images
 from interpret.models.anatomy import Anatomy
 from interpret.models.attention import Stages
@@ -55,7 +55,7 @@ def trace(
     pixels = model.pixels(images).to(model.device, next(model.model.parameters()).dtype)
     objective = objective_of(target, model, len(pixels))
     step = _images_per_pass(model, pixels.device.type)
-    _check_shown(keep, model)
+    model.check_shown(keep)
     keep = [stage for stage in keep if not (stage == "gradient" and objective.undefined)]
     with untouched(model.model), seam_of(model.model, model.anatomy.apart) as seam:
         record = _Record(model, len(pixels), keep, chosen or range(model.depth))
@@ -201,13 +201,6 @@ def _numbers(layers: Any, model: LoadedModel) -> tuple[int, ...]:
             f"layers={layers!r}: {model.name} has {model.depth} layers, 0 to {model.depth - 1}; -1 is the last"
         )
     return tuple(sorted({int(layer) % model.depth for layer in asked}))
-
-
-def _check_shown(keep: Sequence[str], model: LoadedModel) -> None:
-    hidden = model.anatomy.hidden
-    for stage in keep:
-        if stage in hidden:
-            raise UnsupportedModelError(f"{model.name} does not show {stage!r}: {hidden[stage]}")
 
 
 def _check_keep(keep: Sequence[str]) -> None:

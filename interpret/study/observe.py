@@ -58,7 +58,8 @@ def observe(
         classes: of the data set; labels count where the model has the same ones, or as many without names.
         targets: class to explain of each image; None takes the label where the model knows it, else its prediction.
     """
-    keep = stages_needed([*map(ATTRIBUTIONS.__getitem__, attributions), *map(INDICATORS.__getitem__, indicators)])
+    entries = [*map(ATTRIBUTIONS.__getitem__, attributions), *map(INDICATORS.__getitem__, indicators)]
+    keep = ("weights", *stages_needed(entries))
     labels = model.labels(examples, classes)
     chosen = labels if targets is None else targets
     return _joined(
