@@ -455,7 +455,8 @@ def test_a_failure_while_saving_leaves_the_old_file_and_nothing_else(error, file
         raise error
 
     monkeypatch.setattr(torch, "save", fail)
-    with pytest.raises(KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else InterpretError):
+    told = None if isinstance(error, KeyboardInterrupt) else rf"{file} cannot be written \(disk full\); free some space"
+    with pytest.raises(KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else InterpretError, match=told):
         save(file, tiny(seed=1))
     assert file.read_bytes() == before
     assert list(file.parent.iterdir()) == [file]

@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 import gc
 import math
@@ -426,6 +427,18 @@ def test_effective_ranks_of_full_size_are_those_of_singular_values(kind, plain):
     found = INDICATORS["effective_rank"].function(seen, kind=kind)
     assert_allclose(found[0], expected[0], rtol=0, atol=1e-4)
     assert_allclose(found[1:], expected[1:], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_ranks_of_a_model_in_half_precision_are_finite_and_near_those_of_fp32(dtype):
+    half = tiny(dtype=dtype)
+    wide = dataclasses.replace(half, model=copy.deepcopy(half.model).float())
+    found, expected = (
+        measure(trace(model, pictures().to(each), keep=("weights",)), "effective_rank")
+        for model, each in ((half, dtype), (wide, torch.float32))
+    )
+    assert found["value"].notna().all()
+    assert_allclose(found["value"], expected["value"], rtol=0.05)
 
 
 def test_indicators_share_a_decomposition_for_as_long_as_the_trace_is_in_use():

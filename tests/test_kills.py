@@ -129,6 +129,14 @@ def test_the_later_of_two_writers_is_told_and_replaces_nothing(tmp_path):
     assert contents(tmp_path) == {"out/file": b"early"}
 
 
+def test_of_two_writers_that_replace_a_folder_the_later_is_told_too(tmp_path):
+    with written_whole(tmp_path / "out") as folder:
+        (folder / "file").write_text("old")
+    with pytest.raises(InterpretError, match=r"out was written by another run meanwhile and is kept; choose another"):
+        write_late(tmp_path / "out")
+    assert contents(tmp_path) == {"out/file": b"early"}
+
+
 def fill_the_disk(out):
     with written_whole(out) as folder:
         (folder / "full").symlink_to("/dev/full")

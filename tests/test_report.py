@@ -433,6 +433,23 @@ def test_names_that_are_no_text_are_written_so_that_they_can_be_read(capsys, tin
     assert rf"{tmp_path}/no\x1b.pt: no such file" in capsys.readouterr().err
 
 
+@pytest.mark.long
+def test_names_of_any_script_are_written_where_the_system_speaks_ascii(tiny, tmp_path):
+    names = ["caf\u00e9.png", "\u732b.png"]
+    for name in names:
+        Image.effect_noise((50, 40), 80).convert("RGB").save(tmp_path / name)
+    command = [sys.executable, "-m", "interpret.report", str(tiny / "softmax.pt"), "--images", str(tmp_path), *SHORT]
+    ascii_alone = os.environ | {"PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+    out = tmp_path / "pack"
+    ended = subprocess.run(
+        [*command, "--sweep", "threshold=0.02", "--out", str(out)],
+        cwd=CHECKOUT, env=ascii_alone, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert len(json.loads((out / "manifest.json").read_text(encoding="utf-8"))["images"]) == 2
+    assert len(pd.read_csv(out / "tables/predictions.csv")) == 2
+
+
 def test_models_of_one_name_are_told_apart(capsys, tiny, tmp_path):
     copy = tmp_path / "run-7" / "softmax.pt"
     copy.parent.mkdir()

@@ -83,6 +83,26 @@ SLIPS = {
         lambda: interpret.trace(vit(), torch.zeros(1, 1, 32, 48)),
         r"tiny takes images of 3 channels, got 1: \(1, 1, 32, 48\)",
     ),
+    "four channels": (
+        lambda: interpret.trace(vit(), torch.zeros(1, 4, 32, 48)),
+        r"tiny takes images of 3 channels, got 4: \(1, 4, 32, 48\); repeat or convert them, or pass PIL images",
+    ),
+    "bytes in a tensor": (
+        lambda: interpret.trace(vit(), torch.zeros(1, 3, 32, 48, dtype=torch.uint8)),
+        r"floats as tiny wants them, got \(1, 3, 32, 48\) torch.uint8; pass PIL images, or uint8 arrays",
+    ),
+    "a tensor of another size": (
+        lambda: interpret.trace(vit(), torch.zeros(1, 3, 64, 64)),
+        r"tiny takes images of \(32, 48\) \(height, width\), got \(64, 64\); resize them, or pass PIL images",
+    ),
+    "the input as an array": (
+        lambda: interpret.trace(vit(), np.zeros((2, 3, 32, 48), dtype=np.float32)),
+        r"image 0 is an array of shape \(3, 32, 48\) and type float32; expected .*, or a float tensor as the model",
+    ),
+    "a class that is no whole number": (
+        lambda: interpret.trace(vit(), PICTURE, 1.5),
+        r"target of shape \(\) and floats: expected a weight for each of 5 classes, .*; a class is a whole number",
+    ),
     "tensors of two shapes": (
         lambda: interpret.trace(vit(), [torch.zeros(3, 32, 48), torch.zeros(3, 48, 32)]),
         r"images of different shapes, such as \[\(3, 32, 48\), \(3, 48, 32\)\], are no batch",

@@ -1,4 +1,7 @@
 import copy
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -333,6 +336,28 @@ def test_the_layers_that_are_kept_are_those_of_the_whole_trace(layers):
     for stage in STAGES:
         assert_close(part.need(stage), whole.need(stage)[numbers])
     assert_close(part.logits, whole.logits)
+
+
+CHECKOUT = Path(__file__).parents[1]
+MEMORY = """
+import resource, torch, interpret
+from tests.models import tiny
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+model = tiny(img_size=(384, 384), depth=6, dtype=torch.float32)
+interpret.trace(model, torch.zeros(1, 3, 384, 384), keep=[])
+before = peak()
+kept = interpret.trace(model, torch.zeros(4, 3, 384, 384), keep=["weights"], layers=-1)
+print(peak() - before, kept.weights.nbytes / 2 ** 20)
+"""
+
+
+@pytest.mark.long
+def test_the_last_layer_of_a_large_grid_takes_the_memory_of_one_layer():
+    """Of 2305 tokens; the maps of all six layers would take 1460 MiB for four images."""
+    told = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True, cwd=CHECKOUT)
+    taken, kept = map(float, told.stdout.split())
+    assert kept == pytest.approx(4 * 3 * 2305**2 * 4 / 2**20)
+    assert taken < 3 * kept
 
 
 def test_what_needs_every_layer_refuses_some_of_them():
