@@ -99,17 +99,13 @@ def load(
         >>> interpret.load(timm.create_model("vit_tiny_patch16_224", num_classes=5))
         LoadedModel('vit_tiny_patch16_224', softmax, 12 layers, 3 heads, N=197)
     """
+    said = locals()
+    given = {argument: said[argument] for argument in ARGUMENTS}
     if unknown:
         raise InterpretError(
             f"load takes no {next(iter(unknown))}=; it takes {', '.join(ARGUMENTS)}, device: the number of classes "
             "and the rest of the architecture come from the weights"
         )
-    given = {
-        "mechanism": mechanism, "tau": tau, "backbone": backbone, "heads": heads, "activation": activation, "eps": eps,
-        "head_activation": head_activation, "key": key, "classes": classes, "img_size": img_size, "grid": grid,
-        "prefix": prefix, "layers": layers, "mean": mean, "std": std, "range": range,
-        "bands": bands, "task": task, "name": name,
-    }  # fmt: skip
     where = usable(device)
     if isinstance(source, nn.Module):
         loaded = _from_module(source, checked(given, type(source).__name__, live=True))
