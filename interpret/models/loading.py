@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import timm
 from torch import nn
 
 from interpret.foundation.errors import CheckpointError, InterpretError
@@ -129,6 +130,7 @@ def _from_module(module: nn.Module, given: dict[str, Any]) -> LoadedModel:
 
 
 def _from_file(path: Path, given: dict[str, Any]) -> LoadedModel:
+    _check_no_model_name(path)
     file = weight_file(path)
     payload, size = read(file), sum(part.stat().st_size for part in shards(file))
     asked, fields = of_file(given), of_input(given)
@@ -159,6 +161,14 @@ def _from_file(path: Path, given: dict[str, Any]) -> LoadedModel:
         recorded=own.spec if own else None,
         assumed=(*notes, *guessed),
     )
+
+
+def _check_no_model_name(path: Path) -> None:
+    if not path.exists() and path.name == str(path) and timm.is_model(path.name):
+        raise CheckpointError(
+            f"{path}: no such file, but the name of a model of timm: interpret.load(timm.create_model({path.name!r}, "
+            "pretrained=True))"
+        )
 
 
 def _log(file: Path, count: int, rule: str, notes: Sequence[str], guessed: Sequence[str]) -> None:
