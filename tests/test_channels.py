@@ -1,6 +1,7 @@
 """Inputs of other than three channels of 8 bits: gray, 16 bits, 13 bands."""
 
 import struct
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ import interpret
 from interpret.data import as_rgb, fit, open_image, shares_of
 from interpret.explorer.widget import explore
 from interpret.foundation.errors import InterpretError
+from interpret.models.arguments import ARGUMENTS
 from interpret.models.loaded_model import LoadedModel
-from interpret.models.overrides import overrides
+from interpret.models.overrides import overrides, range_of
 from interpret.models.pixels import as_picture
+from interpret.models.plain import is_range
 from interpret.report.command import main, parser
 from tests.models import SMALL, tiny
 
@@ -257,3 +260,15 @@ def test_a_range_of_the_command_is_two_numbers(text: list[str], message: str) ->
     arguments = parser().parse_args(["model.pt", "--range", *text])
     with pytest.raises(InterpretError, match=message):
         overrides(arguments)
+
+
+@pytest.mark.parametrize(
+    ("limits", "fits"), [((0.0, 4095.0), True), ((-5.5, 3.0), True), ((3.0, 3.0), False), ((4095.0, 0.0), False)]
+)
+def test_a_range_is_two_numbers_the_lower_first_for_load_and_for_the_command(limits: Any, fits: bool) -> None:
+    for limit in (limits, [*limits, 9.0], limits[:1]):
+        right = fits and len(limit) == 2
+        assert is_range(limit) is right
+        assert (ARGUMENTS["range"].read(limit) == tuple(limit)) is right
+        with nullcontext() if right else pytest.raises(InterpretError, match="a range is LOW HIGH"):
+            assert range_of(limit) == tuple(limit)

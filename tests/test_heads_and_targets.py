@@ -144,7 +144,7 @@ def test_a_study_of_features_has_no_class_and_no_probability():
     assert table[["probability", "target_probability", "correct"]].isna().to_numpy().all()
     status = study.tables["maps"].set_index("attribution")["status"]
     assert set(status["rollout"]) == {"ok"}
-    assert set(status["relevance"]) == {"undefined"}
+    assert set(status["relevance"]) == {"no target"}
     assert set(study.tables["sweep"]["quantity"]) == {"active_tokens", "retained_mass", "dead_rows"}
     assert study.models[0]["classes"] == []
 

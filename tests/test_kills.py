@@ -16,6 +16,7 @@ import torch
 
 from interpret.foundation import command_line
 from interpret.foundation.errors import InterpretError
+from interpret.foundation.files import write_atomically
 from interpret.foundation.folders import OLD, clear_left, written_whole
 from interpret.models import checkpoint
 from interpret.report.early import check_free
@@ -135,6 +136,14 @@ def test_of_two_writers_that_replace_a_folder_the_later_is_told_too(tmp_path):
     with pytest.raises(InterpretError, match=r"out was written by another run meanwhile and is kept; choose another"):
         write_late(tmp_path / "out")
     assert contents(tmp_path) == {"out/file": b"early"}
+
+
+def test_an_error_that_says_nothing_is_told_by_its_kind(tmp_path):
+    def fail(_):
+        raise RuntimeError
+
+    with pytest.raises(InterpretError, match=r"out cannot be written \(RuntimeError\); free some"):
+        write_atomically(tmp_path / "out", fail)
 
 
 def fill_the_disk(out):

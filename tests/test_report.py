@@ -22,6 +22,7 @@ from interpret.foundation.errors import InterpretError
 from interpret.foundation.files import sha256
 from interpret.foundation.text import printable
 from interpret.models import checkpoint
+from interpret.models.arguments import ARGUMENTS
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.loading import load
 from interpret.models.model_spec import ModelSpec
@@ -388,7 +389,8 @@ def test_what_is_said_of_one_file_wins_over_what_is_said_of_all(capsys, tiny, tm
 
 
 def test_what_the_command_overrides_is_what_load_takes():
-    assert set(OVERRIDES) <= set(inspect.signature(load).parameters)
+    assert set(inspect.signature(load).parameters) == {"source", *ARGUMENTS, "device", "unknown"}
+    assert set(OVERRIDES) <= set(ARGUMENTS)
     told = (
         "FILE:KEY=VALUE,... says of that file alone its mechanism, tau, backbone, heads, activation, eps, "
         "head-activation, key, classes, img-size, mean, std"

@@ -200,6 +200,15 @@ SLIPS = {
         "keep: unknown 'gradients'; available are",
     ),
     "show of a bare model": (lambda: interpret.show(nn.Linear(1, 1), PICTURE), "show takes what interpret.load gives"),
+    "show the wrong way round": (
+        lambda: interpret.show(PICTURE, vit()),
+        r"show takes the model first and then the photographs, show\(model, images\); got a Image and a LoadedModel",
+    ),
+    "a name of timm": (
+        lambda: interpret.load("vit_tiny_patch16_224"),
+        r"vit_tiny_patch16_224: no such file, but the name of a model of timm: "
+        r"interpret.load\(timm.create_model\('vit_tiny_patch16_224', pretrained=True\)\)",
+    ),
     "show of a model alone": (
         lambda: interpret.show(vit()),
         "show takes .* photographs, or a trace; got a LoadedModel",

@@ -30,6 +30,11 @@ def test_a_name_cannot_end_a_cell_or_a_line_or_be_a_tag():
     assert r"a\textbackslash n" in to_latex(["name"], [["a\nb"]], "")
 
 
+def test_a_name_is_no_link_no_picture_and_no_code():
+    *_, line = to_markdown(["name"], [["![a](http://b.c) [d](e) `f` <g>"]]).splitlines()
+    assert line == r"| \!\[a\](http://b.c) \[d\](e) \`f\` \<g> |"
+
+
 def test_a_name_that_a_spreadsheet_would_compute_is_text_and_comes_back(tmp_path):
     names = ["=cmd()|x", "+a", "-", "-b", "@c", "'=d", "'e", "-1.5", "+2e-3", "\tf", "g=h", "", "-.5.1"]
     table = pd.DataFrame({"name": names, "value": -np.arange(13.0), "layer": [*range(12), "=all"]})

@@ -155,6 +155,11 @@ def _traced(source: Any, images: Any, entries: Sequence[Attribution], target: An
     if isinstance(source, LoadedModel) and images is not None:
         pictures = as_pictures(images)
         return tracing.trace(source, pictures, target, keep=stages_needed(entries)), pictures
+    if isinstance(images, LoadedModel | Trace):
+        raise InterpretError(
+            "show takes the model first and then the photographs, show(model, images); got a "
+            f"{type(source).__name__} and a {type(images).__name__}"
+        )
     if not isinstance(source, Trace):
         raise InterpretError(
             f"show takes what interpret.load gives and photographs, or a trace; got a {type(source).__name__}"

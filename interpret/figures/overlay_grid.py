@@ -76,14 +76,14 @@ def _input(study: Study, image: int, ax: Axes) -> None:
 
 
 def _panel(study: Study, index: int, attribution: str, image: int, shares: Shares, scale: Octaves, ax: Axes) -> None:
-    status = _status(study, index, attribution, image)
+    why = study.silent(index, attribution).get(study.image_ids[image])
     row = _predictions(study, image).iloc[index]
     under = [of_row(row.to_dict(), _layout.short(row["predicted"])).worded()]
-    if status == "ok":
+    if why:
+        plots.no_evidence(study.images[image], why, ax=ax)
+    else:
         overlay.overlay(study.images[image], shares, scale, study.models[index]["covered"], ax=ax)
         under.append(f"raw total {np.abs(study.map(index, attribution)[image]).sum():.3g}")
-    else:
-        plots.no_evidence(study.images[image], status, ax=ax)
     ax.set_xlabel("\n".join(filter(None, under)), color=_verdict(row["correct"]))
 
 
@@ -91,13 +91,6 @@ def _predictions(study: Study, image: int) -> pd.DataFrame:
     table = study.tables["predictions"]
     names = [model["name"] for model in study.models]
     return table.loc[table["image"] == study.image_ids[image]].set_index("model").loc[names].reset_index()
-
-
-def _status(study: Study, index: int, attribution: str, image: int) -> str:
-    table = _layout.of_model(study.tables["maps"], study.models[index])
-    chosen = table.loc[(table["attribution"] == attribution) & (table["image"] == study.image_ids[image])]
-    status = chosen["status"].iloc[0]
-    return "ok" if status == "ok" else f"{status} map"
 
 
 def _verdict(correct: object) -> str:

@@ -86,3 +86,8 @@ def read_as(what: str, expected: str) -> Iterator[None]:
     except BENT as error:
         reason = " ".join(str(error).split())[:100] or "nothing more is known"
         raise InterpretError(f"{what}: not {expected} ({type(error).__name__}: {reason}); write it again") from error
+
+
+def first_line(error: Exception) -> str:
+    """What it says in its first line; its kind where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from interpret.foundation.errors import InterpretError
+from interpret.foundation.errors import InterpretError, first_line
 
 
 def check_exists(path: Path, error: type[InterpretError], expected: str) -> None:
@@ -50,7 +50,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 def not_written(path: Path, error: Exception) -> InterpretError:
     """What a full disk, or a place that is closed, is told as."""
-    reason = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
+    reason = getattr(error, "strerror", None) or first_line(error)
     return InterpretError(
         f"{path} cannot be written ({reason}); free some space or choose another place; nothing there was changed"
     )

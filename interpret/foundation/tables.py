@@ -42,8 +42,8 @@ def to_markdown(columns: Sequence[str], rows: Rows) -> str:
 
 
 def _literal(cell: str) -> str:
-    """A cell of one line in which nothing ends it or is a tag."""
-    return re.sub(r"[\\|<]", r"\\\g<0>", printable(cell))
+    """A cell of one line in which nothing ends it, or is a tag, a link, a picture or code."""
+    return re.sub(r"[\\|<\[\]!`]", r"\\\g<0>", printable(cell))
 
 
 def to_latex(columns: Sequence[str], rows: Rows, caption: str) -> str:

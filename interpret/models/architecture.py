@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from interpret.foundation.errors import CheckpointError
-from interpret.models.plain import is_number
+from interpret.models.plain import is_count, is_number, is_positive, is_size
 from interpret.models.settings import ACTIVATIONS
 
 MOST_LAYERS = 1000
@@ -15,11 +15,11 @@ LARGEST = 2**20
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < LARGEST
+    return is_count(value) and value < LARGEST
 
 
 def _is_size(value: Any) -> bool:
-    return _is_count(value) or (isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_count, value)))
+    return is_size(value, _is_count)
 
 
 def _is_flag(value: Any) -> bool:
@@ -31,7 +31,7 @@ def _is_share(value: Any) -> bool:
 
 
 def _is_positive(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < LARGEST
+    return is_positive(value) and value < LARGEST
 
 
 def _is_head(value: Any) -> bool:

@@ -10,7 +10,7 @@ from interpret.foundation.registry import as_names
 from interpret.foundation.text import printable
 from interpret.mechanisms import MECHANISMS
 from interpret.models.patches import Asked
-from interpret.models.plain import is_number
+from interpret.models.plain import is_count, is_number, is_pair, is_positive, is_range
 from interpret.models.settings import Settings, activation_of
 from interpret.models.task import check_task
 
@@ -31,7 +31,7 @@ class Argument:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    return value if is_count(value) else None
 
 
 def _count_or_none_at_all(value: Any) -> int | None:
@@ -39,12 +39,11 @@ def _count_or_none_at_all(value: Any) -> int | None:
 
 
 def _pair(value: Any) -> tuple[int, int] | None:
-    numbers = tuple(value) if isinstance(value, tuple | list) else ()
-    return (numbers[0], numbers[1]) if len(numbers) == 2 and all(map(_count, numbers)) else None
+    return (value[0], value[1]) if is_pair(value, is_count) else None
 
 
 def _size(value: Any) -> tuple[int, int] | None:
-    return (value, value) if _count(value) else _pair(value)
+    return (value, value) if is_count(value) else _pair(value)
 
 
 def _number(value: Any) -> float | None:
@@ -52,8 +51,7 @@ def _number(value: Any) -> float | None:
 
 
 def _above_zero(value: Any) -> float | None:
-    number = _number(value)
-    return number if number is not None and number > 0 else None
+    return float(value) if is_positive(value) else None
 
 
 def _numbers(read: Callable[[Any], float | None]) -> Callable[[Any], tuple[float, ...] | None]:
@@ -66,8 +64,8 @@ def _numbers(read: Callable[[Any], float | None]) -> Callable[[Any], tuple[float
 
 
 def _range(value: Any) -> tuple[float, float] | None:
-    numbers = _numbers(_number)(value) or ()
-    return (numbers[0], numbers[1]) if len(numbers) == 2 and numbers[0] < numbers[1] else None
+    numbers = _numbers(_number)(value)
+    return (numbers[0], numbers[1]) if numbers and is_range(numbers) else None
 
 
 def _bands(value: Any) -> tuple[int, ...] | None:

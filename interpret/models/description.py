@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from interpret.mechanisms import MECHANISMS
-from interpret.models.loaded_model import LoadedModel
+from interpret.models.loaded_model import OWN_SELECTION, LoadedModel
 
 
 def describe(model: LoadedModel) -> dict[str, Any]:
@@ -12,7 +12,7 @@ def describe(model: LoadedModel) -> dict[str, Any]:
     return {
         "name": model.name,
         "mechanism": model.spec.mechanism,
-        "label": "its own selection" if model.anatomy.selects else MECHANISMS[model.spec.mechanism].label,
+        "label": OWN_SELECTION if model.anatomy.selects else MECHANISMS[model.spec.mechanism].label,
         "rule": model.rule,
         "tau": model.spec.options.get("tau"),
         "trained_tau": model.trained_tau,

@@ -4,7 +4,7 @@ import os
 
 import torch
 
-from interpret.foundation.errors import InterpretError
+from interpret.foundation.errors import InterpretError, first_line
 
 
 def usable(name: str | torch.device) -> str | torch.device:
@@ -18,6 +18,6 @@ def usable(name: str | torch.device) -> str | torch.device:
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
+        reason = first_line(error).rstrip(".")
         raise InterpretError(f"device {str(name)!r} cannot be used here ({reason}); give cpu or auto") from error
     return name

@@ -22,6 +22,8 @@ from interpret.models.probe import measured
 from interpret.models.tracing import trace
 from interpret.models.vit import make_attention_explicit
 
+TOWERS = ("vision_model", "text_model")
+"""What transformers calls the two halves of a model of pictures and text."""
 CLOSE = 1e-4
 """Logits of two ways to compute the same in fp32 differ by less than this share of the largest."""
 
@@ -42,6 +44,7 @@ def from_module(
         UnsupportedModelError: its attention cannot be looked at, or is not what it computes.
     """
     module = _unwrapped(module)
+    _check_one_tower(module)
     if _is_plain(module):
         _check_size(module, asked)
         try:
@@ -54,6 +57,15 @@ def from_module(
             "mechanism= and tau=, and set a threshold by interpret.threshold(model, tau)"
         )
     return _looked_at(module, given, asked)
+
+
+def _check_one_tower(module: nn.Module) -> None:
+    """Refuse what compares pictures with text, as CLIP and SigLIP of transformers do."""
+    if all(isinstance(getattr(module, tower, None), nn.Module) for tower in TOWERS):
+        raise UnsupportedModelError(
+            f"{type(module).__name__} has two towers, one of pictures and one of text; load that of pictures: "
+            f"interpret.load(model.{TOWERS[0]})"
+        )
 
 
 def _looked_at(module: nn.Module, given: dict[str, Any], asked: Asked) -> LoadedModel:

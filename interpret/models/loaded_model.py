@@ -27,6 +27,9 @@ from interpret.models.state import digest_of
 from interpret.models.task import Task, task_of
 from interpret.models.vit import ViT
 
+OWN_SELECTION = "its own selection"
+"""The rule of a module that selects by itself, as figures print it."""
+
 
 @dataclass(frozen=True, repr=False)
 class LoadedModel:
@@ -87,7 +90,7 @@ class LoadedModel:
     @property
     def rule(self) -> str:
         """How attention is formed, as figures print it."""
-        return "its own selection" if self.anatomy.selects else self.spec.rule
+        return OWN_SELECTION if self.anatomy.selects else self.spec.rule
 
     @property
     def device(self) -> torch.device:

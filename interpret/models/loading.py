@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import timm
 from torch import nn
 
 from interpret.foundation.errors import CheckpointError, InterpretError
@@ -99,17 +100,13 @@ def load(
         >>> interpret.load(timm.create_model("vit_tiny_patch16_224", num_classes=5))
         LoadedModel('vit_tiny_patch16_224', softmax, 12 layers, 3 heads, N=197)
     """
+    said = locals()
+    given = {argument: said[argument] for argument in ARGUMENTS}
     if unknown:
         raise InterpretError(
             f"load takes no {next(iter(unknown))}=; it takes {', '.join(ARGUMENTS)}, device: the number of classes "
             "and the rest of the architecture come from the weights"
         )
-    given = {
-        "mechanism": mechanism, "tau": tau, "backbone": backbone, "heads": heads, "activation": activation, "eps": eps,
-        "head_activation": head_activation, "key": key, "classes": classes, "img_size": img_size, "grid": grid,
-        "prefix": prefix, "layers": layers, "mean": mean, "std": std, "range": range,
-        "bands": bands, "task": task, "name": name,
-    }  # fmt: skip
     where = usable(device)
     if isinstance(source, nn.Module):
         loaded = _from_module(source, checked(given, type(source).__name__, live=True))
@@ -133,6 +130,7 @@ def _from_module(module: nn.Module, given: dict[str, Any]) -> LoadedModel:
 
 
 def _from_file(path: Path, given: dict[str, Any]) -> LoadedModel:
+    _check_no_model_name(path)
     file = weight_file(path)
     payload, size = read(file), sum(part.stat().st_size for part in shards(file))
     asked, fields = of_file(given), of_input(given)
@@ -163,6 +161,14 @@ def _from_file(path: Path, given: dict[str, Any]) -> LoadedModel:
         recorded=own.spec if own else None,
         assumed=(*notes, *guessed),
     )
+
+
+def _check_no_model_name(path: Path) -> None:
+    if not path.exists() and path.name == str(path) and timm.is_model(path.name):
+        raise CheckpointError(
+            f"{path}: no such file, but the name of a model of timm: interpret.load(timm.create_model({path.name!r}, "
+            "pretrained=True))"
+        )
 
 
 def _log(file: Path, count: int, rule: str, notes: Sequence[str], guessed: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from interpret.foundation.command_line import above_zero, check_entries, entries, number, positive, threshold
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.text import printable
+from interpret.models.plain import is_range
 from interpret.models.task import TASKS, check_task
 
 
@@ -33,7 +34,7 @@ def range_of(numbers: Sequence[float]) -> tuple[float, float]:
     Raises:
         InterpretError: not two numbers, or the lower not first.
     """
-    if len(numbers) != 2 or not numbers[0] < numbers[1]:
+    if not is_range(tuple(numbers)):
         shown = " ".join(f"{number:g}" for number in numbers)
         raise InterpretError(f"a range is LOW HIGH, the pixel values that are black and white; got {shown}")
     return numbers[0], numbers[1]

@@ -1,7 +1,7 @@
 """What a file says beside its tensors, as plain values: numbers, words and containers of them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from interpret.foundation.text import printable
@@ -29,7 +29,31 @@ def is_number(value: Any) -> bool:
 
 def is_count(value: Any) -> bool:
     """Whether it is a whole number above 0."""
-    return is_number(value) and isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return is_positive(value) and isinstance(value, int)
+
+
+def is_positive(value: Any) -> bool:
+    """Whether it is a finite number above 0, and no flag."""
+    return is_number(value) and not isinstance(value, bool) and value > 0
+
+
+def is_size(value: Any, fits: Callable[[Any], bool] = is_count) -> bool:
+    """Whether it is a length, or one for height and one for width.
+
+    Args:
+        fits: what a length has to be.
+    """
+    return fits(value) or is_pair(value, fits)
+
+
+def is_pair(value: Any, fits: Callable[[Any], bool]) -> bool:
+    """Whether it is two of what fits."""
+    return isinstance(value, list | tuple) and len(value) == 2 and all(map(fits, value))
+
+
+def is_range(values: Any) -> bool:
+    """Whether it is two numbers, the lower before the higher."""
+    return is_pair(values, is_number) and values[0] < values[1]
 
 
 def _plain(value: Any, deepest: int, left: list[int]) -> Any:

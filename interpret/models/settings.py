@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from interpret.foundation.errors import CheckpointError
-from interpret.models.plain import is_number
+from interpret.models.plain import is_number, is_positive, is_size
 
 ACTIVATIONS = {
     "none": "none",
@@ -128,14 +128,14 @@ def _of_timm(config: dict[str, Any], file: str) -> Settings:
 
 def _of_transformers(config: dict[str, Any], file: str) -> Settings:
     vision = _take(config, "vision_config", _is(dict), file) or config
-    size, names = _take(vision, "image_size", _is_size, file), _take(config, "id2label", _is(dict), file) or {}
+    size, names = _take(vision, "image_size", is_size, file), _take(config, "id2label", _is(dict), file) or {}
     activation = _take(vision, "hidden_act", _is(str), file)
     return Settings(
         file,
         heads=_take(vision, "num_attention_heads", _is(int), file),
         img_size=None if size is None else (size, size) if isinstance(size, int) else (size[0], size[1]),
         activation=None if activation is None else activation_of(activation, file),
-        eps=_take(vision, "layer_norm_eps", _is_positive, file),
+        eps=_take(vision, "layer_norm_eps", is_positive, file),
         classes=class_names(names, file),
         task=PROBLEMS.get(_take(config, "problem_type", _is(str), file), ""),
     )
@@ -158,7 +158,7 @@ def of_processor(processor: dict[str, Any], file: str) -> Settings:
 
 def _statistics(config: dict[str, Any], mean: str, std: str, file: str) -> Settings:
     values = [tuple(map(float, _take(config, name, _is_numbers, file) or ())) for name in (mean, std)]
-    if not all(map(_is_positive, values[1])):
+    if not all(map(is_positive, values[1])):
         raise CheckpointError(f"{file}: {std}={list(values[1])!r:.60} cannot be; expected numbers above 0")
     return Settings(mean=values[0], std=values[1])
 
@@ -176,12 +176,3 @@ def _is(kind: type) -> Callable[[Any], bool]:
 
 def _is_numbers(value: Any) -> bool:
     return isinstance(value, list) and all(map(is_number, value))
-
-
-def _is_positive(value: Any) -> bool:
-    return is_number(value) and value > 0
-
-
-def _is_size(value: Any) -> bool:
-    sizes = value if isinstance(value, list) and len(value) == 2 else [value]
-    return all(isinstance(size, int) and size > 0 for size in sizes)

@@ -9,7 +9,7 @@ from interpret.study.study import Study
 
 def caveats(study: Study) -> list[str]:
     """One line for each thing that was found."""
-    checks = (_unreadable, _silent_maps, _dead_rows, _wrong, _undefined, _unequal, _unnamed, _assumed)
+    checks = (_unreadable, _without_target, _silent_maps, _dead_rows, _wrong, _undefined, _unequal, _unnamed, _assumed)
     return [line for check in checks for line in check(study)]
 
 
@@ -32,12 +32,26 @@ def _unreadable(study: Study) -> Iterator[str]:
         yield f"Of {study.settings['data']}, not looked at: {study.settings['passed_over']}."
 
 
+def _without_target(study: Study) -> Iterator[str]:
+    names = study.settings.get("left_out", [])
+    if names:
+        yield (
+            f"{', '.join(names)} need{'s' * (len(names) == 1)} a target to explain, for no class is predicted here: "
+            "left out (interpret.attribute takes target=)."
+        )
+
+
 def _silent_maps(study: Study) -> Iterator[str]:
+    """What shows nothing on as many images for one reason is said at once."""
     table = study.tables["maps"]
     silent = table.loc[table["status"] != "ok"] if len(table) else table.assign(attribution="", status="", message="")
-    for (model, attribution, status), rows in groups(silent, "model", "attribution", "status"):
-        reason = ": ".join(filter(None, [status, rows["message"].iloc[0]]))
-        yield f"{model}: {attribution} shows nothing on {len(rows)} of {len(study.image_ids)} images ({reason})."
+    alike: dict[tuple[str, str, str, int], list[str]] = {}
+    for (model, attribution, status, message), rows in groups(silent, "model", "attribution", "status", "message"):
+        alike.setdefault((model, status, message, len(rows)), []).append(attribution)
+    for (model, status, message, count), names in alike.items():
+        reason = ": ".join(filter(None, [status, message]))
+        shows = f"{', '.join(names)} show{'s' * (len(names) == 1)} nothing"
+        yield f"{model}: {shows} on {count} of {len(study.image_ids)} images ({reason})."
 
 
 def _dead_rows(study: Study) -> Iterator[str]:

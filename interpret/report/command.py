@@ -127,9 +127,10 @@ def _add_study(group: argparse._ArgumentGroup) -> None:
         help=f"interventions that are swept, and their strengths: {', '.join(entries('interventions'))}; without it "
         "threshold and, for models with a sigma, sigma_retention",
     )
-    for room in ("attributions", "indicators"):
-        names = entries(room)
-        group.add_argument(f"--{room}", nargs="+", default=names, metavar="NAME", help=", ".join(names))
+    maps, measures = (", ".join(entries(room)) for room in ("attributions", "indicators"))
+    without = "without it all, but for those that need a target where no model predicts a class"
+    group.add_argument("--attributions", nargs="+", metavar="NAME", help=f"{maps}; {without}")
+    group.add_argument("--indicators", nargs="+", default=entries("indicators"), metavar="NAME", help=measures)
     group.add_argument("--by-layer", action="store_true", help="sweep each layer alone too")
     group.add_argument(
         "--store", type=Path, metavar="FILE", help="keep what the sweeps saw here, and go on after an interruption"

@@ -33,7 +33,7 @@ def check(arguments: argparse.Namespace) -> None:
         check_exists(path, ImageError, "an image or a folder of images")
     if arguments.data:
         check_data(arguments.data)
-    check_entries("attribution", "attributions", arguments.attributions)
+    check_entries("attribution", "attributions", arguments.attributions or ())
     check_entries("indicator", "indicators", arguments.indicators)
     _check_swept(arguments.sweep or ())
     overrides(arguments)

@@ -133,7 +133,7 @@ def _row(study: Study, view: View, step: int, image: int) -> dict[str, Any]:
     return {
         "index": image,
         "id": study.image_ids[image],
-        "label": str(rows["label"].iloc[0]) or "unknown",
+        "label": str(rows["label"].iloc[0]),
         "input": embedding.photograph(Image.fromarray(plots.enlarge(picture, STILL)), quality=65),
         "stills": [
             _still(study, view, index, step, image) | _prediction(rows.loc[model["name"]])

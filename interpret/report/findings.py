@@ -8,6 +8,7 @@ import pandas as pd
 
 from interpret.interventions import INTERVENTIONS
 from interpret.mechanisms import MECHANISMS
+from interpret.models.loaded_model import OWN_SELECTION
 from interpret.models.task import TASKS
 from interpret.report.table import groups
 from interpret.study.curves import whole_model
@@ -17,7 +18,7 @@ from interpret.study.study import Study
 
 
 def findings(study: Study) -> list[str]:
-    """How far the models agree, then what each model's attention keeps and how much of it can be cut."""
+    """How far the models agree, then what each model that selects keeps and how much of each can be cut."""
     return [*_agreement(study), *_kept(study), *_too_few(study)]
 
 
@@ -39,18 +40,26 @@ def _kept(study: Study) -> Iterator[str]:
         tau = model_of[name]["tau"]
         own = next((row for row in rows if row["strength"] == tau), rows[0])
         free = "" if math.isnan(own.get("accuracy", math.nan)) else _free(study, name)
-        yield f"{name}: {_operating(own, model_of[name])}{free}."
+        found = [*filter(None, (_operating(own, model_of[name]), free))]
+        if found:
+            yield f"{name}: {'; '.join(found)}."
 
 
 def _operating(row: dict[Any, Any], model: dict[str, Any]) -> str:
-    """What a query keeps at the model's own tau; a model without one starts at tau = 0."""
-    where = (
-        f"at its own tau = {row['strength']:g}" if row["strength"] == model["tau"] else f"at tau = {row['strength']:g}"
-    )
+    """What a query keeps at the model's own tau, or at tau = 0 in place of what it selects by; "" where it does not."""
+    replaced, own = _replaced(model), row["strength"] == model["tau"]
+    if not (own or replaced):
+        return ""
+    where = f"at {'its own ' * own}tau = {row['strength']:g} ({row['rule']} rule){replaced}"
+    return f"{where} a query keeps {row['active_tokens']:.1f} of {model['tokens']} tokens on average"
+
+
+def _replaced(model: dict[str, Any]) -> str:
+    """What a threshold takes the place of; "" where a model has none, or a tau of its own."""
+    if model["rule"] == OWN_SELECTION:
+        return f", in place of {OWN_SELECTION},"
     entry = MECHANISMS.get(str(model.get("mechanism")))
-    instead = ", in place of the learned thresholds," if entry and entry.learns_threshold else ""
-    kept = f"a query keeps {row['active_tokens']:.1f} of {model['tokens']} tokens on average"
-    return f"{where} ({row['rule']} rule){instead} {kept}"
+    return ", in place of the learned thresholds," if entry and entry.learns_threshold else ""
 
 
 def _free(study: Study, name: str) -> str:
@@ -62,8 +71,8 @@ def _free(study: Study, name: str) -> str:
     if POINTS * unseen_share(count) > points:
         return ""
     if pd.isna(turns["free"]):
-        return f"; no tau tried excludes {loss} on {count} images"
-    return f"; the largest tau tried that excludes {loss} is {turns['free']:g} (95 %, {count} images)"
+        return f"no tau tried excludes {loss} on {count} images"
+    return f"the largest tau tried that excludes {loss} is {turns['free']:g} (95 %, {count} images)"
 
 
 def _too_few(study: Study) -> Iterator[str]:

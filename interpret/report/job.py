@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from interpret.attributions import ATTRIBUTIONS
 from interpret.data import Dataset, load_data, open_images
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.text import printable
@@ -16,6 +17,7 @@ from interpret.mechanisms import MECHANISMS
 from interpret.models.device import usable
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.loading import load
+from interpret.models.objective import undefined_without_target
 from interpret.models.overrides import overrides
 from interpret.report.early import given_once, place
 from interpret.report.pack import write_pack
@@ -63,10 +65,11 @@ def processes(*, cpu: bool) -> Iterator[bool]:
 def look(arguments: argparse.Namespace) -> Study:
     """The study that the command's arguments ask for."""
     models = load_all(arguments)
+    attributions, left_out = (arguments.attributions, []) if arguments.attributions else _attributions(models)
     study = run_study(
         models,
         choose_data(arguments, models),
-        attributions=arguments.attributions,
+        attributions=attributions,
         indicators=arguments.indicators,
         **({"sweeps": dict(arguments.sweep)} if arguments.sweep else {}),
         limit=arguments.limit,
@@ -76,7 +79,15 @@ def look(arguments: argparse.Namespace) -> Study:
         seed=arguments.seed,
         store=Store(arguments.store) if arguments.store else None,
     )
-    return replace(study, settings=study.settings | {"command": arguments.command})
+    said = {"command": arguments.command} | ({"left_out": left_out} if left_out else {})
+    return replace(study, settings=study.settings | said)
+
+
+def _attributions(models: Sequence[LoadedModel]) -> tuple[list[str], list[str]]:
+    """All, and those that are left out: where none of the models has something to explain, what needs a target."""
+    undefined = all(map(undefined_without_target, models))
+    left_out = [name for name, entry in ATTRIBUTIONS.items() if entry.class_specific and undefined]
+    return [name for name in ATTRIBUTIONS if name not in left_out], left_out
 
 
 def load_all(arguments: argparse.Namespace) -> list[LoadedModel]:

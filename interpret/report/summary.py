@@ -1,5 +1,6 @@
 """What the page says in words and short tables. Every number carries its unit, every tau its rule and tau N."""
 
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -50,8 +51,8 @@ def _recorded(provenance: dict[str, Any]) -> str:
 def _score(predictions: pd.DataFrame, task: Task) -> str:
     known = predictions["correct"].dropna()
     if task.shares is None:
-        values = predictions["value"].dropna() if "value" in predictions else predictions["probability"].dropna()
-        return f"mean {task.one} {values.mean():.3g}" if len(values) else f"{task.one}s, no classes"
+        values = predictions["value"].dropna().tolist() if "value" in predictions else []
+        return f"mean {task.one} {fmean(values):.3g}" if values else f"{task.one}s, no classes"
     if not task.exclusive:
         mean = predictions["probability"].mean()
         return f"no accuracy, several classes may be right; mean {task.probability} of the most probable {mean:.2f}"
@@ -70,14 +71,16 @@ def tables(study: Study) -> list[Table]:
 def _predictions(study: Study) -> Table:
     table = study.tables["predictions"]
     names = [model["name"] for model in study.models]
+    labelled = bool(table["label"].astype(bool).any())
     rows = [
-        [image, str(mine["label"].iloc[0]) or "unknown", *(_predicted(mine, name) for name in names)]
+        [image, *[str(mine["label"].iloc[0]) or "unknown"] * labelled, *(_predicted(mine, name) for name in names)]
         for (image,), mine in groups(table, "image")
     ]
     kinds = list(dict.fromkeys(filter(None, (TASKS[model["task"]].probability for model in study.models))))
     note = f"What each model says{' and how probable it finds it' * bool(kinds)}"
     note += f" ({' or '.join(kinds)} of the predicted class)." if kinds else "."
-    return Table("Predictions", note, ["image", "label", *names], rows[:LONGEST], "predictions.csv")
+    columns = ["image", *["label"] * labelled, *names]
+    return Table("Predictions", note, columns, rows[:LONGEST], "predictions.csv")
 
 
 def _predicted(table: pd.DataFrame, model: str) -> str:

@@ -133,8 +133,5 @@ def _empty(steps: Steps) -> dict[tuple[int, int], str]:
 
 
 def _silent(study: Study, index: int, attribution: str) -> dict[tuple[int, int], str]:
-    table = study.tables["maps"]
-    mine = table[(table["model"] == study.models[index]["name"]) & (table["attribution"] == attribution)]
-    status = dict(zip(mine["image"], mine["status"], strict=True))
-    shown = enumerate(study.image_ids[:IMAGES])
-    return {(0, image): f"{status[name]} map" for image, name in shown if status[name] != "ok"}
+    silent = study.silent(index, attribution)
+    return {(0, image): silent[name] for image, name in enumerate(study.image_ids[:IMAGES]) if name in silent}

@@ -18,6 +18,7 @@ from interpret.models.loaded_model import LoadedModel
 from interpret.models.trace import Trace, stages_needed
 from interpret.study.passes import passes
 from interpret.study.predictions import tabled
+from interpret.study.study import NO_TARGET
 
 EMPTY = {"image": [], "attribution": [], "min": [], "max": [], "status": [], "message": []}
 
@@ -98,6 +99,7 @@ def _map(trace: Trace, name: str) -> tuple[Float[np.ndarray, "image row col"], p
     """The maps of one attribution, and per image whether they show evidence."""
     entry = ATTRIBUTIONS[name]
     message = ""
+    undefined = NO_TARGET if entry.class_specific and trace.objective.undefined else "undefined"
     try:
         maps = entry(trace).cpu()
     except UnsupportedModelError as error:
@@ -105,15 +107,17 @@ def _map(trace: Trace, name: str) -> tuple[Float[np.ndarray, "image row col"], p
         maps, message = torch.full((len(trace.images), grid.rows, grid.cols), torch.nan), str(error)
     empty = without_evidence(maps)
     zero = "dead gradient" if entry.class_specific else "zero"
-    status = [_status(patch_map, zero) if flag else "ok" for patch_map, flag in zip(maps, empty, strict=True)]
+    status = [
+        _status(patch_map, zero, undefined) if flag else "ok" for patch_map, flag in zip(maps, empty, strict=True)
+    ]
     flat = maps.flatten(1)
     columns = {"min": flat.amin(dim=1), "max": flat.amax(dim=1), "status": status}
     return maps.numpy(), pd.DataFrame(columns).assign(attribution=name, message=message)
 
 
-def _status(patch_map: Tensor, zero: str) -> str:
+def _status(patch_map: Tensor, zero: str, undefined: str) -> str:
     if not patch_map.isfinite().all():
-        return "undefined"
+        return undefined
     return zero if (patch_map == 0).all() else "constant"
 
 

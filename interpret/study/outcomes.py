@@ -20,7 +20,7 @@ from interpret.indicators import INDICATORS, Key, Options, constant_sets, evalua
 from interpret.models import tracing
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.trace import stages_needed
-from interpret.study.passes import batches
+from interpret.study.passes import batches, right_classes
 from interpret.study.predictions import of_output
 from interpret.study.processes import put_together
 from interpret.study.store import Store
@@ -119,8 +119,7 @@ def outcomes_of(
     for examples, images in batches(model, data, batch_size):
         look = _Look(model, images, tuple(indicators), options, used, identity)
         by_image.extend(_by_image([look.at(setting) for setting in (AS_LOADED, *settings)], len(examples)))
-        exclusive = model.task.exclusive and model.labels(examples, data.classes)
-        labels.extend(exclusive or [None] * len(examples))
+        labels.extend(right_classes(model, examples, data.classes))
     whole, known = put_together(by_image), put_together(labels)
     if not whole[0]:
         raise InterpretError(f"{model.name} predicts no class and no indicator is named, so there is nothing to sweep")

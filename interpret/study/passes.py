@@ -31,6 +31,16 @@ def batches(
         yield batch, model.pixels([example.image for example in batch])
 
 
+def right_classes(model: LoadedModel, examples: Sequence[Example], classes: Sequence[str]) -> list[int | None]:
+    """The one class of each image that is right; None where that is not known, or several may be.
+
+    Args:
+        classes: of the data set.
+    """
+    known = model.labels(examples, classes) if model.task.exclusive else None
+    return [None] * len(examples) if known is None else [*known]
+
+
 def passes(
     model: LoadedModel,
     data: Dataset | list[Example],

@@ -19,6 +19,8 @@ TABLES = ("predictions", "maps", "indicators", "survey", "history", "tracked")
 MODEL = ("name", "task", "rule", "tau", "as_trained", "named", "assumed", "tokens", "grid", "prefix", "layers", "heads")
 MODEL += ("parameters", "sha256", "record")
 """What every study holds, whatever it was asked for."""
+NO_TARGET = "no target"
+"""Status of a map that would explain a class, of a model that predicts none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +68,13 @@ class Study:
     def map(self, model: int, attribution: str) -> Float[np.ndarray, "image row col"]:
         """Raw maps of one attribution; NaN where it is undefined."""
         return self.arrays[f"map/{model}/{attribution}"]
+
+    def silent(self, model: int, attribution: str) -> dict[str, str]:
+        """Of each image whose map shows nothing why, in a few words."""
+        table = self.tables["maps"]
+        mine = table[(table["model"] == self.models[model]["name"]) & (table["attribution"] == attribution)]
+        status = dict(zip(mine["image"], mine["status"], strict=True))
+        return {image: why if why == NO_TARGET else f"{why} map" for image, why in status.items() if why != "ok"}
 
     def heatmap(self, model: int) -> Float[np.ndarray, "image layer head row col"]:
         """Attention of the classifier's token after any threshold."""

@@ -16,7 +16,7 @@ from interpret.models import tracing
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.side_by_side import as_models
 from interpret.models.trace import Trace
-from interpret.study.passes import passes
+from interpret.study.passes import passes, right_classes
 from interpret.study.processes import put_together
 from interpret.study.statistics import paired_interval, sign_flip_p
 
@@ -51,7 +51,7 @@ def verify_intervention(model: LoadedModel, intervention: Scope, data: Any, *, b
     """
     rows, data = [], as_dataset(data)
     for examples, before in passes(model, data, ("weights",), batch_size):
-        labels = (model.task.exclusive and model.labels(examples, data.classes)) or [None] * len(examples)
+        labels = right_classes(model, examples, data.classes)
         rows.extend(zip(*_compare(before, intervention), labels, strict=True))
     moved, before, after, labels = zip(*put_together(rows), strict=True)
     facts = {"images": len(moved), "max_weight_change": float(np.max(moved))}

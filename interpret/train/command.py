@@ -19,8 +19,7 @@ from interpret.train.recipe import Recipe
 
 PROGRAM = "python -m interpret.train"
 ARCHITECTURE = ("img_size", "patch_size", "embed_dim", "depth", "num_heads")
-OPTIONS = ("tau", "tau_init", "sigma_init")
-ELSEWHERE = ("preset", "out", "seeds", "resume", "mechanism", *ARCHITECTURE, *OPTIONS)
+ELSEWHERE = ("preset", "out", "seeds", "resume", "mechanism", *ARCHITECTURE, *early.OPTIONS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -151,7 +150,7 @@ def _override(recipe: Recipe, given: Mapping[str, Any]) -> Recipe:
     if "epochs" in given and "warmup_epochs" not in given:  # a short trial of a long set-up
         fields["warmup_epochs"] = min(recipe.warmup_epochs, given["epochs"] / 2)
     architecture = {name: given[name] for name in ARCHITECTURE if name in given}
-    options = {name: given[name] for name in OPTIONS if name in given}
+    options = {name: given[name] for name in early.OPTIONS if name in given}
     return replace(
         recipe,
         architecture={**recipe.architecture, **architecture},

@@ -13,7 +13,9 @@ from interpret.models.sizes import check_sizes
 from interpret.models.weights import weight_file
 from interpret.train.recipe import Recipe
 
-ALONE = ("mechanism", "seed", "tau", "tau_init", "sigma_init")
+OPTIONS = ("tau", "tau_init", "sigma_init")
+"""Of a mechanism."""
+ALONE = ("mechanism", "seed", *OPTIONS)
 """Options of one arm, or of one seed."""
 
 

@@ -7,7 +7,7 @@ import timm
 from timm.layers import resample_abs_pos_embed
 from torch import Tensor
 
-from interpret.foundation.errors import InterpretError
+from interpret.foundation.errors import InterpretError, first_line
 from interpret.foundation.text import printable
 from interpret.mechanisms import MECHANISMS
 from interpret.models.backbones import input_statistics
@@ -69,9 +69,8 @@ def _pretrained(recipe: Recipe) -> VisionTransformer:
     try:
         return cast(VisionTransformer, timm.create_model(recipe.backbone, pretrained=True))
     except (RuntimeError, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
         raise InterpretError(
-            f"timm's weights of {recipe.backbone} are not to be had: {reason}; pass --init FILE"
+            f"timm's weights of {recipe.backbone} are not to be had: {first_line(error)}; pass --init FILE"
         ) from error
 
 
