@@ -19,8 +19,8 @@ from torch.testing import assert_close
 
 import interpret
 from interpret.foundation.errors import UnsupportedModelError
-from interpret.models.objective import undefined_without_target
 from interpret.models.attention import attended, stages
+from interpret.models.objective import undefined_without_target
 from interpret.models.operations import PLAIN
 from interpret.models.trace import STAGES
 from tests.models import SMALL
