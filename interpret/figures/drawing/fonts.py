@@ -56,9 +56,9 @@ def _letters(study: Study) -> set[str]:
 
 @cache
 def _system() -> dict[str, frozenset[str]]:
-    """Family -> the letters that its file has, in the order of the names."""
-    files = {entry.name: entry.fname for entry in font_manager.fontManager.ttflist if PLACEHOLDERS not in entry.name}
-    return {family: _covered(files[family]) for family in sorted(files)}
+    """Family -> the letters of the face that is drawn with, upright and of usual weight, in the order of the names."""
+    families = {entry.name for entry in font_manager.fontManager.ttflist if PLACEHOLDERS not in entry.name}
+    return {family: _covered(font_manager.findfont(family)) for family in sorted(families)}
 
 
 def _covered(file: str) -> frozenset[str]:
