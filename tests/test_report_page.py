@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-from interpret.figures import FIGURES
+from interpret.figures import FIGURES, SECTIONS
 from interpret.figures.drawing import plots
 from interpret.report import embedding, page, summary, views
 from interpret.report.explorer import explorer
@@ -215,12 +215,45 @@ def test_a_picture_in_the_page_is_exact_where_the_script_reads_it():
 
 def test_figures_stand_where_they_say(tmp_path, monkeypatch):
     Image.new("RGB", (9, 6)).save(tmp_path / "a.png")
-    names = ["training_curves", "sweep", "epoch_time", "attention_heatmaps", "active_tokens"]
+    names = ["training_curves", "effective_rank", "sweep", "epoch_time", "attention_heatmaps", "active_tokens"]
     shown = [page.Shown(name, name, name, "caption", tmp_path / "a.png") for name in names]
-    monkeypatch.setitem(FIGURES._entries, "sweep", replace(FIGURES["sweep"], place=0))
-    assert list(page._sections(shown)) == [
-        "sweep", "attention_heatmaps", "active_tokens", "epoch_time", "training_curves",
-    ]  # fmt: skip
+    monkeypatch.setitem(FIGURES._entries, "epoch_time", replace(FIGURES["epoch_time"], place=0))
+    assert {section: list(figures) for section, figures in page._sections(shown).items()} == {
+        "cutting": ["sweep", "active_tokens"],
+        "spectra": ["effective_rank"],
+        "training": ["epoch_time", "training_curves"],
+        "appendix": ["attention_heatmaps"],
+    }
+
+
+def test_every_figure_is_of_a_section():
+    assert {entry.section for entry in FIGURES.values()} == set(SECTIONS)
+
+
+def test_the_page_is_in_the_order_of_a_reader(tmp_path):
+    study, shown = synthetic_study(), []
+    for entry in FIGURES.values():
+        Image.new("RGB", (9, 6)).save(tmp_path / f"{entry.name}.png")
+        shown.append(page.Shown(entry.name, entry.name, entry.title, entry.caption, tmp_path / f"{entry.name}.png"))
+    text = page.render(study, shown)
+    order = ["summary", "explorer", "caveats", "cutting", "spectra", "training", "tables", "provenance", "appendix"]
+    assert re.findall(r'<a href="#(\w+)">', text.partition("</nav>")[0].partition("<nav")[2]) == order
+    assert [each for each in re.findall(r'<section id="(\w+)"', text) if each in order] == order
+    assert "What cutting attention does" in text
+    plain = replace(study, models=tuple(model | {"tau": None} for model in study.models))
+    assert "What cutting attention would do" in page.render(plain, shown)
+
+
+def test_what_selection_does_to_models_that_select_nothing_is_no_figure():
+    study = synthetic_study()
+    table = study.tables["indicators"].copy()
+    whole = {"active_tokens": 65.0, "sparsity": 0.0, "retained_mass": 1.0, "dead_rows": 0.0}
+    for name, value in whole.items():
+        table.loc[table["indicator"] == name, "value"] = value
+    plain = replace(study, tables=study.tables | {"indicators": table})
+    for name in ("active_tokens", "sparsity_by_layer"):
+        assert FIGURES[name].draw(study)
+        assert FIGURES[name].draw(plain) == {}
 
 
 def test_a_chart_keeps_its_size_in_few_colours():

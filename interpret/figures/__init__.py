@@ -14,6 +14,15 @@ from interpret.figures.drawing import plots
 from interpret.foundation.registry import Registry
 from interpret.study.study import Study
 
+SECTIONS = {
+    "overlays": "Where the evidence lies",
+    "cutting": "What cutting attention does",
+    "spectra": "How many directions the heads use",
+    "training": "How the models learned",
+    "appendix": "Appendix: every head",
+}
+"""What a figure can be about, in the order of a reader."""
+
 Pages = dict[str, Figure]
 """What tells a page from the others of its figure ("" where there is one page) -> the page."""
 
@@ -25,14 +34,16 @@ class FigureEntry:
     Attributes:
         title: what the figure is about.
         caption: how to read it.
+        section: one of `SECTIONS`.
         applies: whether a study holds what the figure shows.
-        place: on the page; figures of one place stand in the order of their names.
+        place: in its section; figures of one place stand in the order of their names.
     """
 
     name: str
     function: Callable[[Study], Pages]
     title: str
     caption: str
+    section: str
     applies: Callable[[Study], bool]
     place: int = 2
 

@@ -88,6 +88,20 @@ def measures(*indicators: str) -> Callable[[Study], bool]:
     return applies
 
 
+def varies(*indicators: str) -> Callable[[Study], bool]:
+    """Condition of a figure: one of these indicators differs by a hundredth among heads, models or images.
+
+    What selection does to a model that does not select is constant by construction: nothing to look at.
+    """
+
+    def applies(study: Study) -> bool:
+        table = study.tables["indicators"]
+        ranges = (table.loc[table["indicator"] == name, "value"].agg(["min", "max"]) for name in indicators)
+        return any(high - low > 0.01 * max(1, abs(high)) for low, high in ranges)
+
+    return applies
+
+
 def unit(study: Study, indicator: str) -> str:
     """The unit that the table gives an indicator."""
     table = study.tables["indicators"]

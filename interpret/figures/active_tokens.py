@@ -13,9 +13,10 @@ from interpret.study.study import Study
 
 @FIGURES.register(
     title="Active tokens per head",
+    section="cutting",
     caption="Tokens with a weight above zero, mean over queries and images, for every layer and head. Lower is "
     "more selective; a model without selection keeps all N.",
-    applies=_layout.measures("active_tokens"),
+    applies=_layout.varies("active_tokens"),
 )
 def active_tokens(study: Study) -> Pages:
     """One heat map of layers x heads for each model, on one scale from 0 to the largest N."""

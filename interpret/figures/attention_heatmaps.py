@@ -14,7 +14,7 @@ from interpret.study.study import Study
 
 @FIGURES.register(
     title="Attention weights of the readout row, by layer and head",
-    place=1,
+    section="appendix",
     caption="Post-threshold attention of the token that the classifier reads, over the patches of the first image. "
     "Grey-blue patches are exactly zero: selection has cut them. All pages share one scale.",
     applies=lambda study: len(study.image_ids) > 0,

@@ -6,6 +6,7 @@ from interpret.study.study import Study
 
 @FIGURES.register(
     title="Effective rank by layer and head",
+    section="spectra",
     caption="exp of the entropy of the normalised spectrum named in each title: dots are heads, lines their mean. "
     "1 means one direction. Spectra of different kinds are not comparable and never share an axis.",
     applies=_layout.measures("effective_rank"),

@@ -9,6 +9,7 @@ from interpret.study.study import Study
 
 @FIGURES.register(
     title="Time of an epoch",
+    section="training",
     caption="Seconds that each epoch of training took, validation left out, and the fastest epoch, the one least "
     "disturbed by other work, with its overhead over the plain softmax's, the first model's where there is none. "
     "Comparable only on one kind of machine.",

@@ -21,6 +21,7 @@ def _measured(study: Study) -> bool:
 
 @FIGURES.register(
     title="Atlas of heads",
+    section="appendix",
     caption="Each mark is a head, its mean over the images. Entropy says how many tokens a query looks at, effective "
     "rank in how many ways the queries of a head look. Uniform attention and a sink to one token have the same rank, "
     "one, and opposite entropies; a head in which every token looks at itself has the highest rank and no entropy.",

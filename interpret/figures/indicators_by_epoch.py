@@ -9,6 +9,7 @@ from interpret.study.study import Study
 
 @FIGURES.register(
     title="Indicators while the models learned",
+    section="training",
     caption="As the checkpoints recorded them on validation images: left against the epoch, the line being the mean of "
     "all heads and the band reaching from the lowest to the highest; right against the layer, after the last epoch.",
     applies=lambda study: "indicator" in study.tables["tracked"],

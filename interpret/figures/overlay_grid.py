@@ -23,7 +23,7 @@ BAR = 0.6
 
 @FIGURES.register(
     title="Where the evidence lies",
-    place=0,
+    section="overlays",
     caption="One image a row, one model a column. The row's label names the class explained: the image's label, or, "
     "where that is unknown, the first model's prediction. Colour and opacity follow, in octaves, how many times its "
     "uniform share a patch has (1x: as if all counted alike; at or below it nothing is painted); models of an image "

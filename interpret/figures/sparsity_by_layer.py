@@ -13,13 +13,14 @@ SHOWN = {
 
 @FIGURES.register(
     title="What selection removes, by layer",
+    section="cutting",
     caption="Share of weights that are zero, share of the probability that survives, and queries all of whose weights "
     "are zero: dots are heads, the line is their mean.",
-    applies=_layout.measures(*SHOWN),
+    applies=_layout.varies(*SHOWN),
 )
 def sparsity_by_layer(study: Study) -> Pages:
-    """One panel for each of sparsity, retained mass and dead rows, as far as they were measured."""
-    measured = [name for name in SHOWN if _layout.measures(name)(study)]
+    """One panel for each of sparsity, retained mass and dead rows, as far as they were measured and differ."""
+    measured = [name for name in SHOWN if _layout.varies(name)(study)]
     figure, axes = _layout.panels(1, len(measured), _layout.WIDTH, 2.8)
     _layout.draw_by_layer(study, [(ax, name, "") for ax, name in zip(axes[0], measured, strict=True)])
     for ax, name in zip(axes[0], measured, strict=True):

@@ -6,6 +6,7 @@ from interpret.study.study import Study
 
 @FIGURES.register(
     title="Spectral entropy by layer and head",
+    section="spectra",
     caption="Entropy of the normalised spectrum named in each title: dots are heads, lines their mean. High means "
     "spread over many directions. Spectra of different kinds are not comparable and never share an axis.",
     applies=_layout.measures("spectral_entropy"),

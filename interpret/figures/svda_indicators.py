@@ -16,6 +16,7 @@ PANELS = (
 
 @FIGURES.register(
     title="The six SVDA indicators",
+    section="spectra",
     caption="After figures 3 and 4 of arXiv 2602.10994, from what the checkpoints recorded on validation images. First "
     "and third row against the epoch (mean and range of all heads), second and fourth against the layer after "
     "the last epoch. The first three exist only where a sigma is learned. Definitions of this toolkit, not verified "

@@ -18,6 +18,8 @@ from interpret.study.study import Study
 
 @FIGURES.register(
     title="Sweeps of interventions",
+    section="cutting",
+    place=1,
     caption="Each model run again with the intervention inside its forward pass, at each strength; what changes least "
     "stands left. A dashed vertical line marks the strength a model was trained with; elsewhere the sweep is an "
     "intervention on a model that never saw it. Bands are 95 % intervals over images, of the first rule where a model "

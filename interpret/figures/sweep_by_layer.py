@@ -27,6 +27,7 @@ def _alone(study: Study) -> pd.DataFrame:
 
 @FIGURES.register(
     title="Sweeps by layer",
+    section="cutting",
     caption="One layer at a time at each setting, the others as they were loaded: what changes in percentage points of "
     "accuracy, or, without labels, the share of predictions that stay. One scale for all models.",
     applies=lambda study: len(_alone(study)) > 0,

@@ -14,7 +14,8 @@ LINES: dict[str, Line] = {"train": ":", "validation": "-"}
 
 @FIGURES.register(
     title="Training curves",
-    place=3,
+    section="training",
+    place=1,
     caption="Loss and accuracy of each epoch as the checkpoints record them: training figures are means while the "
     "epoch ran, on augmented images, validation figures were taken after it. The validation split chose the epoch that "
     "was kept; it is not the test split.",

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from interpret.figures import FIGURES
+from interpret.figures import FIGURES, SECTIONS
 from interpret.report import caveats, embedding, summary
 from interpret.report.explorer import explorer
 from interpret.report.findings import findings
@@ -52,6 +52,7 @@ def render(study: Study, shown: Sequence[Shown]) -> str:
         "study": study,
         "linked": [page for page in shown if live and page.figure == LIVE],
         "sections": drawn,
+        "titles": _titles(study),
         "explorer": live,
         "models": summary.models(study),
         "findings": findings(study),
@@ -63,6 +64,12 @@ def render(study: Study, shown: Sequence[Shown]) -> str:
     return _fill(content, _charts(drawn, LARGEST - len(bare.encode())))
 
 
+def _titles(study: Study) -> dict[str, str]:
+    """Of the sections; models that cut nothing by themselves are only looked at as if they did."""
+    cuts = any(model["tau"] is not None for model in study.models)
+    return SECTIONS if cuts else SECTIONS | {"cutting": SECTIONS["cutting"].replace("does", "would do")}
+
+
 def _fill(content: Mapping[str, Any], charts: Mapping[str, Chart]) -> str:
     environment = Environment(
         loader=PackageLoader("interpret.report", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -71,17 +78,25 @@ def _fill(content: Mapping[str, Any], charts: Mapping[str, Chart]) -> str:
     return environment.get_template("report.html").render(content, charts=charts)
 
 
-def _sections(shown: Sequence[Shown]) -> dict[str, list[Shown]]:
-    sections: dict[str, list[Shown]] = {}
-    for page in shown:
-        sections.setdefault(page.figure, []).append(page)
-    return {name: sections[name] for name in sorted(sections, key=lambda name: (FIGURES[name].place, name))}
+def _sections(shown: Sequence[Shown]) -> dict[str, dict[str, list[Shown]]]:
+    """Section -> figure -> its pages, in the order of a reader."""
+    ordered = sorted(shown, key=lambda page: (FIGURES[page.figure].place, page.figure))
+    sections = {
+        section: [page for page in ordered if FIGURES[page.figure].section == section] for section in SECTIONS
+    }
+    return {name: _figures(pages) for name, pages in sections.items() if pages}
 
 
-def _charts(sections: Mapping[str, Sequence[Shown]], room: int) -> dict[str, Chart]:
+def _figures(pages: Sequence[Shown]) -> dict[str, list[Shown]]:
+    names = dict.fromkeys(page.figure for page in pages)
+    return {name: [page for page in pages if page.figure == name] for name in names}
+
+
+def _charts(sections: Mapping[str, Mapping[str, Sequence[Shown]]], room: int) -> dict[str, Chart]:
     """What fits of the charts: all first pages, then all second ones and so on, as long as there is room."""
     charts: dict[str, Chart] = {}
-    for page in (page for rank in zip_longest(*sections.values()) for page in rank if page):
+    figures = [pages for section in sections.values() for pages in section.values()]
+    for page in (page for rank in zip_longest(*figures) for page in rank if page):
         chart = _chart(page.png)
         if (room := room - len(chart["src"]) - FRAME) < 0:
             break
