@@ -3,13 +3,27 @@
 from collections.abc import Iterator
 from itertools import islice
 
+from interpret.interventions import INTERVENTIONS
 from interpret.report.table import groups
+from interpret.study.quantities import POINTS
+from interpret.study.statistics import images_to_exclude, unseen_share
 from interpret.study.study import Study
 
 
 def caveats(study: Study) -> list[str]:
     """One line for each thing that was found."""
-    checks = (_unreadable, _without_target, _silent_maps, _dead_rows, _wrong, _undefined, _unequal, _unnamed, _assumed)
+    checks = (
+        _unreadable,
+        _without_target,
+        _silent_maps,
+        _dead_rows,
+        _wrong,
+        _undefined,
+        _unequal,
+        _unnamed,
+        _too_few,
+        _assumed,
+    )
     return [line for check in checks for line in check(study)]
 
 
@@ -110,3 +124,20 @@ def _assumed(study: Study) -> Iterator[str]:
     for model in study.models:
         if model["assumed"]:
             yield f"{model['name']}: {'; '.join(model['assumed'])}."
+
+
+def _too_few(study: Study) -> Iterator[str]:
+    """What so many images cannot say of a setting, and how many could; some are set aside by an intervention."""
+    table = study.tables["operating_points"]
+    labelled = table.loc[table["labelled"]] if len(table) else table
+    for (intervention,), rows in groups(labelled, "intervention") if len(labelled) else ():
+        count, points = int(rows["n"].iloc[0]), float(rows["points"].iloc[0])
+        least = unseen_share(count)
+        if POINTS * least > points:
+            aside = max(0, study.settings.get("sample", count) - count)
+            yield (
+                f"The sweep of {INTERVENTIONS[intervention].strength} saw {count} images, too few to exclude a loss of "
+                f"{points:.1f} points of accuracy at a setting that changes the model: where not one of them changes, "
+                f"{POINTS * least:.1f} points are still possible (95 %). --sample "
+                f"{images_to_exclude(points / POINTS) + aside} could exclude it."
+            )

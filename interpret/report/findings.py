@@ -6,20 +6,19 @@ from typing import Any
 
 import pandas as pd
 
-from interpret.interventions import INTERVENTIONS
 from interpret.mechanisms import MECHANISMS
 from interpret.models.loaded_model import OWN_SELECTION
 from interpret.models.task import TASKS
 from interpret.report.table import groups
 from interpret.study.curves import whole_model
 from interpret.study.quantities import POINTS
-from interpret.study.statistics import images_to_exclude, unseen_share
+from interpret.study.statistics import unseen_share
 from interpret.study.study import Study
 
 
 def findings(study: Study) -> list[str]:
     """How far the models agree, then what each model that selects keeps and how much of each can be cut."""
-    return [*_agreement(study), *_kept(study), *_too_few(study)]
+    return [*_agreement(study), *_kept(study)]
 
 
 def _agreement(study: Study) -> Iterator[str]:
@@ -73,20 +72,3 @@ def _free(study: Study, name: str) -> str:
     if pd.isna(turns["free"]):
         return f"no tau tried excludes {loss} on {count} images"
     return f"the largest tau tried that excludes {loss} is {turns['free']:g} (95 %, {count} images)"
-
-
-def _too_few(study: Study) -> Iterator[str]:
-    """What so many images cannot say of a setting, and how many could; some are set aside by an intervention."""
-    table = study.tables["operating_points"]
-    labelled = table.loc[table["labelled"]] if len(table) else table
-    for (intervention,), rows in groups(labelled, "intervention") if len(labelled) else ():
-        count, points = int(rows["n"].iloc[0]), float(rows["points"].iloc[0])
-        least = unseen_share(count)
-        if POINTS * least > points:
-            aside = max(0, study.settings.get("sample", count) - count)
-            yield (
-                f"The sweep of {INTERVENTIONS[intervention].strength} saw {count} images, too few to exclude a loss of "
-                f"{points:.1f} points of accuracy at a setting that changes the model: where not one of them changes, "
-                f"{POINTS * least:.1f} points are still possible (95 %). --sample "
-                f"{images_to_exclude(points / POINTS) + aside} could exclude it."
-            )

@@ -81,9 +81,7 @@ def _fill(content: Mapping[str, Any], charts: Mapping[str, Chart]) -> str:
 def _sections(shown: Sequence[Shown]) -> dict[str, dict[str, list[Shown]]]:
     """Section -> figure -> its pages, in the order of a reader."""
     ordered = sorted(shown, key=lambda page: (FIGURES[page.figure].place, page.figure))
-    sections = {
-        section: [page for page in ordered if FIGURES[page.figure].section == section] for section in SECTIONS
-    }
+    sections = {section: [page for page in ordered if FIGURES[page.figure].section == section] for section in SECTIONS}
     return {name: _figures(pages) for name, pages in sections.items() if pages}
 
 

@@ -19,8 +19,11 @@ LONGEST = 40
 
 
 def models(study: Study) -> list[dict[str, str]]:
-    """One row a model: what it is and how good it is."""
-    return [_model(study, model) for model in study.models]
+    """One row a model: what it is and how good it is; tau N where a model has a tau."""
+    rows = [_model(study, model) for model in study.models]
+    if all(model["tau"] is None for model in study.models):
+        return [{column: cell for column, cell in row.items() if column != "tau N"} for row in rows]
+    return rows
 
 
 def _model(study: Study, model: dict[str, Any]) -> dict[str, str]:
@@ -30,9 +33,8 @@ def _model(study: Study, model: dict[str, Any]) -> dict[str, str]:
     return {
         "model": model["name"],
         "rule": model["rule"],
-        "tau": "none" if tau is None else f"{tau:g}",
         "tau N": "none" if tau is None else f"{tau * model['tokens']:.3g}",
-        "tokens N": f"{model['tokens']} ({rows} x {cols} patches + {model['prefix']} prefix)",
+        "tokens N": f"{model['tokens']} = {rows} x {cols} + {model['prefix']}",
         "layers x heads": f"{model['layers']} x {model['heads']}",
         "parameters": f"{model['parameters']:,}",
         "test accuracy": _recorded(model["record"]) if model["as_trained"] else "not measured under this rule",
