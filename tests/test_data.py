@@ -1,5 +1,6 @@
 """Splits, sources, and the one crop that models and overlays share."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from interpret.data import (
     fit_mask,
     load_data,
     normalise,
+    objects,
     preprocess,
 )
 from interpret.data._sources import locate
@@ -38,7 +40,7 @@ def _tiny(classes: tuple[str, ...] = ("even", "odd")) -> Dataset:
 
 
 def test_registry_lists_the_files_of_the_folder() -> None:
-    assert list(DATASETS) == ["cifar10", "cifar100", "fashionmnist", "imagefolder", "photos", "shapes"]
+    assert list(DATASETS) == ["cifar10", "cifar100", "fashionmnist", "imagefolder", "objects", "photos", "shapes"]
     assert all(entry.name == name and entry.terms and entry.reference for name, entry in DATASETS.items())
 
 
@@ -49,7 +51,7 @@ def test_load_data_refuses_unknown_names_and_splits() -> None:
         load_data("shapes", "val")
 
 
-@pytest.mark.parametrize("spec", ["shapes:/tmp", "photos:/tmp"])
+@pytest.mark.parametrize("spec", ["shapes:/tmp", "photos:/tmp", "objects:/tmp"])
 def test_what_needs_no_folder_refuses_one(spec: str) -> None:
     with pytest.raises(ImageError, match="/tmp"):
         load_data(spec)
@@ -171,3 +173,38 @@ def test_photos_are_distinct_rgb_and_unlabelled() -> None:
     assert all(example.image.mode == "RGB" and example.label is None for example in examples)
     with pytest.raises(ImageError, match="'photos' has no train images"):
         load_data("photos", "train")
+
+
+def test_objects_are_photographs_with_a_mask_of_their_size_and_a_credit() -> None:
+    data = load_data("objects")
+    assert len(data) == len(data.classes) == len(set(data.classes)) == 12
+    with (objects.FOLDER / "credits.csv").open(newline="") as file:
+        credits = {row["class"]: row for row in csv.DictReader(file)}
+    for example in data:
+        assert example.label is not None
+        assert example.mask is not None
+        assert example.mask.dtype == bool
+        assert example.mask.shape == (example.image.height, example.image.width)
+        assert max(example.image.size) <= 320
+        credit = credits[data.classes[example.label]]
+        assert credit["licence"] in ("CC BY 2.0", "CC BY-SA 2.0")
+        assert credit["photograph"].startswith("https://www.flickr.com/photo.gne?id=")
+    assert {path.stem for path in objects.FOLDER.glob("*.jpg")} == {row["file"] for row in credits.values()}
+    with pytest.raises(ImageError, match="'objects' has no train images"):
+        load_data("objects", "train")
+
+
+def test_the_mask_of_an_object_is_what_was_annotated_as_far_as_smaller_pixels_tell() -> None:
+    """Shares of the area at full size, from the annotations."""
+    annotated = {
+        "giraffe": 0.4455,
+        "motorcycle": 0.6173,
+        "bear": 0.7355,
+        "pizza": 0.6514,
+        "bus": 0.2678,
+        "train": 0.0712,
+    }
+    masks = {example.id.split("/")[1]: example.mask for example in load_data("objects")}
+    for name, share in annotated.items():
+        assert masks[name] is not None
+        assert masks[name].mean() == pytest.approx(share, rel=0.03)
