@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent / "_objects"
 
 @DATASETS.register(
     label="photographs of objects, with masks",
-    terms="photographs CC BY 2.0 or CC BY-SA 2.0, made smaller, each credited in credits.csv beside it; masks CC BY 4.0",
+    terms="photographs CC BY 2.0 or CC BY-SA 2.0, made smaller, each credited in credits.csv; masks CC BY 4.0",
     reference="Lin et al. 2014, arXiv 1405.0312 (COCO)",
 )
 def objects(root: Path | None, split: str) -> Dataset:
