@@ -431,9 +431,8 @@ def test_models_are_called_as_somebody_says_in_every_figure(study):
         for figure in entry.draw(study, names=names).values():
             said = texts(figure) | {figure.get_suptitle()}
             assert not any("plain" in text for text in said), name
-    assert (
-        "Softmax (ours), N = 25 tokens" in legend(FIGURES["training_curves"].draw(study, names)["training_curves"])[0]
-    )
+    entries = legend(FIGURES["training_curves"].draw(study, names)["training_curves"])
+    assert entries[0] == "Softmax (ours): softmax, N = 25 tokens"
 
 
 def test_one_model_is_named_in_the_title_and_has_no_legend_of_one(study):
