@@ -1,10 +1,14 @@
 """What figures call models: short, and still different."""
 
+import json
+
 import pytest
 
 from interpret.figures import _names
 from interpret.foundation.errors import InterpretError
-from tests.synthetic import synthetic_study
+from interpret.report.pack import write_pack
+from interpret.study.study import Study
+from tests.synthetic import NAMES, synthetic_study
 
 
 def model(name, rule, mechanism=""):
@@ -70,3 +74,13 @@ def test_a_study_is_renamed_in_models_and_tables():
 
 def test_lines_of_a_long_word_are_no_longer_than_asked():
     assert max(map(len, _names.wrapped("hourglass_" * 8 + " and more", 20).split("\n"))) == 20
+
+
+def test_a_pack_shows_other_names_and_keeps_those_of_the_files(tmp_path):
+    page = write_pack(synthetic_study(), tmp_path / "pack", names={"plain": "ViT of mine"})
+    assert "ViT of mine" in page.read_text(encoding="utf-8")
+    summary = next((tmp_path / "pack" / "tables" / "summary").glob("*.md")).read_text(encoding="utf-8")
+    assert "ViT of mine" in summary
+    manifest = json.loads((tmp_path / "pack" / "manifest.json").read_text(encoding="utf-8"))
+    assert [model["name"] for model in manifest["models"]] == list(NAMES)
+    assert [model["name"] for model in Study.load(tmp_path / "pack" / "study").models] == list(NAMES)
