@@ -18,6 +18,8 @@ from interpret.study.study import Study
 
 WIDTH = 7.2
 """Width of a figure in inches: two columns of a paper."""
+LETTERS = 13
+"""Signs of a title that an inch holds."""
 
 
 def panels(rows: int, columns: int, width: float, height: float, **options: Any) -> tuple[Figure, np.ndarray]:
@@ -54,7 +56,7 @@ def titled(
     if len(models) == 1:
         text = f"{text}\n{entry(models[0][1])}"
     handles = [_handle(index, model, palette[index], mark) for index, model in models if len(models) > 1]
-    figure.suptitle(text)
+    figure.suptitle(_names.wrapped(text, int(LETTERS * figure.get_figwidth())))
     if handles or extra:
         beside = 2 if figure.get_figwidth() > WIDTH / 2 else 1
         figure.legend(handles=[*handles, *extra], loc="outside lower center", ncols=beside)

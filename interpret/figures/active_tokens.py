@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from interpret.figures import FIGURES, Pages, _by_layer, _layout
+from interpret.figures import FIGURES, Pages, _by_layer, _layout, _names
 from interpret.figures.drawing import bars, plots
 from interpret.study.study import Study
 
@@ -30,7 +30,8 @@ def active_tokens(study: Study) -> Pages:
     for ax in axes[len(tables) :]:
         ax.remove()
     bars.color_bar(axes[: len(tables)], scale, "active tokens")
-    figure.suptitle(f"Active tokens per query ({_layout.tokens(study)}), mean over {len(study.image_ids)} images")
+    title = f"Active tokens per query ({_layout.tokens(study)}), mean over {len(study.image_ids)} images"
+    figure.suptitle(_names.wrapped(title, int(_layout.LETTERS * figure.get_figwidth())))
     return {"": figure}
 
 

@@ -44,7 +44,9 @@ def _page(study: Study, model: dict, weights: np.ndarray, scale: plots.Scale) ->
         label = f"exactly 0 ({np.mean(weights == 0):.0%} of the weights shown)"
         figure.legend(handles=[Patch(facecolor=plots.CUT, label=label)], loc="outside lower center")
     image = _layout.short(PurePosixPath(study.image_ids[0]).name)
-    figure.suptitle(f"{_names.wrapped(_layout.entry(model), int(14 * figure.get_figwidth()))}\nreadout row of {image}")
+    figure.suptitle(
+        f"{_names.wrapped(_layout.entry(model), int(_layout.LETTERS * figure.get_figwidth()))}\nreadout row of {image}"
+    )
     return figure
 
 
