@@ -99,8 +99,8 @@ class Study:
             >>> import interpret
             >>> vit, data = interpret.load("checkpoints/shapes-softmax.pt"), interpret.load_data("shapes")
             >>> study = interpret.run_study(vit, data[:1], attributions="rollout", indicators=[], sweeps=[])
-            >>> study.renamed({"shapes-softmax": "ViT, plain"})
-            Study('ViT, plain', 1 images of shapes, tables: predictions, maps, indicators, survey, history, tracked)
+            >>> study.renamed({"shapes-softmax": "ViT, plain"}).models[0]["name"]
+            'ViT, plain'
         """
         for name in names:
             check_name("model", name, [model["name"] for model in self.models])
