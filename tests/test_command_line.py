@@ -30,6 +30,8 @@ SLIPS = {
     "a folder in a file": ([GOOD, "--out", "README.md/x"], "README.md/x: .*README.md is a file, so there is no folder"),
     "a file that is no store": ([GOOD, "--store", "README.md"], "README.md: cannot be used as a store of results"),
     "a store nowhere": ([GOOD, "--store", "/nowhere/s.db"], "/nowhere/s.db: /nowhere is no folder; name a store"),
+    "no such file of class names": ([GOOD, "--classes", "READM.txt"], r"READM.txt: no such file; did you mean README"),
+    "class names of one file alone": ([f"{GOOD}:classes=nowhere/names.txt"], r"nowhere/names.txt: no such file"),
     "a misspelt attribution": (
         [GOOD, "--attributions", "rolout"],
         "error: unknown attribution 'rolout'; did you mean 'rollout'",

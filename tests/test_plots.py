@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-from interpret.figures.drawing import curves, overlay, plots
+from interpret.figures.drawing import bars, curves, overlay, plots
 
 
 @pytest.fixture
@@ -111,16 +111,16 @@ def test_the_colours_of_models_differ_in_brightness_or_hue():
     assert len(set(plots.colors(10))) == 10
 
 
-def test_a_colour_bar_prints_both_ends_of_the_scale():
+def test_a_colour_bar_prints_round_numbers_of_the_scale():
     figure = Figure(layout="constrained")
-    bar = plots.color_bar(list(figure.subplots(1, 2)), plots.Scale(-0.25, 0.25, plots.SIGNED, 0.25), "rollout")
+    bar = bars.color_bar(list(figure.subplots(1, 2)), plots.Scale(-0.25, 0.25, plots.SIGNED, 0.25), "rollout")
     labels = [text.get_text() for text in bar.ax.get_yticklabels()]
-    assert (labels[0], labels[-1], bar.ax.get_ylabel(), bar.extend) == ("-0.25", "0.25", "rollout", "neither")
+    assert (labels, bar.ax.get_ylabel(), bar.extend) == (["-0.2", "0", "0.2"], "rollout", "neither")
 
 
 def test_a_colour_bar_tells_of_values_beyond_it():
-    bar = plots.color_bar([Figure().subplots()], plots.Scale(0.0, 0.25, plots.NONNEGATIVE, 0.75), "rollout")
-    assert (bar.ax.get_ylabel(), bar.extend) == ("rollout\nlargest value 0.75", "max")
+    bar = bars.color_bar([Figure().subplots()], plots.Scale(0.0, 0.25, plots.NONNEGATIVE, 0.75), "rollout")
+    assert (bar.ax.get_ylabel(), bar.extend) == ("rollout\nlargest 0.75", "max")
 
 
 def test_an_outline_lies_on_the_border_of_the_mask(ax):
@@ -165,3 +165,22 @@ def test_axes_come_last_and_may_be_left_out_of_what_starts_a_drawing():
     ):
         assert list(inspect.signature(draw).parameters.items())[-1][1].default is None
         assert list(inspect.signature(draw).parameters)[-1] == "ax"
+
+
+@pytest.mark.parametrize("high", [0.126, 0.742, 1.0, 40.0, 65.0, 197.0, 0.0327, 3e5])
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_bar_has_three_to_five_round_ticks(high, signed):
+    scale = plots.Scale(-high if signed else 0.0, high, plots.SIGNED if signed else plots.NONNEGATIVE, high)
+    bar = bars.color_bar([Figure().subplots()], scale, "weight")
+    labels = [text.get_text() for text in bar.ax.get_yticklabels()]
+    assert 3 <= len(labels) <= 5
+    digits = {f"{abs(float(label)):e}".partition("e")[0].rstrip("0").rstrip(".") for label in labels}
+    assert digits <= {"0", "1", "1.5", "2", "2.5", "3", "4", "5", "6", "7.5"}
+
+
+def test_an_axis_of_values_without_a_negative_one_does_not_reach_below_zero(ax):
+    ax.plot([0, 1, 2], [0.0, 0.4, 1.0])
+    assert curves.calm(ax).get_ylim()[0] == 0
+    ax.plot([0], [-0.1])
+    ax.autoscale()
+    assert curves.calm(ax).get_ylim()[0] < -0.1

@@ -5,11 +5,13 @@
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from matplotlib.figure import Figure
 
+from interpret.figures import _names
 from interpret.figures.drawing import plots
 from interpret.foundation.registry import Registry
 from interpret.study.study import Study
@@ -37,6 +39,7 @@ class FigureEntry:
         section: one of `SECTIONS`.
         applies: whether a study holds what the figure shows.
         place: in its section; figures of one place stand in the order of their names.
+        note: what the caption adds for one study, such as what it leaves out; "" for nothing.
     """
 
     name: str
@@ -46,18 +49,30 @@ class FigureEntry:
     section: str
     applies: Callable[[Study], bool]
     place: int = 2
+    note: Callable[[Study], str] = lambda _: ""
 
-    def draw(self, study: Study) -> Pages:
-        """The pages in the style of the package, under the names of their files; none where it does not apply."""
+    def draw(self, study: Study, names: Mapping[str, str] = MappingProxyType({})) -> Pages:
+        """The pages in the style of the package, under the names of their files; none where it does not apply.
+
+        Args:
+            names: what figures call a model in place of its name: {"vit_best": "ViT-S, 100 epochs"}.
+
+        Raises:
+            InterpretError: `names` holds a model that is none, or two become one.
+        """
         if not self.applies(study):
             return {}
         with plots.style():
-            pages = self.function(study)
+            pages = self.function(_names.shown(study.renamed(names)))
         named: Pages = {}
         for suffix, figure in pages.items():
             name = "_".join(filter(None, [self.name, _slug(suffix)]))
             named[name if name not in named else f"{name}_{len(named) + 1}"] = figure
         return named
+
+    def told(self, study: Study) -> str:
+        """The caption of the pages of one study."""
+        return " ".join(filter(None, [self.caption, self.note(study)]))
 
 
 FIGURES: Registry[FigureEntry] = Registry("figure", __name__, FigureEntry)

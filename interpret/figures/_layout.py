@@ -1,7 +1,7 @@
 """What several figures share: how models are called, coloured and listed, and how a grid of panels is laid out."""
 
-import math
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,16 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from interpret.figures import _names
+from interpret.figures._names import short as short
 from interpret.figures.drawing import curves, plots
-from interpret.figures.drawing.style import Line, marker_of
+from interpret.figures.drawing.style import Line, marker_of, sizes_of
 from interpret.study.study import Study
 
-WEIGHTS = ("qk_weight", "sigma")
-"""Spectra that belong to the weights and not to an image."""
 WIDTH = 7.2
 """Width of a figure in inches: two columns of a paper."""
-BESIDE = 3
-"""So many panels stand beside each other at most."""
+LETTERS = 13
+"""Signs of a title that an inch holds."""
 
 
 def panels(rows: int, columns: int, width: float, height: float, **options: Any) -> tuple[Figure, np.ndarray]:
@@ -28,36 +28,55 @@ def panels(rows: int, columns: int, width: float, height: float, **options: Any)
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
-def short(text: str, length: int = 24) -> str:
-    """Text of at most `length` signs; what is left out of its middle is shown as an ellipsis."""
-    half = (length - 1) // 2
-    return text if len(text) <= length else f"{text[:half]}\N{HORIZONTAL ELLIPSIS}{text[-half:]}"
-
-
 def title(model: dict, columns: int = 1) -> str:
-    """Name and rule of a model, one under the other, short enough for so many columns beside each other."""
-    length = 30 if columns < 4 else 80 // columns
-    return f"{short(model['name'], min(length, 24))}\n{short(model['rule'], length)}"
+    """What figures call a model, and below it what that does not say of its rule, for so many columns of panels."""
+    lines = filter(None, [_names.of(model), _names.unsaid(model)])
+    return _names.wrapped("\n".join(lines), max(80 // columns, 12))
 
 
-def model_legend(
-    study: Study, figure: Figure, extra: Sequence[Line2D] = (), drawn: Container[str] | None = None
+def titled(
+    study: Study,
+    figure: Figure,
+    text: str,
+    extra: Sequence[Line2D] = (),
+    *,
+    drawn: Container[str] | None = None,
+    mark: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
-    """A legend under the axes: each model in its colour with its rule, then what else the lines mean.
+    """Title above and legend below: each model in its colour with its rule, then what else is drawn.
+
+    A model that is alone is named in the title.
 
     Args:
         drawn: names of the models that the figure shows; None is all.
+        mark: how the legend draws a model where it has no line.
     """
-    handles = [
-        Line2D([], [], color=color, marker=marker_of(index), markerfacecolor="white", label=_entry(model))
-        for index, (model, color) in enumerate(zip(study.models, plots.colors(len(study.models)), strict=True))
-        if drawn is None or model["name"] in drawn
-    ]
-    figure.legend(handles=[*handles, *extra], loc="outside lower center", ncols=2)
+    models = [(index, model) for index, model in enumerate(study.models) if drawn is None or model["name"] in drawn]
+    palette = plots.colors(len(study.models))
+    if len(models) == 1:
+        text = f"{text}\n{entry(models[0][1])}"
+    handles = [_handle(index, model, palette[index], mark) for index, model in models if len(models) > 1]
+    figure.suptitle(_names.wrapped(text, int(LETTERS * figure.get_figwidth())))
+    if handles or extra:
+        beside = 2 if figure.get_figwidth() > WIDTH / 2 else 1
+        figure.legend(handles=[*handles, *extra], loc="outside lower center", ncols=beside)
 
 
-def _entry(model: dict) -> str:
-    return f"{short(model['name'])}: {short(model['rule'], 30)}, N={model['tokens']}"
+def entry(model: dict) -> str:
+    """A model in one line: what figures call it, what that does not say of its rule, and its tokens."""
+    said = ": ".join(filter(None, [_names.of(model), _names.unsaid(model)]))
+    return f"{said}, N = {model['tokens']} tokens"
+
+
+def tokens(study: Study) -> str:
+    """The numbers of tokens that the models have."""
+    return f"N = {', '.join(str(count) for count in sorted({model['tokens'] for model in study.models}))} tokens"
+
+
+def _handle(index: int, model: dict, color: plots.Color, mark: Mapping[str, Any]) -> Line2D:
+    size, width = sizes_of(index)
+    marker = {"marker": marker_of(index), "markersize": size, "markerfacecolor": "white", "linewidth": width}
+    return Line2D([], [], label=entry(model), color=color, **(marker | dict(mark)))
 
 
 def of_model(table: pd.DataFrame, model: dict) -> pd.DataFrame:
@@ -88,33 +107,20 @@ def measures(*indicators: str) -> Callable[[Study], bool]:
     return applies
 
 
-def varies(*indicators: str) -> Callable[[Study], bool]:
-    """Condition of a figure: one of these indicators differs by a hundredth among heads, models or images.
-
-    What selection does to a model that does not select is constant by construction: nothing to look at.
-    """
-
-    def applies(study: Study) -> bool:
-        table = study.tables["indicators"]
-        ranges = (table.loc[table["indicator"] == name, "value"].agg(["min", "max"]) for name in indicators)
-        return any(high - low > 0.01 * max(1, abs(high)) for low, high in ranges)
-
-    return applies
-
-
 def unit(study: Study, indicator: str) -> str:
     """The unit that the table gives an indicator."""
     table = study.tables["indicators"]
     return str(table.loc[table["indicator"] == indicator, "unit"].iloc[0])
 
 
-def draw_by_layer(study: Study, axes: Iterable[tuple[Axes, str, str]]) -> None:
-    """Into each (axes, indicator, kind): every model's heads as dots over the layers, their mean as a line."""
+def draw_by_layer(study: Study, indicator: str, kind: str, ax: Axes) -> None:
+    """Every model's heads as dots over the layers, their mean as a line."""
     models = range(len(study.models))
     palette = plots.colors(len(study.models))
-    for ax, indicator, kind in axes:
-        for index, table in zip(models, per_head(study, indicator, kind), strict=True):
+    for index, table in zip(models, per_head(study, indicator, kind), strict=True):
+        if len(table):
             curves.spread(table, index, palette[index], shift=0.12 * (index - models[-1] / 2), ax=ax)
+    curves.calm(ax)
 
 
 def draw_by_epoch(table: pd.DataFrame, column: str, ax: Axes, index: int, color: plots.Color) -> None:
@@ -144,28 +150,7 @@ def draw_curve(
 ) -> None:
     """A sweep's means against its strength as a line, their intervals as a band; a line without one is thinner."""
     rows = table.sort_values("strength")
-    curves.line(
-        rows["strength"], rows["mean"], index, color, ax=ax, linestyle=linestyle, linewidth=1.3 if band else 0.7
-    )
+    options = {} if band else {"linewidth": 0.7}
+    curves.line(rows["strength"], rows["mean"], index, color, ax=ax, linestyle=linestyle, **options)
     if band:
         curves.band(rows["strength"], rows["low"], rows["high"], color, ax=ax)
-
-
-def spectrum_panels(study: Study, indicator: str, subject: str) -> Figure:
-    """A panel for each kind of spectrum that `indicator` was measured on."""
-    spectra = kinds(study, indicator)
-    rows = math.ceil(len(spectra) / BESIDE)
-    columns = math.ceil(len(spectra) / rows)
-    figure, axes = panels(rows, columns, min(WIDTH, 3.4 * columns + 0.4), 2.1 * rows + 0.6)
-    drawn = list(zip(axes.flat, spectra, strict=False))
-    for ax in axes.flat[len(spectra) :]:
-        ax.remove()
-    draw_by_layer(study, [(ax, indicator, kind) for ax, kind in drawn])
-    for ax, kind in drawn:
-        over = "of the weights" if kind in WEIGHTS else f"mean over {len(study.image_ids)} images"
-        curves.calm(ax).set(
-            title=f"spectrum: {kind}\n{over}", ylabel=f"{subject.lower()} ({unit(study, indicator) or 'count'})"
-        )
-    model_legend(study, figure, [curves.head_dot()])
-    figure.suptitle(subject)
-    return figure

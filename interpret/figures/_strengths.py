@@ -37,16 +37,17 @@ def _ticks(strengths: list[float], needed: set[float], ax: Axes, labels: list[st
         ax.set_xscale("symlog", linthresh=positive[0], linscale=0.5)
         low, high = strengths[0] - 0.4 * positive[0], 1.4 * positive[-1]
     ax.set_xlim((high, low) if falling else (low, high))
-    ax.set_xticks(strengths, labels=_apart(strengths, needed, ax, labels), rotation=60)
+    shown = _apart(strengths, needed, ax)
+    ax.set_xticks([strengths[index] for index in shown], [labels[index] for index in shown], rotation=60)
     ax.minorticks_off()
 
 
-def _apart(strengths: list[float], needed: set[float], ax: Axes, labels: list[str]) -> list[str]:
-    """The labels, without those that would lie on another; the needed ones come first."""
+def _apart(strengths: list[float], needed: set[float], ax: Axes) -> list[int]:
+    """The numbers of the strengths whose labels do not lie on another; the needed ones come first."""
     ends = ax.transScale.transform([(strength, 0) for strength in ax.get_xlim()])[:, 0]
     places = ax.transScale.transform([(strength, 0) for strength in strengths])[:, 0] / abs(ends[1] - ends[0])
     shown: list[int] = []
     for index in sorted(range(len(strengths)), key=lambda index: (strengths[index] not in needed, index)):
         if all(abs(places[index] - places[other]) >= CLOSEST for other in shown):
             shown.append(index)
-    return [label if index in shown else "" for index, label in enumerate(labels)]
+    return sorted(shown)

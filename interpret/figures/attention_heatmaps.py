@@ -7,9 +7,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from interpret.figures import FIGURES, Pages, _layout
-from interpret.figures.drawing import plots
+from interpret.figures import FIGURES, Pages, _layout, _names
+from interpret.figures.drawing import bars, plots
 from interpret.study.study import Study
+
+TALLEST = 9.0
+"""Height of a page in inches: what a paper leaves beside a caption."""
 
 
 @FIGURES.register(
@@ -33,17 +36,26 @@ def _pages(study: Study) -> Iterator[tuple[str, Figure]]:
 
 
 def _page(study: Study, model: dict, weights: np.ndarray, scale: plots.Scale) -> Figure:
-    layers, heads, rows, columns = weights.shape
-    width = min(_layout.WIDTH, 1.1 * (heads + 1) + 0.4)
-    height = (width - 0.6) / (heads + 1) * rows / columns * layers + 1.5
-    figure, axes = _layout.panels(layers, heads + 1, width, height)
+    figure, axes = _axes(weights.shape)
     _fill(axes, study.images[0], weights, scale)
-    plots.color_bar(list(axes.flat), scale, "attention weight, one scale for all models", location="bottom")
-    cut = Patch(facecolor=plots.CUT, label=f"exactly 0 ({np.mean(weights == 0):.0%} of the weights shown)")
-    figure.legend(handles=[cut], loc="outside lower center")
+    shared = ", one scale for all models" if len(study.models) > 1 else ""
+    bars.color_bar(list(axes.flat), scale, f"attention weight{shared}", location="bottom")
+    if (weights == 0).any():
+        label = f"exactly 0 ({np.mean(weights == 0):.0%} of the weights shown)"
+        figure.legend(handles=[Patch(facecolor=plots.CUT, label=label)], loc="outside lower center")
     image = _layout.short(PurePosixPath(study.image_ids[0]).name)
-    figure.suptitle(f"{_layout.title(model)}, N={model['tokens']}\nreadout row of {image}")
+    figure.suptitle(
+        f"{_names.wrapped(_layout.entry(model), int(_layout.LETTERS * figure.get_figwidth()))}\nreadout row of {image}"
+    )
     return figure
+
+
+def _axes(shape: tuple[int, ...]) -> tuple[Figure, np.ndarray]:
+    """Layers by heads, after a column for the input; as large as a page of a paper allows."""
+    layers, heads, rows, columns = shape
+    tall = rows / columns * layers / (heads + 1)
+    width = min(_layout.WIDTH, 1.1 * (heads + 1) + 0.4, (TALLEST - 1.5) / tall + 0.6)
+    return _layout.panels(layers, heads + 1, width, (width - 0.6) * tall + 1.5)
 
 
 def _fill(axes: np.ndarray, image: np.ndarray, weights: np.ndarray, scale: plots.Scale) -> None:

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from interpret.figures import FIGURES, Pages, _layout, _strengths
+from interpret.figures import FIGURES, Pages, _layout, _names, _strengths
 from interpret.figures.drawing import curves, plots
 from interpret.figures.drawing.style import LINES, Line
 from interpret.interventions import INTERVENTIONS, Intervention
@@ -22,7 +21,8 @@ from interpret.study.study import Study
     place=1,
     caption="Each model run again with the intervention inside its forward pass, at each strength; what changes least "
     "stands left. A dashed vertical line marks the strength a model was trained with; elsewhere the sweep is an "
-    "intervention on a model that never saw it. Bands are 95 % intervals over images, of the first rule where a model "
+    "intervention on a model that never saw it. tau N is tau times the number of tokens N: at 1 the threshold is the "
+    "uniform share. Bands are 95 % intervals over images, of the first rule where a model "
     "has several. A star marks the free strength: "
     "the strongest that was tried whose interval excludes a loss of more accuracy than the legend says, against the "
     "model as it was loaded.",
@@ -38,13 +38,15 @@ def _page(study: Study, entry: Intervention) -> plots.Figure:
     known = set(table["quantity"])
     first = [next((name for name in ("accuracy", "confidence", "value") if name in known), "")]
     shown = [*filter(None, first), *(name for name in entry.shown if name in {*known, *entry.fact_labels})]
-    figure, axes = _layout.panels(1, len(shown), _layout.WIDTH, 3.4)
+    figure, axes = _layout.panels(1, len(shown), min(_layout.WIDTH, 1.2 + 3.0 * len(shown)), 3.5)
     for ax, name in zip(axes[0], shown, strict=True):
         _draw(study, table, entry, name, ax)
         _strengths.axis(table, entry, [fact for fact in entry.fact_labels if fact not in shown], ax)
     starred = _stars(study, table, entry, axes[0][0]) if shown[:1] == ["accuracy"] else []
-    _layout.model_legend(study, figure, [*_lines(table, entry), *starred], set(table["model"]))
-    figure.suptitle(f"{entry.title}, over {_layout.images(table)} images")
+    rules = [rule for rule in table["rule"].unique() if rule]
+    about = f", {rules[0]} rule" if len(rules) == 1 else ""
+    title = f"{entry.title}{about}, over {_layout.images(table)} images"
+    _layout.titled(study, figure, title, [*_lines(table, entry), *starred], drawn=set(table["model"]))
     return figure
 
 
@@ -59,10 +61,7 @@ def _draw(study: Study, table: pd.DataFrame, entry: Intervention, name: str, ax:
             _layout.draw_curve(curve, ax, index, color, band=not beside, linestyle=styles[str(rule)])
         for strength in mine.loc[mine["trained"], "strength"].unique():
             curves.mark(strength, color, ax)
-    ax.set(
-        ylabel=entry.fact_labels.get(name) or title(name),
-        ylim=(0, 1.08 * (np.nanmax(rows["high"], initial=0.0) or 1.0)),
-    )
+    curves.calm(ax).set_ylabel(_names.wrapped(entry.fact_labels.get(name) or title(name), 30))
 
 
 def _fact(table: pd.DataFrame, fact: str) -> pd.DataFrame:
@@ -90,9 +89,9 @@ def _stars(study: Study, table: pd.DataFrame, entry: Intervention, ax: Axes) -> 
 
 def _lines(table: pd.DataFrame, entry: Intervention) -> list[Line2D]:
     """The legend's entries for the rules, and for the strength of a training."""
-    styles = _styles(table).items()
-    rules = [Line2D([], [], color="0.3", linestyle=style, label=f"rule: {rule}") for rule, style in styles if rule]
+    styles = _styles(table)
+    rules = [Line2D([], [], color="0.3", linestyle=style, label=f"rule: {rule}") for rule, style in styles.items()]
     dashed = Line2D(
         [], [], color="0.3", linestyle=(0, (4, 2)), linewidth=1.0, label=f"{entry.strength} of the training"
     )
-    return [*rules, *([dashed] if bool(table["trained"].any()) else [])]
+    return [*(rules if len(rules) > 1 else []), *([dashed] if bool(table["trained"].any()) else [])]

@@ -1,13 +1,14 @@
 """Which layers bear an intervention: each layer changed alone."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from interpret.figures import FIGURES, Pages, _layout
-from interpret.figures.drawing import plots
+from interpret.figures.drawing import bars, plots
 from interpret.interventions import INTERVENTIONS, Intervention
 from interpret.study.curves import of_intervention
 from interpret.study.quantities import POINTS, title
@@ -43,18 +44,27 @@ def _page(study: Study, alone: pd.DataFrame, entry: Intervention) -> plots.Figur
     curves = list(table.groupby(["model", "rule"], sort=False))
     quantity = next(name for name in SHOWN if all(bool(rows["quantity"].eq(name).any()) for _, rows in curves))
     grids = [_grid(_layout.curve(rows, quantity), quantity).iloc[:, :: int(entry.sign)] for _, rows in curves]
-    scale = plots.shared_scale([grid.to_numpy() for grid in grids])
+    scale = _scale(grids, quantity)
     rows, columns = math.ceil(len(grids) / COLUMNS), min(len(grids), COLUMNS)
     height = 1.3 + 0.24 * max(map(len, grids))
     figure, axes = _layout.panels(rows, columns, _layout.WIDTH, rows * height + 0.3)
     for ax in axes.flat[len(grids) :]:
-        ax.set_axis_off()
+        ax.remove()
     for ax, (_, curve), grid in zip(axes.flat, curves, grids, strict=False):
         _panel(grid, ax, scale, SHOWN[quantity])
         ax.set(title=_heading(study, table, curve.iloc[0], columns), xlabel=entry.axis)
-    plots.color_bar(list(axes.flat), scale, title(quantity))
-    figure.suptitle(f"{entry.title}, one layer at a time, {_layout.images(table)} images")
+    bars.color_bar(list(axes.flat[: len(grids)]), scale, title(quantity))
+    images = f"{_layout.images(table)} images ({_layout.tokens(study)})"
+    figure.suptitle(f"{entry.title}, one layer at a time, over {images}")
     return figure
+
+
+def _scale(grids: Sequence[pd.DataFrame], quantity: str) -> plots.Scale:
+    """Symmetric about no change and up to the largest one; shares from 0 to 1."""
+    if quantity != "accuracy_change":
+        return plots.Scale(0.0, 1.0, plots.NONNEGATIVE, 1.0)
+    most = float(np.nanmax([np.abs(grid.to_numpy()).max() for grid in grids])) or 1.0
+    return plots.Scale(-most, most, plots.SIGNED, most)
 
 
 def _heading(study: Study, table: pd.DataFrame, setting: pd.Series, columns: int) -> str:

@@ -28,11 +28,10 @@ def training_curves(study: Study) -> Pages:
         axes[0], {"loss": "loss (nats)", "accuracy": "accuracy (share)"}.items(), strict=True
     ):
         _curves(study, quantity, ax)
-        ax.set(xlabel="epoch", ylabel=label)
+        curves.calm(ax).set(xlabel="epoch", ylabel=label)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     splits = [Line2D([], [], color="0.3", linestyle=style, label=split) for split, style in LINES.items()]
-    _layout.model_legend(study, figure, splits)
-    figure.suptitle("Training curves")
+    _layout.titled(study, figure, "Training curves", splits)
     return {"": figure}
 
 

@@ -49,6 +49,8 @@ Options = Mapping[str, Mapping[str, Any] | Sequence[Mapping[str, Any]]]
 COLUMNS = ("image", "layer", "head", "indicator", "kind", "variant", "value", "unit")
 """Of the table of `measure`."""
 INDICATORS: Registry[Indicator] = Registry("indicator", __name__, Indicator)
+SPECTRA = _spectra.KINDS
+"""What spectral indicators are computed from, by the kind that a number carries."""
 
 
 def measure(trace: Any, names: str | Sequence[str], options: Options = MappingProxyType({})) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """The spectra that spectral indicators are computed from. A number carries the kind of its spectrum."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -18,6 +19,18 @@ from interpret.models.vit import Block
 Spectrum = Float[Tensor, "layer batch head direction"]
 
 
+@dataclass(frozen=True)
+class Kind:
+    """Where a spectrum comes from.
+
+    Attributes:
+        label: as figures call what it is the spectrum of.
+    """
+
+    function: Callable[[Trace], Spectrum]
+    label: str
+
+
 def spectrum(trace: Trace, kind: str) -> Spectrum:
     """Nonnegative values, one a direction; of each image, or of the weights for "sigma" and "qk_weight"."""
     if kind not in KINDS:
@@ -26,7 +39,7 @@ def spectrum(trace: Trace, kind: str) -> Spectrum:
         raise InterpretError(
             f"spectrum kind {kind!r} is not defined for {trace.model.name} or was not kept by its trace"
         )
-    return KINDS[kind](trace)
+    return KINDS[kind].function(trace)
 
 
 def available(trace: Trace) -> tuple[str, ...]:
@@ -121,13 +134,13 @@ def qk_weight(trace: Trace) -> Spectrum:
     return _of_weights(trace, _qk_singular_values)
 
 
-KINDS: dict[str, Callable[[Trace], Spectrum]] = {
-    "attention": attention,
-    "attention_centred": attention_centred,
-    "scores": scores,
-    "qk_weight": qk_weight,
-    "sigma": sigma,
-    "sigma_effective": sigma_effective,
+KINDS = {
+    "attention": Kind(attention, "attention"),
+    "attention_centred": Kind(attention_centred, "attention less its mean row"),
+    "scores": Kind(scores, "scores"),
+    "qk_weight": Kind(qk_weight, "weights W_q W_k"),
+    "sigma": Kind(sigma, "learned sigma"),
+    "sigma_effective": Kind(sigma_effective, "sigma times the energies it meets"),
 }
 
 

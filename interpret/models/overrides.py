@@ -7,14 +7,9 @@ from typing import Any
 
 from interpret.foundation.command_line import above_zero, check_entries, entries, number, positive, threshold
 from interpret.foundation.errors import InterpretError
-from interpret.foundation.text import printable
+from interpret.models.class_names import named_classes
 from interpret.models.plain import is_range
 from interpret.models.task import TASKS, check_task
-
-
-def names_of(text: str) -> tuple[str, ...]:
-    """Names separated by commas."""
-    return tuple(printable(name.strip()) for name in text.split(","))
 
 
 def size_of(numbers: Sequence[int]) -> tuple[int, int]:
@@ -40,18 +35,20 @@ def range_of(numbers: Sequence[float]) -> tuple[float, float]:
     return numbers[0], numbers[1]
 
 
-def _task(text: str) -> str:
-    try:
-        return check_task(text)
-    except InterpretError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+def _checked(check: Callable[[str], Any]) -> Callable[[str], Any]:
+    """What a check returns; what it refuses is refused as an argument."""
+
+    def read(text: str) -> Any:
+        try:
+            return check(text)
+        except InterpretError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return read
 
 
 def _mechanism(text: str) -> str:
-    try:
-        check_entries("mechanism", "mechanisms", [text])
-    except InterpretError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    check_entries("mechanism", "mechanisms", [text])
     return text
 
 
@@ -77,7 +74,7 @@ class Override:
 
 CHANNELS = "one for each channel of the input"
 OVERRIDES = {
-    "mechanism": Override(_mechanism, "NAME", ", ".join(entries("mechanisms"))),
+    "mechanism": Override(_checked(_mechanism), "NAME", ", ".join(entries("mechanisms"))),
     "tau": Override(threshold, "T", "the models' own threshold, in [0, 1); several are a --sweep"),
     "backbone": Override(str, "NAME", "timm's name"),
     "heads": Override(positive, "N"),
@@ -85,12 +82,14 @@ OVERRIDES = {
     "eps": Override(above_zero, "E", "of the LayerNorms"),
     "head_activation": Override(str, "NAME", "between the layers of a head; none for nothing"),
     "key": Override(str, "NAME", "which ViT of a file that holds several"),
-    "classes": Override(names_of, "NAME,NAME...", "in the order of the logits"),
+    "classes": Override(
+        _checked(named_classes), "FILE", "a file, one name a line or JSON, or NAME,NAME..., in the order of the logits"
+    ),
     "img_size": Override(positive, "N", "height and width, or one for both", size_of),
     "mean": Override(number, "M", CHANNELS, tuple),
     "std": Override(above_zero, "S", f"{CHANNELS}, each above 0", tuple),
     "range": Override(number, "V", "pixel values LOW HIGH that are black and white, as 0 4095 of 12 bits", range_of),
-    "task": Override(_task, "NAME", f"what the outputs are: {', '.join(TASKS)}"),
+    "task": Override(_checked(check_task), "NAME", f"what the outputs are: {', '.join(TASKS)}"),
 }
 """By the names of the arguments of `load`."""
 

@@ -1,6 +1,7 @@
 """A checkpoint as the command names it: FILE, or FILE:KEY=VALUE,... with what it says wrongly or not at all."""
 
 import argparse
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,13 @@ def separate(text: str) -> tuple[Path, dict[str, Any]]:
 
 
 def named(text: str) -> str:
-    """The same with the name of the file alone."""
+    """The same with the names of files alone."""
     match = None if Path(text).exists() else WITH_OVERRIDES.fullmatch(text)
-    return f"{place_name(match[1])}:{match[2]}" if match else place_name(text)
+    if match is None:
+        return place_name(text)
+    pairs = (pair.partition("=") for pair in match[2].split(","))
+    said = ",".join(f"{key}{sign}{place_name(value) if os.path.isfile(value) else value}" for key, sign, value in pairs)
+    return f"{place_name(match[1])}:{said}"
 
 
 def _override(pair: str) -> tuple[str, Any]:

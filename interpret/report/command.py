@@ -1,6 +1,7 @@
 """The command line: checkpoints in, the path of a report out. What it needs to explain itself imports nothing heavy."""
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -62,7 +63,8 @@ def _named(value: str, arguments: argparse.Namespace) -> str:
     if value == arguments.data:
         name, colon, root = value.partition(":")
         return f"{name}{colon}{place_name(root) if root else root}"
-    return place_name(value) if Path(value) in (*(arguments.images or ()), arguments.store) else value
+    known = Path(value) in (*(arguments.images or ()), arguments.store) or os.path.isfile(value)
+    return place_name(value) if known else value
 
 
 def _answer(arguments: argparse.Namespace) -> str:

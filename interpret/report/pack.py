@@ -2,7 +2,9 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tqdm import tqdm
@@ -19,7 +21,13 @@ from interpret.report.manifest import FORMAT, MANIFEST
 from interpret.study.study import Study
 
 
-def write_pack(study: Any, out: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+def write_pack(
+    study: Any,
+    out: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> Path:
     """Figures, tables, the study itself, `report.html` and last `manifest.json`, in the folder `out`.
 
     Everything is written beside `out` first and renamed when it is complete: after a failure nothing is left, and a
@@ -29,12 +37,14 @@ def write_pack(study: Any, out: str | os.PathLike[str], *, overwrite: bool = Fal
         study: as `run_study` gives it, or `Study.load` of an earlier pack.
         out: the folder, which is made.
         overwrite: replace a pack that is there.
+        names: what figures, page and summaries call a model; the study, its tables and the manifest keep its own name.
 
     Returns:
         The path of `report.html`.
 
     Raises:
-        InterpretError: `out` exists and `overwrite` is not set, or `out` holds something other than a pack.
+        InterpretError: `out` exists and `overwrite` is not set, `out` holds something other than a pack, or `names`
+            holds a model that is none.
 
     Example:
         >>> import interpret
@@ -45,13 +55,14 @@ def write_pack(study: Any, out: str | os.PathLike[str], *, overwrite: bool = Fal
     """
     if not isinstance(study, Study):
         raise InterpretError(f"write_pack takes a study, got a {type(study).__name__}; make one by run_study")
-    out = Path(out)
+    out, called = Path(out), study.renamed(names)
     check_free(out, overwrite, "replace it with overwrite=True")
     with written_whole(out) as folder:
         study.save(folder / "study")
         _write_tables(study, folder / "tables")
-        shown = _draw(study, folder / "figures")
-        _write(folder / "report.html", page.render(study, shown))
+        _write_summaries(called, folder / "tables" / "summary")
+        shown = _draw(called, folder / "figures")
+        _write(folder / "report.html", page.render(called, shown))
         _write(folder / MANIFEST, _json(manifest(study, folder)))
     return out / "report.html"
 
@@ -74,8 +85,11 @@ def _write_tables(study: Study, folder: Path) -> None:
         if table.empty:
             continue
         tables.write_csv(table, folder / f"{name}.csv")
+
+
+def _write_summaries(study: Study, folder: Path) -> None:
     for short in summary.tables(study):
-        stem = folder / "summary" / short.title.lower().replace(",", "").replace(" ", "_")
+        stem = folder / short.title.lower().replace(",", "").replace(" ", "_")
         stem.parent.mkdir(exist_ok=True)
         stem.with_suffix(".md").write_text(tables.to_markdown(short.columns, short.rows), encoding="utf-8")
         stem.with_suffix(".tex").write_text(tables.to_latex(short.columns, short.rows, short.title), encoding="utf-8")
@@ -88,7 +102,7 @@ def _draw(study: Study, folder: Path) -> list[page.Shown]:
         for entry in tqdm(FIGURES.values(), desc="drawing", unit="figure", disable=None):
             for name, figure in entry.draw(study).items():
                 png = plots.save(figure, folder / name)[0]
-                shown.append(page.Shown(name, entry.name, entry.title, entry.caption, png))
+                shown.append(page.Shown(name, entry.name, entry.title, entry.told(study), png))
     return shown
 
 

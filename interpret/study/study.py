@@ -1,7 +1,8 @@
 """Study: the numbers that stand between computing and drawing."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from interpret.foundation.errors import InterpretError, read_as
 from interpret.foundation.files import check_exists
+from interpret.foundation.registry import check_name
 from interpret.foundation.tables import as_text, write_csv
 from interpret.models.task import TASKS
 from interpret.study.earlier import renewed_models, renewed_settings, renewed_tables
@@ -83,6 +85,35 @@ class Study:
     def tau_map(self, model: int) -> Float[np.ndarray, "tau image row col"]:
         """Last layer's attention of the classifier's token, heads fused, at each of `taus`."""
         return self.arrays[f"tau_map/{model}"]
+
+    def renamed(self, names: Mapping[str, str]) -> "Study":
+        """The same with other names of models, for figures and pages.
+
+        Args:
+            names: name of a model -> what it is called; models that are left out keep their names.
+
+        Raises:
+            InterpretError: a name of no model, or two models of one name.
+
+        Example:
+            >>> import interpret
+            >>> vit, data = interpret.load("checkpoints/shapes-softmax.pt"), interpret.load_data("shapes")
+            >>> study = interpret.run_study(vit, data[:1], attributions="rollout", indicators=[], sweeps=[])
+            >>> study.renamed({"shapes-softmax": "ViT, plain"}).models[0]["name"]
+            'ViT, plain'
+        """
+        for name in names:
+            check_name("model", name, [model["name"] for model in self.models])
+        called = [names.get(model["name"], model["name"]) for model in self.models]
+        if len(set(called)) < len(called):
+            raise InterpretError(f"names={dict(names)!r} calls two models alike; give each a name of its own")
+        shown = {own: {"name": name, "shown": name} for own, name in names.items()}
+        models = (model | shown.get(model["name"], {}) for model in self.models)
+        tables = {
+            name: table.assign(model=table["model"].replace(dict(names))) if "model" in table else table
+            for name, table in self.tables.items()
+        }
+        return replace(self, models=tuple(models), tables=tables)
 
     def save(self, folder: str | Path) -> None:
         """Write the study into a folder that is made for it: study.json, arrays.npz and one CSV a table."""

@@ -16,9 +16,6 @@ import pandas as pd
 import seaborn as sns
 from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colorbar import Colorbar
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -181,7 +178,7 @@ def head_grid(values: LayerHead, scale: Scale, form: str = ".3g", ax: Axes | Non
         cmap=scale.cmap,
         annot=True,
         fmt=form,
-        annot_kws={"size": 6},
+        annot_kws={"size": 6.5},
         cbar=False,
         linewidths=0.5,
         linecolor="white",
@@ -198,18 +195,6 @@ def outline(mask: np.ndarray, ax: Axes) -> Axes:
     left, right, bottom, top = ax.get_images()[0].get_extent()
     ax.contour(mask, levels=[0.5], colors=["white"], linewidths=0.8, origin="upper", extent=(left, right, bottom, top))
     return ax
-
-
-def color_bar(axes: Sequence[Axes], scale: Scale, label: str, location: str = "right") -> Colorbar:
-    """The colour bar of all `axes` with the ends of the scale; where values exceed it, a tip and the largest value."""
-    colored = ScalarMappable(Normalize(scale.low, scale.high), scale.cmap)
-    shape = {"shrink": 0.9, "aspect": 15} if location == "right" else {"shrink": 0.6, "aspect": 40}
-    placing = {"location": location, "pad": 0.02, "extend": scale.extend, **shape}
-    bar = axes[0].figure.colorbar(colored, ax=list(axes), **placing)
-    ticks = np.linspace(scale.low, scale.high, 5)
-    bar.set_ticks(list(ticks), labels=[f"{tick:.3g}" for tick in ticks])
-    bar.set_label(f"{label}\nlargest value {scale.peak:.3g}" if scale.exceeded else label)
-    return bar
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:

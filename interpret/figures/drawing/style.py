@@ -35,3 +35,12 @@ LINES: tuple[Line, ...] = ("-", ":", "--", "-.")
 def marker_of(index: int) -> str:
     """The marker of model `index`."""
     return MARKERS[index % len(MARKERS)]
+
+
+SIZES = ((4.8, 1.9), (4.0, 1.4), (3.2, 1.0), (2.6, 0.7))
+"""Of the marker and the width of the line of each model: later ones lie on earlier ones, and leave them to be seen."""
+
+
+def sizes_of(index: int) -> tuple[float, float]:
+    """Size of the marker and width of the line of model `index`, in points."""
+    return SIZES[min(index, len(SIZES) - 1)]
