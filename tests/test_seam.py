@@ -24,7 +24,7 @@ from interpret.models.objective import undefined_without_target
 from interpret.models.operations import PLAIN
 from interpret.models.trace import STAGES
 from tests.models import SMALL
-from tests.modules import LIBRARIES, OWN, WIDTH, Block, ByHand, Own, TalkingHeads, moved
+from tests.modules import LIBRARIES, OWN, ROTARY, WIDTH, Block, ByHand, Own, TalkingHeads, hugging_face, moved
 
 ALL = OWN | LIBRARIES
 
@@ -547,6 +547,75 @@ def test_what_a_compiled_or_parallel_module_runs_is_looked_at():
     module = moved(OWN["by hand"]())
     assert interpret.load(nn.DataParallel(module)).model is module
     assert interpret.load(torch.compile(module)).model is module
+
+
+COMPILED = {
+    "one block": lambda blocks: blocks.__setitem__(0, torch.compile(blocks[0])),
+    "every block": lambda blocks: [blocks.__setitem__(at, torch.compile(block)) for at, block in enumerate(blocks)],
+    "one block in its place": lambda blocks: blocks[1].compile(),
+}
+
+
+@pytest.mark.parametrize("compiled", COMPILED.values(), ids=COMPILED)
+def test_compiled_parts_are_looked_through_and_stay_compiled(compiled):
+    """A compiled layer is seen with its values and without its place in the graph: two layers would become one."""
+    module = moved(OWN["by hand"]())
+    images = noise(module)
+    expected = interpret.attribute(interpret.load(module), images, "rollout")
+    compiled(module.blocks)
+    before = dict(module.named_modules())
+    loaded = interpret.load(module)
+    assert_close(interpret.attribute(loaded, images, "rollout"), expected)
+    assert loaded.depth == len(module.blocks)
+    assert dict(module.named_modules()) == before
+    assert next(loaded.model.parameters()) is next(module.parameters())
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore")  # what the compiler says of hooks and of this machine
+def test_a_compiled_function_is_refused_by_name():
+    module = moved(LIBRARIES["PyTorch encoder"](), torch.float32)
+    layer = module.encoder.layers[0]
+    layer.forward = torch.compile(layer.forward)
+    with pytest.raises(UnsupportedModelError, match=r"layers\.0.* is compiled; pass the module as it was"):
+        interpret.load(module)
+
+
+DEIT = {
+    "timm": lambda: timm.create_model("deit_tiny_distilled_patch16_224", **ROTARY),
+    "transformers": lambda: hugging_face(
+        transformers.DeiTForImageClassificationWithTeacher, transformers.DeiTConfig, num_labels=5
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DEIT)
+def test_two_linear_heads_on_two_tokens_read_a_half_of_each_as_from_the_file(name, tmp_path):
+    module = moved(DEIT[name](), torch.float32)
+    torch.save(module.state_dict(), tmp_path / "deit.pth")
+    model, images = interpret.load(module), noise(module).float()
+    of_file = interpret.load(tmp_path / "deit.pth", heads=3, eps=1e-12 if name == "transformers" else 1e-6)
+    assert model.anatomy.reads == (0.5, 0.5, *[0.0] * 16)
+    for attribution in ("rollout", "cls_attention", "relevance"):
+        expected = interpret.attribute(of_file, images, attribution)
+        assert_close(interpret.attribute(model, images, attribution), expected, rtol=1e-4, atol=1e-6)
+
+
+class Gated(Own):
+    """Its class token weighs a register, so what is read of that depends on the image."""
+
+    def forward(self, images):
+        x = self.embed(images)
+        for block in self.blocks:
+            x = block(x)
+        x = self.norm(x)
+        return self.head(x[:, 0] * x[:, 1].sigmoid())
+
+
+def test_two_tokens_that_are_read_by_their_content_have_no_fixed_share():
+    model = interpret.load(moved(Gated(lambda: Block(ByHand()), prefix=4)))
+    with pytest.raises(UnsupportedModelError, match="reads its final tokens each in its own way, as by their content"):
+        interpret.attribute(model, noise(model.model), "rollout")
 
 
 CLOSE = {torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 5e-2}

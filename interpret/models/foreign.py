@@ -175,7 +175,10 @@ def _choice(chosen: Candidate, offered: tuple[str, ...]) -> Iterator[str]:
 
 def _left_out(converted: Converted, whole: Classified, chosen: Candidate) -> Iterator[str]:
     if whole.owner:
-        yield f"{whole.owner!r} taken as the head"
+        second = sorted({key.rpartition(".")[0] for key in converted.taken})
+        yield f"{' and '.join(map(repr, [whole.owner, *second]))} taken as the head" + ", the mean of both" * bool(
+            second
+        )
     if whole.beside:
         yield f"{len(whole.beside)} tensors outside {chosen.prefix!r} left out: {_some(whole.beside)}"
     if converted.left_out:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from interpret.foundation.errors import InterpretError, UnsupportedModelError
+from interpret.foundation.tensors import Logits
 from interpret.models.attention import Stages
 
 LISTS = (nn.ModuleList, nn.ModuleDict, nn.Sequential)
@@ -112,3 +113,22 @@ def prove_heads_apart(call: Stages, name: str) -> None:
             f"{name}: {call.module} mixes its heads after the softmax (talking heads); maps of single heads are "
             "undefined there"
         )
+
+
+def prove_gone_on(calls: Sequence[Stages], logits: Logits, name: str) -> None:
+    """What was seen is what the module went on with, up to the last attention that the logits are made of.
+
+    Raises:
+        UnsupportedModelError: it is not.
+    """
+    seen = [call for call in calls if call.weights.requires_grad]
+    weights = [call.weights for call in seen]
+    slopes = torch.autograd.grad(logits.sum(), weights, retain_graph=True, allow_unused=True) if seen else ()
+    reached = [slope is not None for slope in slopes]
+    if not reached or all(reached[: 1 + max((at for at, each in enumerate(reached) if each), default=0)]):
+        return
+    first = seen[reached.index(False)].module
+    raise UnsupportedModelError(
+        f"{name}: what was seen in {first} is not what it went on with, as where a function is compiled; pass the "
+        "module as it was before torch.compile"
+    )

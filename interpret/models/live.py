@@ -20,6 +20,7 @@ from interpret.models.model_spec import ModelSpec
 from interpret.models.patches import Asked
 from interpret.models.probe import measured
 from interpret.models.tracing import trace
+from interpret.models.unwrapping import unwrapped
 from interpret.models.vit import make_attention_explicit
 
 TOWERS = ("vision_model", "text_model")
@@ -43,7 +44,7 @@ def from_module(
     Raises:
         UnsupportedModelError: its attention cannot be looked at, or is not what it computes.
     """
-    module = _unwrapped(module)
+    module = unwrapped(module)
     _check_one_tower(module)
     if _is_plain(module):
         _check_size(module, asked)
@@ -104,14 +105,6 @@ def _size(module: nn.Module, asked: Asked) -> tuple[int, int]:
     if size is None:
         raise InterpretError(f"{type(module).__name__} does not say the size of its input; pass img_size=")
     return size
-
-
-def _unwrapped(module: nn.Module) -> nn.Module:
-    """What a compiled or a parallel module runs."""
-    while isinstance(inner := getattr(module, "_orig_mod", None), nn.Module):
-        module = inner
-    parallel = isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel)
-    return _unwrapped(module.module) if parallel else module
 
 
 def _check_size(module: Any, asked: Asked) -> None:

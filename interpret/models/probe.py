@@ -13,7 +13,14 @@ from interpret.foundation.tensors import Images, Logits
 from interpret.models.anatomy import Anatomy
 from interpret.models.attention import Stages
 from interpret.models.grid import PatchGrid
-from interpret.models.layering import attentions_a_layer, blocks_around, holder, prove_all_seen, prove_heads_apart
+from interpret.models.layering import (
+    attentions_a_layer,
+    blocks_around,
+    holder,
+    prove_all_seen,
+    prove_gone_on,
+    prove_heads_apart,
+)
 from interpret.models.outputs import are_features, logits_of
 from interpret.models.patches import Asked, laid_out
 from interpret.models.preserving import untouched
@@ -38,7 +45,8 @@ def measured(module: nn.Module, name: str, img_size: tuple[int, int], channels: 
     except Exception as error:  # it is the user's own
         raise UnsupportedModelError(
             f"{name} cannot be looked at: {type(error).__name__} {' '.join(str(error).split())[:200]}; modules under "
-            "no_grad, in-place changes of a softmax, gradient checkpointing and quantised layers are the usual causes"
+            "no_grad, in-place changes of a softmax, gradient checkpointing, quantised layers and compiled functions are "
+            "the usual causes"
         ) from error
 
 
@@ -141,6 +149,7 @@ class Probe:
             )
         for call in calls:
             prove_heads_apart(call, self.name)
+        prove_gone_on(calls, logits, self.name)
         return calls
 
     def _calls(self, images: Images) -> tuple[Logits, list[Stages]]:
@@ -150,10 +159,9 @@ class Probe:
 
     def _check(self, calls: list[Stages]) -> None:
         if not calls:
-            why = "expected a softmax over tokens that is multiplied by values"
-            if any(hasattr(each, "_orig_mod") for each in self.module.modules()):
-                why = "it is compiled; pass model._orig_mod"
-            raise UnsupportedModelError(f"{self.name}: 0 attention operations seen; {why}")
+            raise UnsupportedModelError(
+                f"{self.name}: 0 attention operations seen; expected a softmax over tokens that is multiplied by values"
+            )
 
     def scores(self, images: Images) -> Tensor:
         """Of the first attention, of each token (image token ...)."""
@@ -212,14 +220,14 @@ class Probe:
         hooks = [each.register_forward_hook(here(keep)) for each in self.module.modules()]
         try:
             with torch.enable_grad():
-                logits = self.run(self.images[:1].clone().requires_grad_())
+                logits = self.run(self.images.clone().requires_grad_())
         finally:
             for hook in hooks:
                 hook.remove()
         mixture = torch.randn(logits.shape[1], generator=torch.Generator().manual_seed(1)).to(logits)
         tokens = [each for each in tokens if each.requires_grad]
         slopes = torch.autograd.grad((logits * mixture).sum(), tokens, allow_unused=True)
-        last = next((slope[0] for slope in reversed(slopes) if slope is not None and slope.any()), None)
+        last = next((slope for slope in reversed(slopes) if slope is not None and slope.any()), None)
         return shares(last, grid.prefix, self.name)
 
 
