@@ -128,7 +128,7 @@ def test_what_is_no_image_is_refused_in_one_line(tmp_path: Path, content: bytes)
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"none\.png cannot be read \(No such file or directory\)"):
         open_image(tmp_path / "none.png")
-    with pytest.raises(ImageError, match=r"Is a directory"):
+    with pytest.raises(ImageError, match="is a folder; name its files"):
         open_image(tmp_path)
 
 

@@ -217,7 +217,7 @@ from interpret.interventions.threshold import threshold
 
 
 @INTERVENTIONS.register(
-    label="half of it", strength="dose", unit="drops", neutral=0.0, applies=lambda model: True,
+    label="half of it", strength="dose", unit="drops", neutral=0.0, applies=lambda model: True, acts_on="all",
     grid=lambda models: (0.0, 0.1), reference="a test", facts=lambda model, dose, layer: {"cut": dose / 2},
     fact_labels={"cut": "what is cut"}, shown=("cut", "sparsity"),
 )

@@ -23,6 +23,7 @@ from interpret.models.families import FAMILIES
 from interpret.models.loading import load
 from interpret.models.weights import INDEX
 from interpret.report.explorer import explorer
+from tests.modules import LIBRARIES, OWN
 from tests.test_families import forward, images, moved, same, state
 from tests.test_foreign import GIVEN, chunked, outputs, prefixed, refused, saved, vit
 
@@ -121,6 +122,33 @@ def test_layouts_of_training_code_compute_the_same(name, tmp_path):
     with torch.no_grad():
         same(features, model.forward_features(images()))
     same(logits, outputs(model))
+
+
+OF_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+OF_CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
+FAMILY_STATISTICS = {
+    "pre-trained MAE": (lambda: mae(state(vit(num_classes=0))), OF_IMAGENET, {}),
+    "DINOv2": (lambda: with_mask(state(vit(num_classes=0))), OF_IMAGENET, {}),
+    "CLIP": (lambda: clip(state(vit(pre_norm=True))), OF_CLIP, {"activation": "quick_gelu"}),
+}
+
+
+@pytest.mark.parametrize("label", FAMILY_STATISTICS)
+def test_a_family_that_was_trained_on_one_input_knows_its_statistics(label, tmp_path):
+    build, statistics, given = FAMILY_STATISTICS[label]
+    model = load(saved(build(), tmp_path), **GIVEN | given)
+    assert (model.spec.mean, model.spec.std) == statistics
+    assert model.assumed[-1] == f"mean {statistics[0]} and std {statistics[1]} as of {label}"
+    assert load(saved(build(), tmp_path), **GIVEN | given, mean=[0.5] * 3, std=[0.5] * 3).spec.mean == (0.5,) * 3
+
+
+def test_a_live_module_of_such_a_family_knows_them_too_and_another_assumes_aloud(caplog):
+    model = interpret.load(LIBRARIES["torchvision"]())
+    assert (model.spec.mean, model.spec.std) == OF_IMAGENET
+    assert f"mean {OF_IMAGENET[0]} as of torchvision's VisionTransformer" in model.assumed
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+    assert "mean (0.5, 0.5, 0.5) assumed" in interpret.load(OWN["by hand"]()).assumed
+    assert "Own: mean (0.5, 0.5, 0.5) assumed" in caplog.messages
 
 
 def test_registers_of_dinov2_have_no_position(tmp_path):

@@ -5,6 +5,7 @@ import shlex
 import pytest
 import transformers
 
+import interpret
 from interpret.__main__ import main
 from interpret.models.checkpoint import save
 from interpret.models.loading import load
@@ -69,8 +70,6 @@ def test_what_must_be_said_or_cannot_be_is_a_line_of_its_own(inspected, tmp_path
 
 
 def test_a_file_of_this_project_says_it_all_itself(inspected, tmp_path):
-    import interpret
-
     interpret.save(tmp_path / "own.pt", tiny("hard_threshold"))
     told = dict(inspected(tmp_path / "own.pt"))
     assert told["format"].startswith("interpret-vit/1: ")
@@ -80,6 +79,27 @@ def test_a_file_of_this_project_says_it_all_itself(inspected, tmp_path):
 def test_classes_without_names_are_classes(inspected, tmp_path):
     save(tmp_path / "own.pt", tiny(num_classes=7))
     assert dict(inspected(tmp_path / "own.pt"))["classes"] == "7, not named"
+
+
+def test_one_output_is_a_value_and_no_class(inspected, tmp_path):
+    path = saved(state(vit(num_classes=1)), tmp_path)
+    assert dict(inspected(path, "--heads", 3, "--img-size", 32, 48))["classes"] == "none: one value, a regression"
+
+
+def test_what_no_report_takes_is_loaded_in_python(inspected, tmp_path):
+    path = saved(state(vit(in_chans=13)), tmp_path)
+    said = dict(inspected(path, "--heads", 3, "--img-size", 32, 48))
+    assert said["input"] == "mean 0.5 of each of 13 channels, std 0.5 of each of 13 channels (assumed)"
+    call, _, why = said["load"].partition(": ")
+    assert eval(call, {"interpret": interpret}).channels == 13
+    assert why == "a report looks at pictures, and it takes 13 channels"
+
+
+def test_both_heads_of_a_distilled_model_are_named(inspected, tmp_path):
+    config = transformers.DeiTConfig(**(HF | MLP | LABELS))
+    model = hugging_face(transformers.DeiTForImageClassificationWithTeacher, config)
+    said = inspected(pretrained(model, tmp_path))
+    assert ("note", "'cls_classifier' and 'distillation_classifier' taken as the head, the mean of both") in said
 
 
 def test_a_file_that_is_not_there_is_one_line(capsys, tmp_path):

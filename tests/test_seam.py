@@ -4,6 +4,7 @@ import copy
 import math
 import re
 import threading
+from dataclasses import replace
 
 import pytest
 import timm
@@ -20,6 +21,7 @@ from torch.testing import assert_close
 import interpret
 from interpret.foundation.errors import UnsupportedModelError
 from interpret.models.attention import attended, stages
+from interpret.models.layering import prove_gone_on
 from interpret.models.objective import undefined_without_target
 from interpret.models.operations import PLAIN
 from interpret.models.trace import STAGES
@@ -571,14 +573,14 @@ def test_compiled_parts_are_looked_through_and_stay_compiled(compiled):
     assert next(loaded.model.parameters()) is next(module.parameters())
 
 
-@pytest.mark.long
-@pytest.mark.filterwarnings("ignore")  # what the compiler says of hooks and of this machine
-def test_a_compiled_function_is_refused_by_name():
-    module = moved(LIBRARIES["PyTorch encoder"](), torch.float32)
-    layer = module.encoder.layers[0]
-    layer.forward = torch.compile(layer.forward)
-    with pytest.raises(UnsupportedModelError, match=r"layers\.0.* is compiled; pass the module as it was"):
-        interpret.load(module)
+def test_weights_that_the_module_does_not_go_on_with_are_refused():
+    """As inside a compiled function, which gives a copy of what it uses."""
+    q, k, v = torch.randn(3, 1, 2, 5, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    copied, used = stages(q, k, PLAIN), stages(k, q, PLAIN)
+    logits = (used.weights @ v).flatten(1)
+    prove_gone_on([used, copied], logits, "it")  # nothing reads the last attention
+    with pytest.raises(UnsupportedModelError, match="it: what was seen in first is not what it went on with, as where"):
+        prove_gone_on([replace(copied, module="first"), used], logits, "it")
 
 
 DEIT = {

@@ -97,7 +97,7 @@ SLIPS = {
     ),
     "the input as an array": (
         lambda: interpret.trace(vit(), np.zeros((2, 3, 32, 48), dtype=np.float32)),
-        r"image 0 is an array of shape \(3, 32, 48\) and type float32; expected .*, or a float tensor as the model",
+        r"image 0 is an array of floats \(3, 32, 48\); floats as a model wants them, .*, are a tensor: torch",
     ),
     "a class that is no whole number": (
         lambda: interpret.trace(vit(), PICTURE, 1.5),
@@ -321,6 +321,83 @@ SLIPS = {
         "unknown indicator 'sparse'",
     ),
     "measure of a model": (lambda: interpret.measure(vit(), "sparsity"), "measure takes a trace, got a LoadedModel"),
+    "a layer that is none": (
+        lambda: interpret.threshold(vit(), 0.1, layers=9).__enter__(),
+        "layer 9 is none of tiny, whose layers are 0 to 1",
+    ),
+    "a head that is none": (
+        lambda: interpret.threshold(vit(), 0.1, heads=[0, 9]).__enter__(),
+        "head 9 is none of tiny, whose heads are 0 to 2",
+    ),
+    "model and path exchanged": (
+        lambda: interpret.save(vit(), "never.pt"),
+        "save takes a path and what interpret.load gives; got a str second",
+    ),
+    "batches in words": (
+        lambda: interpret.survey(vit(), PICTURE, "sparsity", batch_size="4"),
+        "batch_size '4': a batch has at least one image",
+    ),
+    "constants that are none": (
+        lambda: interpret.survey(vit(), PICTURE, "sparsity", options=3),
+        "options=3; expected {indicator: {constant: value}}",
+    ),
+    "points of nothing": (lambda: interpret.operating_points(None), "operating_points takes the table of sweep"),
+    "a first layer in words": (
+        lambda: interpret.attribute(vit(), PICTURE, "rollout", start_layer="a"),
+        "start_layer='a': the trace has layers 0 to 1",
+    ),
+    "a first layer beyond the last": (
+        lambda: interpret.attribute(vit(), PICTURE, "rollout", start_layer=2),
+        "start_layer=2: the trace has layers 0 to 1",
+    ),
+    "an image beyond the last": (lambda: interpret.load_data("photos")[999], r"photos\[999\]: its images are 0 to 7"),
+    "an image by name": (lambda: interpret.load_data("photos")["a"], r"photos\['a'\]: its images are 0 to 7"),
+    "a strength as a word": (
+        lambda: interpret.sweep(vit(), [PICTURE] * 2, "threshold", "0.1"),
+        "tau='0.1'; expected a finite number",
+    ),
+    "statistics of pictures in 0 to 255": (
+        lambda: interpret.load(timm_vit(), mean=(123.0, 116.0, 103.0)),
+        "pictures are in 0 to 1 before them; divide both by 255",
+    ),
+    "a tensor of NaN": (
+        lambda: interpret.trace(vit(), torch.tensor([0.0, torch.nan])[:, None, None, None].expand(2, 3, 32, 48)),
+        "image 1 holds NaN or infinity; mend it, or leave it out",
+    ),
+    "a folder as an image": (lambda: interpret.trace(vit(), "tests"), "image tests is a folder; name its files"),
+    "an address as an image": (
+        lambda: interpret.trace(vit(), "https://example.org/cat.jpg"),
+        "cat.jpg is an address; download it and name the file",
+    ),
+    "a data set where pictures are wanted": (
+        lambda: interpret.trace(vit(), interpret.load_data("photos")[:1]),
+        "image 0 is an Example of a data set; pass its picture, example.image",
+    ),
+    "tensors as a data set": (
+        lambda: interpret.survey(vit(), torch.zeros(2, 3, 32, 48), "sparsity"),
+        "gives tensors, which are no pictures; .*tensors go to trace, attribute and show alone",
+    ),
+    "a state dict": (
+        lambda: interpret.load(timm_vit().state_dict()),
+        r"got a OrderedDict; load it into its module \(load_state_dict\) and pass that, or save it",
+    ),
+    "what is loaded": (lambda: interpret.load(vit()), "got a LoadedModel, which is loaded; pass its .model"),
+    "a module without its weights": (
+        lambda: interpret.load(timm_vit().to("meta")),
+        "VisionTransformer holds no weights; load them into it first",
+    ),
+    "layers by name": (
+        lambda: interpret.load(Altered(timm_vit()), img_size=32, layers="blocks"),
+        "layers='blocks'; expected how many layers it has, a whole number above 0",
+    ),
+    "a grid that is another": (
+        lambda: interpret.load(Altered(timm_vit()), img_size=32, grid=(2, 2), name="mine"),
+        r"mine: the corners of its 2 x 2 patches .* as grid=\(rows, cols\) and prefix= must say",
+    ),
+    "heads of what has no classes": (
+        lambda: interpret.sweep(tiny(num_classes=1, dtype=torch.float32), [PICTURE] * 2, "head_pruning"),
+        "head_pruning does not act on tiny; it acts on models with classes, whose loss says which heads matter",
+    ),
     "a scope that is entered once": (
         lambda: interpret.verify_intervention(vit(), interpret.threshold(vit(), 0.1), [PICTURE]),
         "an intervention is entered once a batch: pass a function that gives its scope",
@@ -358,3 +435,36 @@ def test_labels_that_nobody_can_name_are_said_to_be_unused(caplog):
     assert [record.message for record in caplog.records if "numbered" in record.message] == [
         "numbered names no classes, so its labels are not used; give it `.classes`, in their order"
     ]
+
+
+@pytest.mark.parametrize("one", [{"layers": 1}, {"heads": 1}], ids=str)
+def test_one_layer_or_head_is_a_list_of_one(one):
+    with interpret.threshold(vit(), 0.1, **one) as model:
+        alone = interpret.trace(model, PICTURE).weights
+    with interpret.threshold(vit(), 0.1, **{name: [number] for name, number in one.items()}) as model:
+        assert torch.equal(interpret.trace(model, PICTURE).weights, alone)
+
+
+def test_floats_that_were_never_normalised_are_said_and_looked_at():
+    images = torch.full((1, 3, 32, 48), 255.0)
+    with pytest.warns(
+        UserWarning, match="floats go to tiny as they are, and these reach 255, where pictures lie in -1"
+    ):
+        assert interpret.trace(vit(), images).images.max() == 255
+
+
+def test_a_study_needs_no_more_than_a_model_and_pictures():
+    study = interpret.run_study(vit(), [PICTURE], sweeps={"threshold": [0.1]})
+    assert set(study.tables["maps"]["attribution"]) == set(interpret.ATTRIBUTIONS)
+
+
+def test_a_model_and_a_data_set_say_what_they_are():
+    assert str(vit()) == f"{vit()!r}: input 3 x 32 x 48, 5 classes, classification"
+    assert repr(interpret.load_data("photos")) == "Dataset('photos', 8 images, no labels)"
+    assert repr(interpret.load_data("shapes")[:3]) == "Dataset('shapes', 3 images, 10 classes)"
+
+
+def test_floats_are_shown_as_what_the_model_saw():
+    model = tiny(in_chans=13, dtype=torch.float32)
+    images = torch.randn(2, 13, 32, 48, generator=torch.Generator().manual_seed(0))
+    assert len(interpret.show(model, images).axes) == len(interpret.show(interpret.trace(model, images)).axes)

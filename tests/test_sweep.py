@@ -125,7 +125,7 @@ def test_a_layer_loses_its_own_directions_alone():
 
 
 def test_a_model_without_sigma_has_no_sweep_of_rho():
-    with pytest.raises(InterpretError, match="sigma_retention does not act on tiny, whose attention is softmax"):
+    with pytest.raises(InterpretError, match="sigma_retention does not act on tiny; it acts on models with a"):
         rho_sweep(tiny(), gallery(2), [0.9])
 
 

@@ -200,6 +200,7 @@ def test_a_loss_that_is_nan_ends_in_one_line_and_no_file(tmp_path, capsys):
         (["--mechanism", "svda", "--sigma-init", "two"], "sigma_init 'two' is not one of"),
         (["--backbone", "vit_none"], "timm has no backbone 'vit_none'"),
         (["--warmup-epochs", "1"], "--warmup-epochs 1.0 leaves none of 1 epochs"),
+        (["--init", "checkpoints/shapes-softmax.pt"], "checkpoints/shapes-softmax.pt has other sizes: "),
         (["--aa", "more"], "timm has no policy 'more' for --aa"),
     ],
 )

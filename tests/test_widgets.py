@@ -210,6 +210,7 @@ def toy() -> Iterator[list[int]]:
         unit="",
         neutral=1.0,
         applies=lambda model: model.spec.mechanism == "softmax",
+        acts_on="models with plain softmax",
         grid=lambda models: (0.5, 1.0, 2.0),
         reference="this test",
         draws=3,
@@ -218,7 +219,7 @@ def toy() -> Iterator[list[int]]:
     @contextmanager
     def amplification(model, gain, *, seed, power):
         layers = range(model.depth)
-        changes = {layer: partial(Amplified, heads=mask_of(model, layer, None), factor=gain**power) for layer in layers}
+        changes = {layer: partial(Amplified, heads=mask_of(model, None), factor=gain**power) for layer in layers}
         with edited(model, changes):
             yield model
 

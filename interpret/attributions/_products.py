@@ -1,12 +1,14 @@
 """Steps that the rollout family shares: fusing heads, discarding, and the product of layers."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from interpret.foundation.errors import InterpretError
+from interpret.foundation.tensors import Attention
 
 Fused = Float[Tensor, "batch query key"]
 Row = Float[Tensor, "batch key"]
@@ -55,6 +57,17 @@ def with_residual(row: Row, fused: Fused) -> Row:
     """
     scaled = row / (fused.sum(dim=-1) + 1)
     return scaled + torch.einsum("bq,bqk->bk", scaled, fused)
+
+
+def layers_from(layers: Attention, first: Any) -> tuple[Float[Tensor, "batch head query key"], ...]:
+    """Those of a product, the last one first.
+
+    Raises:
+        InterpretError: no layer is the first.
+    """
+    if first not in range(len(layers)):
+        raise InterpretError(f"start_layer={first!r}: the trace has layers 0 to {len(layers) - 1}")
+    return layers[int(first) :].unbind()[::-1]
 
 
 def accumulate(readout: Float[Tensor, "token"], layers: Iterable[Fused], step: Callable[[Row, Fused], Row]) -> Row:

@@ -1,5 +1,7 @@
 """Attention rollout."""
 
+from typing import Any
+
 from interpret.attributions import ATTRIBUTIONS, _products
 from interpret.foundation.tensors import PatchMap
 from interpret.models.trace import Trace
@@ -13,7 +15,7 @@ from interpret.models.trace import Trace
     needs=("weights",),
 )
 def rollout(
-    trace: Trace, *, fusion: str = "mean", discard_ratio: float = 0.0, protect: str = "none", start_layer: int = 0
+    trace: Trace, *, fusion: str = "mean", discard_ratio: float = 0.0, protect: str = "none", start_layer: Any = 0
 ) -> PatchMap:
     """Row of the classifier's token in R = A_L ... A_s with A = rownorm(fuse(weights) + I); values in [0, 1].
 
@@ -27,6 +29,6 @@ def rollout(
         protect: what is never dropped besides entry [0, 0]: "none", "cls_row" or "cls_col".
         start_layer: first layer of the product.
     """
-    layers = reversed(trace.need("weights")[start_layer:].unbind())
+    layers = _products.layers_from(trace.need("weights"), start_layer)
     fused = (_products.discard(_products.fuse(heads, fusion), discard_ratio, protect) for heads in layers)
     return trace.grid.fold(_products.accumulate(trace.readout, fused, _products.with_residual))

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from jaxtyping import Bool
 from PIL import Image
+
+from interpret.foundation.errors import NoSuchImageError
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +28,7 @@ class Example:
     id: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset(Sequence):  # were it Sequence[Example], beartype would decode an image at every call that takes one
     """Examples that are decoded, or drawn, when they are asked for. A slice is again a data set.
 
@@ -54,9 +56,16 @@ class Dataset(Sequence):  # were it Sequence[Example], beartype would decode an 
     def __getitem__(self, index: int) -> Example: ...
     @overload
     def __getitem__(self, index: slice) -> "Dataset": ...
-    def __getitem__(self, index: int | slice) -> "Example | Dataset":
-        positions = range(self.length)[index]
+    def __getitem__(self, index: Any) -> "Example | Dataset":
+        try:
+            positions = range(self.length)[index]
+        except (IndexError, TypeError):
+            raise NoSuchImageError(f"{self.name}[{index!r}]: its images are 0 to {self.length - 1}") from None
         return self.subset(positions) if isinstance(positions, range) else self.read(positions)
+
+    def __repr__(self) -> str:
+        classes = f", {len(self.classes)} classes" if self.classes else ", no labels"
+        return f"Dataset({self.name!r}, {self.length} images{classes})"
 
     def subset(self, positions: Sequence[int]) -> "Dataset":
         """The examples at these positions, in this order."""

@@ -62,7 +62,7 @@ def _picture(image: Any, name: str) -> Image.Image:
     if hasattr(image, "detach"):
         raise ImageError(
             f"data set {name!r} gives tensors, which are no pictures; give it without its transform, so that each "
-            "model fits and normalises the pictures itself"
+            "model fits and normalises the pictures itself; tensors go to trace, attribute and show alone"
         )
     return as_pictures(image)[0]
 

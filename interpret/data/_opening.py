@@ -31,6 +31,10 @@ def open_image(path: str | Path) -> Image.Image:
         UnreadableImageError: not an image, truncated or damaged, more than Pillow's 89 million pixels (a decompression
             bomb), or 32-bit pixels, whose white is not defined.
     """
+    if Path(path).is_dir():
+        raise UnreadableImageError(str(path), "is a folder; name its files, or hand it to survey, sweep, run_study")
+    if re.match(r"\w+://", str(path)):
+        raise UnreadableImageError(str(path), "is an address; download it and name the file")
     return decode(Path(path), str(path))
 
 

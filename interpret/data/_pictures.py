@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from interpret.data._examples import Example
 from interpret.data._opening import open_image, reason, upright
 from interpret.foundation.errors import ImageError
 
@@ -30,6 +31,8 @@ def _picture(image: Any, name: str) -> Image.Image:
         return open_image(os.fspath(image))
     if isinstance(image, np.ndarray):
         image = _from_array(image, name)
+    if isinstance(image, Example):
+        raise ImageError(f"{name} is an Example of a data set; pass its picture, example.image")
     if not isinstance(image, Image.Image):
         raise ImageError(f"{name} is a {type(image).__name__}; expected {KINDS}")
     try:
@@ -43,6 +46,11 @@ def _picture(image: Any, name: str) -> Image.Image:
 def _from_array(array: np.ndarray, name: str) -> Image.Image:
     gray, colour = array.ndim == 2, array.ndim == 3 and array.shape[-1] in (1, 3, 4)
     known = {np.dtype(np.uint8): gray or colour, np.dtype(np.uint16): gray}
+    if array.dtype.kind == "f" and not (gray or colour):
+        raise ImageError(
+            f"{name} is an array of floats {array.shape}; floats as a model wants them, (channel, height, width), are "
+            "a tensor: torch.from_numpy(array)"
+        )
     if not known.get(array.dtype, False):
         raise ImageError(
             f"{name} is an array of shape {array.shape} and type {array.dtype}; expected (height, width, 3) uint8, "

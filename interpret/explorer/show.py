@@ -56,8 +56,8 @@ def show(
 
     Args:
         source: a model as `interpret.load` gives it, or a trace.
-        images: one photograph or several: PIL, paths or arrays. Those of a trace may be left out: what the model saw is
-            then shown.
+        images: one photograph or several: PIL, paths or arrays; or floats as the model wants them. Those of a trace may
+            be left out: what the model saw is then shown.
         attributions: registered names, one or several.
         target: what is explained, as of `trace`; a trace has its own.
         targets: several of these, a column each.
@@ -105,9 +105,15 @@ def show(
 
 def _panels(pictures: Sequence[Image.Image], columns: int, bars: int) -> tuple[plots.Figure, np.ndarray]:
     """A row for each picture, as high as it is, with room for bars at its right."""
-    heights = [PANEL * float(np.clip(picture.height / picture.width, *ASPECTS)) for picture in pictures]
+    heights = [PANEL * _aspect(picture.height / picture.width) for picture in pictures]
     whole = sum(heights) + TEXT * (len(pictures) + 2)
     return _layout.panels(len(pictures), columns, PANEL * columns + BAR * bars, whole, height_ratios=heights)
+
+
+def _aspect(ratio: float) -> float:
+    """Height by width of a row; a strip in which nothing is to be seen gets a low one."""
+    least, most = ASPECTS
+    return max(least, min(ratio, most * most / ratio))
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +158,9 @@ class Column:
 
 def _traced(source: Any, images: Any, entries: Sequence[Attribution], target: Any) -> tuple[Trace, list[Image.Image]]:
     """The trace, and the photograph of each of its images."""
+    if isinstance(source, LoadedModel) and _are_floats(images):
+        trace = tracing.trace(source, images, target, keep=stages_needed(entries))
+        return trace, _photographs(trace, None)
     if isinstance(source, LoadedModel) and images is not None:
         pictures = as_pictures(images)
         return tracing.trace(source, pictures, target, keep=stages_needed(entries)), pictures
@@ -168,6 +177,11 @@ def _traced(source: Any, images: Any, entries: Sequence[Attribution], target: An
     if target is not None:
         raise InterpretError("the target belongs to the trace: trace(model, images, target), then show(trace)")
     return source, _photographs(source, images)
+
+
+def _are_floats(images: Any) -> bool:
+    """Whether they are what a model takes, not pictures."""
+    return isinstance(images[0] if isinstance(images, list | tuple) and images else images, Tensor)
 
 
 def _photographs(trace: Trace, images: Any) -> list[Image.Image]:

@@ -52,6 +52,10 @@ class UnreadableImageError(ImageError):
         self.image, self.why = image, why
 
 
+class NoSuchImageError(ImageError, IndexError):
+    """A position that a data set does not have."""
+
+
 class UnknownNameError(InterpretError):
     """A name that no registry entry carries."""
 

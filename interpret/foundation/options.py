@@ -18,7 +18,7 @@ def as_numbers(name: str, values: Any) -> list[float]:
     """
     listed = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [values]
     try:
-        numbers = [float(value) for value in listed]
+        numbers = [math.nan if isinstance(value, str) else float(value) for value in listed]
     except (OverflowError, TypeError, ValueError):
         numbers = [math.nan]
     if not all(map(math.isfinite, numbers)):

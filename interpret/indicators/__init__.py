@@ -84,7 +84,7 @@ def measure(trace: Any, names: str | Sequence[str], options: Options = MappingPr
         _tidy(each, trace.layers).assign(
             indicator=name, kind=kind, variant=variant, value=each.double().flatten().numpy(force=True)
         )
-        for name, kind, variant, each in evaluate(trace, named(names), options)
+        for name, kind, variant, each in evaluate(trace, named(names), as_options(options))
     ]
     table = pd.concat(tables, ignore_index=True)
     return table.assign(unit=table["indicator"].map(lambda name: INDICATORS[name].unit))
@@ -112,6 +112,17 @@ def evaluate(trace: Trace, names: Sequence[str], options: Options) -> Iterator[t
             _check_constants(entry, chosen)
             values = entry.function(trace, **chosen, **({"kind": kind} if kind else {}))
             yield name, kind, variant(entry, chosen), values
+
+
+def as_options(options: Any) -> Options:
+    """Return `options`, constants by indicator.
+
+    Raises:
+        InterpretError: they are something else.
+    """
+    if not isinstance(options, Mapping):
+        raise InterpretError(f"options={options!r:.80}; expected {{indicator: {{constant: value}}}}")
+    return options
 
 
 def constant_sets(options: Options, name: str) -> list[dict[str, Any]]:

@@ -43,6 +43,7 @@ class Intervention:
         unit: of the strength, "" for a plain number.
         neutral: the strength at which nothing is changed: 0 where more of it changes more, else the upper end.
         applies: whether it acts on a model at all.
+        acts_on: on which, in words.
         grid: the strengths of a sweep over these models that names none.
         reference: where it is from.
         stops: the strengths of a slider over these models, where they are finer than the grid.
@@ -66,6 +67,7 @@ class Intervention:
     unit: str
     neutral: float
     applies: Callable[[LoadedModel], bool]
+    acts_on: str
     grid: Callable[[Sequence[LoadedModel]], tuple[float, ...]]
     reference: str
     stops: Callable[[Sequence[LoadedModel]], tuple[float, ...]] | None = None

@@ -6,7 +6,7 @@ sigma at the bottom, thresholds over it, pruned heads on top.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
 from functools import partial
@@ -135,19 +135,23 @@ def sigmas_of(model: LoadedModel) -> list[Sigma]:
     return [mechanism.get_parameter("sigma").detach() for mechanism in model.mechanisms]
 
 
-def check_index(index: int, count: int, noun: str, model: LoadedModel) -> int:
-    """Return `index`, that of a layer or head."""
-    if index not in range(count):
-        raise InterpretError(f"{noun} {index} is none of {model.name}, whose {noun}s are 0 to {count - 1}")
-    return index
+def indices(named: int | Sequence[int] | None, count: int, noun: str, model: LoadedModel) -> list[int]:
+    """One layer or head, or several, as a list; all where none is named.
+
+    Raises:
+        InterpretError: one that is not there.
+    """
+    listed = list(range(count) if named is None else named if isinstance(named, Iterable) else [named])
+    for each in listed:
+        if each not in range(count):
+            raise InterpretError(f"{noun} {each} is none of {model.name}, whose {noun}s are 0 to {count - 1}")
+    return listed
 
 
-def mask_of(model: LoadedModel, layer: int, heads: Sequence[int] | None) -> Heads:
+def mask_of(model: LoadedModel, heads: int | Sequence[int] | None) -> Heads:
     """True for the named heads of a layer, for all where none is named; on the model's device."""
-    count = model.heads
-    chosen = range(count) if heads is None else [check_index(head, count, "head", model) for head in heads]
-    mask = torch.zeros(count, dtype=torch.bool)
-    mask[list(chosen)] = True
+    mask = torch.zeros(model.heads, dtype=torch.bool)
+    mask[indices(heads, model.heads, "head", model)] = True
     return mask.to(model.device)
 
 

@@ -15,7 +15,7 @@ from interpret.foundation.errors import InterpretError, UnsupportedModelError
 from interpret.foundation.options import check_share
 from interpret.foundation.tensors import Images
 from interpret.interventions import INTERVENTIONS
-from interpret.interventions._edits import Pruned, check_index, edited, mask_of
+from interpret.interventions._edits import Pruned, edited, indices, mask_of
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.tracing import trace
 
@@ -47,9 +47,8 @@ def head_pruning(model: LoadedModel, pairs: Sequence[tuple[int, int]]) -> Iterat
         >>> [round(total.item()) for total in t.weights[0, 0].sum(dim=(1, 2))]
         [65, 0, 65]
     """
-    depth = model.depth
-    layers = {check_index(layer, depth, "layer", model) for layer, _ in pairs}
-    masks = {layer: mask_of(model, layer, [head for other, head in pairs if other == layer]) for layer in layers}
+    layers = set(indices([layer for layer, _ in pairs], model.depth, "layer", model))
+    masks = {layer: mask_of(model, [head for other, head in pairs if other == layer]) for layer in layers}
     with edited(model, {layer: partial(Pruned, heads=mask) for layer, mask in masks.items()}):
         yield model
 
@@ -103,6 +102,7 @@ def _prepared(model: LoadedModel, images: Images, labels: Sequence[int] | None) 
     unit="share of heads removed",
     neutral=0.0,
     applies=lambda model: model.task.shares is not None,
+    acts_on="models with classes, whose loss says which heads matter",
     grid=lambda models: (0.0, 0.1, 0.25, 0.5, 0.75),
     reference="Michel et al. 2019, arXiv 1905.10650: ascending |gradient of the head's mask|",
     rules=lambda model: ("gradient", *RANDOM),
@@ -117,7 +117,7 @@ def prune_share(
     *,
     ranks: Sequence[Sequence[float]],
     rule: str = "gradient",
-    layers: Sequence[int] | None = None,
+    layers: int | Sequence[int] | None = None,
 ) -> AbstractContextManager[LoadedModel]:
     """`head_pruning` of a share of the heads, the least important first, or in one of three random orders.
 
@@ -133,8 +133,8 @@ def prune_share(
     check_share(share)
     if rule not in ("gradient", *RANDOM):
         raise InterpretError(f"rule {rule!r}: expected gradient or one of {', '.join(RANDOM)}")
-    chosen = range(model.depth) if layers is None else layers
-    heads = [(check_index(layer, model.depth, "layer", model), head) for layer in chosen for head in range(model.heads)]
+    chosen = indices(layers, model.depth, "layer", model)
+    heads = [(layer, head) for layer in chosen for head in range(model.heads)]
     if rule == "gradient":
         order = sorted(heads, key=lambda pair: ranks[pair[0]][pair[1]])
     else:

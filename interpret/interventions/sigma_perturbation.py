@@ -7,7 +7,7 @@ import torch
 
 from interpret.foundation.options import check_eta
 from interpret.interventions import INTERVENTIONS
-from interpret.interventions._edits import Sigma, check_index, edited_sigma, has_sigma, sigmas_of
+from interpret.interventions._edits import Sigma, edited_sigma, has_sigma, indices, sigmas_of
 from interpret.models.loaded_model import LoadedModel
 
 
@@ -17,13 +17,14 @@ from interpret.models.loaded_model import LoadedModel
     unit="share of sigma",
     neutral=0.0,
     applies=has_sigma,
+    acts_on="models with a learned sigma (svda)",
     grid=lambda models: (0.0, 0.1, 0.25, 0.5, 1.0),
     reference="this toolkit: sigma (1 + eta xi), xi standard normal",
     draws=8,
 )
 @contextmanager
 def sigma_perturbation(
-    model: LoadedModel, eta: float, *, seed: int = 0, layers: Sequence[int] | None = None
+    model: LoadedModel, eta: float, *, seed: int = 0, layers: int | Sequence[int] | None = None
 ) -> Iterator[LoadedModel]:
     """Scope in which sigma is sigma (1 + eta xi), xi standard normal, drawn once for each layer, head and direction.
 
@@ -48,7 +49,7 @@ def sigma_perturbation(
     check_eta(eta)
     generator = torch.Generator().manual_seed(seed)
     noisy = [_noisy(sigma, eta, generator) for sigma in sigmas_of(model)]
-    chosen = range(len(noisy)) if layers is None else [check_index(each, len(noisy), "layer", model) for each in layers]
+    chosen = indices(layers, len(noisy), "layer", model)
     with edited_sigma(model, {layer: noisy[layer] for layer in chosen}):
         yield model
 

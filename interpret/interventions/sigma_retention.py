@@ -13,9 +13,9 @@ from interpret.foundation.errors import InterpretError, UnsupportedModelError
 from interpret.foundation.options import check_rho
 from interpret.interventions import INTERVENTIONS
 from interpret.interventions._edits import (
-    check_index,
     edited_sigma,
     has_sigma,
+    indices,
     noted,
     own_copy,
     rows_of,
@@ -55,6 +55,7 @@ def kept_directions(
     unit="share of energy",
     neutral=1.0,
     applies=has_sigma,
+    acts_on="models with a learned sigma (svda)",
     grid=lambda models: GRID,
     stops=lambda models: (0.1, 0.2, 0.3, 0.4, *GRID),
     reference="after arXiv 2609.24370, known from its abstract alone",
@@ -65,7 +66,7 @@ def kept_directions(
 )
 @contextmanager
 def sigma_retention(
-    model: LoadedModel, rho: float, *, power: float = 2.0, layers: Sequence[int] | None = None
+    model: LoadedModel, rho: float, *, power: float = 2.0, layers: int | Sequence[int] | None = None
 ) -> Iterator[LoadedModel]:
     """Scope in which each head of an SVDA model keeps the directions that hold the share rho of its spectral energy.
 
@@ -92,7 +93,7 @@ def sigma_retention(
         [87, 87, 86, 85]
     """
     by_layer, depth = _sigma_and_kept(model, rho, power), model.depth
-    chosen = range(depth) if layers is None else [check_index(each, depth, "layer", model) for each in layers]
+    chosen = indices(layers, depth, "layer", model)
     with edited_sigma(model, {layer: by_layer[layer][0].masked_fill(~by_layer[layer][1], 0) for layer in chosen}):
         yield model
 

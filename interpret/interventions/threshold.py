@@ -7,7 +7,7 @@ from functools import partial
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.options import check_tau
 from interpret.interventions import INTERVENTIONS
-from interpret.interventions._edits import PLAIN, Thresholded, check_index, edited, mask_of, with_threshold
+from interpret.interventions._edits import PLAIN, Thresholded, edited, indices, mask_of, with_threshold
 from interpret.mechanisms import MECHANISMS, _thresholding
 from interpret.models.loaded_model import LoadedModel
 
@@ -51,6 +51,7 @@ def _is_own(model: LoadedModel, tau: float, layer: int | None) -> bool:
     unit="probability",
     neutral=0.0,
     applies=lambda model: True,
+    acts_on="every model",
     grid=default_taus,
     stops=fine_taus,
     reference="SelectiveViT: keep what lies above tau after the softmax",
@@ -68,8 +69,8 @@ def threshold(
     tau: float,
     rule: str = "hard",
     *,
-    layers: Sequence[int] | None = None,
-    heads: Sequence[int] | None = None,
+    layers: int | Sequence[int] | None = None,
+    heads: int | Sequence[int] | None = None,
 ) -> Iterator[LoadedModel]:
     """Scope in which `model` selects by `rule` at `tau`, in place of its own selection.
 
@@ -79,8 +80,8 @@ def threshold(
     Args:
         tau: threshold in [0, 1).
         rule: "hard" or "soft".
-        layers, heads: the blocks, and the heads of these blocks, that the rule applies to, counted from 0; None is
-            all. Every other head keeps its own selection.
+        layers, heads: the blocks, and the heads of these blocks, one or several, that the rule applies to, counted
+            from 0; None is all. Every other head keeps its own selection.
 
     Raises:
         InterpretError: a tau, rule, layer or head that does not exist.
@@ -96,9 +97,7 @@ def threshold(
     if rule not in _thresholding.RULES:
         raise InterpretError(f"rule {rule!r} is not one of {', '.join(_thresholding.RULES)}")
     check_tau(tau)
-    depth = model.depth
-    chosen = range(depth) if layers is None else [check_index(layer, depth, "layer", model) for layer in layers]
-    masks = {layer: mask_of(model, layer, heads) for layer in chosen}
-    changes = {layer: partial(with_threshold, heads=mask, tau=tau, rule=rule) for layer, mask in masks.items()}
+    change = partial(with_threshold, heads=mask_of(model, heads), tau=tau, rule=rule)
+    changes = dict.fromkeys(indices(layers, model.depth, "layer", model), change)
     with edited(model, changes):
         yield model

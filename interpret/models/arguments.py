@@ -93,7 +93,7 @@ ARGUMENTS = {
     "key": Argument(_name, "the name of a ViT of the file", "file"),
     "grid": Argument(_pair, "two whole numbers above 0, height before width", "module"),
     "prefix": Argument(_count_or_none_at_all, "a whole number", "module"),
-    "layers": Argument(_count, "a whole number above 0", "module"),
+    "layers": Argument(_count, "how many layers it has, a whole number above 0", "module"),
     "img_size": Argument(_size, "two whole numbers above 0, height before width"),
     "classes": Argument(lambda names: tuple(map(printable, as_names(names)))),
     "mean": Argument(_numbers(_number), "a number for each channel of the input"),

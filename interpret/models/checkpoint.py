@@ -2,7 +2,6 @@
 
 import dataclasses
 import io
-import os
 import pickle
 import re
 import warnings
@@ -15,7 +14,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from interpret.foundation.errors import CheckpointError
+from interpret.foundation.errors import CheckpointError, InterpretError
 from interpret.foundation.files import write_atomically
 from interpret.models.container import ARCHIVE, DAMAGED, SAFETENSORS, Metered, check_whole
 from interpret.models.loaded_model import LoadedModel
@@ -27,7 +26,7 @@ from interpret.models.weights import INDEX, shards
 FORMAT = "interpret-vit/1"
 
 
-def save(path: str | os.PathLike[str], loaded: LoadedModel, dtype: torch.dtype | None = None) -> None:
+def save(path: Any, loaded: Any, dtype: torch.dtype | None = None) -> None:
     """Write weights and spec to one file, whole or not at all.
 
     The provenance keeps the mechanism of the training where the model has another now. A checksum of the weights lies
@@ -38,6 +37,7 @@ def save(path: str | os.PathLike[str], loaded: LoadedModel, dtype: torch.dtype |
 
     Raises:
         CheckpointError: a model from memory that is not what its specification builds.
+        InterpretError: something that is no loaded model.
 
     Example:
         >>> import interpret
@@ -45,6 +45,8 @@ def save(path: str | os.PathLike[str], loaded: LoadedModel, dtype: torch.dtype |
         >>> interpret.load("mine.pt")
         LoadedModel('shapes-softmax', softmax, 4 layers, 3 heads, N=65)
     """
+    if not isinstance(loaded, LoadedModel):
+        raise InterpretError(f"save takes a path and what interpret.load gives; got a {type(loaded).__name__} second")
     _prove(loaded)
     weights = {key: tensor.cpu().contiguous() for key, tensor in converted(loaded.model, dtype).items()}
     payload = {

@@ -1,6 +1,6 @@
 """Tensors into the model that a specification builds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from interpret.foundation.errors import CheckpointError, InterpretError
 from interpret.models.model_spec import ModelSpec
+from interpret.models.pixels import OF_PICTURES
 from interpret.models.vit import VisionTransformer
 
 
@@ -66,15 +67,27 @@ def check_classes(spec: ModelSpec, count: int, file: object) -> None:
 
 
 def check_channels(spec: ModelSpec, channels: int, file: object) -> None:
-    """Refuse statistics that are not one number for each channel, and bands that are none of the channels."""
+    """Refuse statistics that are not one number for each channel, or of a picture in 0 to 255, and bands that are none
+    of the channels.
+    """
     for name in ("mean", "std"):
         count = len(getattr(spec, name))
         if count != channels:
             raise CheckpointError(
                 f"{file}: {name} has {count} numbers and the input {channels} channels; give one for each"
             )
+    if channels in OF_PICTURES and max(*spec.mean, *spec.std) > 1:
+        raise CheckpointError(
+            f"{file}: mean {spec.mean} and std {spec.std}, but pictures are in 0 to 1 before them; divide both by 255"
+        )
     if max(spec.bands, default=0) >= channels:
         raise CheckpointError(f"{file}: bands={spec.bands}, but the input has channels 0 to {channels - 1}")
+
+
+def shown(numbers: Sequence[float]) -> str:
+    """One for each channel; of many that are alike one."""
+    alike = len(numbers) > max(OF_PICTURES) and len(set(numbers)) == 1
+    return f"{numbers[0]} of each of {len(numbers)} channels" if alike else str(tuple(numbers))
 
 
 def with_statistics(known: Mapping[str, Any], channels: int) -> dict[str, Any]:

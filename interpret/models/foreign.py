@@ -14,8 +14,8 @@ from interpret.models.architecture import check_architecture
 from interpret.models.backbones import input_statistics
 from interpret.models.candidates import Candidate, candidates, check_supported, choose, kinds, masked
 from interpret.models.classifiers import Classified, classified
-from interpret.models.families import FAMILIES, Converted
-from interpret.models.filling import with_statistics
+from interpret.models.families import FAMILIES, Converted, Family
+from interpret.models.filling import shown, with_statistics
 from interpret.models.model_spec import ModelSpec
 from interpret.models.positions import resized, square
 from interpret.models.settings import Settings
@@ -38,7 +38,7 @@ class Foreign:
 
     spec: ModelSpec
     tensors: dict[str, Tensor]
-    family: str
+    family: Family
     notes: tuple[str, ...]
     assumed: tuple[str, ...]
     offered: tuple[str, ...]
@@ -79,18 +79,21 @@ def foreign(payload: Mapping[str, Any], file: Path, size: int, asked: Settings, 
     )
     spec, assumed = _specified(tensors, converted, whole, asked, config, source)
     channels = int(tensors[state_dicts.ANCHOR].shape[1])
-    spec = dataclasses.replace(spec, **with_statistics(_known(spec, asked, config), channels))
+    spec = dataclasses.replace(spec, **with_statistics(_known(spec, asked, config, chosen.family), channels))
     offered = tuple(each.name or "the file itself" for each in known_vits if each is not chosen)
     notes = (*masks, *_choice(chosen, offered), *moved, *resampled, *_left_out(converted, whole, chosen))
-    return Foreign(spec, tensors, chosen.family.label, notes, assumed, offered)
+    return Foreign(spec, tensors, chosen.family, notes, assumed, offered)
 
 
-def assumed(spec: ModelSpec, mechanism: str | None, config: Settings, given: Mapping[str, Any]) -> Iterator[str]:
+def assumed(content: Foreign, mechanism: str | None, config: Settings, given: Mapping[str, Any]) -> Iterator[str]:
     """What a foreign file does not say and nobody named."""
+    spec = content.spec
     if mechanism is None and spec.mechanism == "softmax":
         yield "mechanism softmax assumed (a threshold leaves no trace; see mechanism= and tau=)"
     if (spec.mean, spec.std) != (config.mean, config.std) and not (given.get("mean") and given.get("std")):
-        yield f"mean {given.get('mean') or spec.mean} and std {given.get('std') or spec.std} assumed"
+        mean, std = (shown(given.get(name) or getattr(spec, name)) for name in ("mean", "std"))
+        of_family = (spec.mean, spec.std) == content.family.statistics
+        yield f"mean {mean} and std {std} {f'as of {content.family.label}' if of_family else 'assumed'}"
 
 
 def _converted(chosen: Candidate, tensors: dict[str, Tensor], source: str) -> Converted:
@@ -150,15 +153,16 @@ def _numerics(
     return arguments, [f"{' and '.join(guessed)} assumed"] * bool(guessed)
 
 
-def _known(spec: ModelSpec, asked: Settings, config: Settings) -> dict[str, Any]:
-    """Statistics and names of classes: from the configuration beside the weights, else of timm's backbone.
+def _known(spec: ModelSpec, asked: Settings, config: Settings, family: Family) -> dict[str, Any]:
+    """Statistics and names of classes: from the configuration beside the weights, else of timm's backbone, else of the
+    family.
 
     Names of other classes than those of the head are of another head.
     """
     backbone = asked.backbone or config.backbone
     named = len(config.classes) == spec.architecture.get("num_classes")
     beside = {"mean": config.mean, "std": config.std, "classes": config.classes if named else (), "task": config.task}
-    statistics = input_statistics(backbone) if backbone else {}
+    statistics = input_statistics(backbone) if backbone else dict(zip(("mean", "std"), family.statistics, strict=False))
     return statistics | {name: value for name, value in beside.items() if value}
 
 
@@ -175,10 +179,8 @@ def _choice(chosen: Candidate, offered: tuple[str, ...]) -> Iterator[str]:
 
 def _left_out(converted: Converted, whole: Classified, chosen: Candidate) -> Iterator[str]:
     if whole.owner:
-        second = sorted({key.rpartition(".")[0] for key in converted.taken})
-        yield f"{' and '.join(map(repr, [whole.owner, *second]))} taken as the head" + ", the mean of both" * bool(
-            second
-        )
+        owners = [whole.owner, *sorted({key.rpartition(".")[0] for key in converted.taken})]
+        yield f"{' and '.join(map(repr, owners))} taken as the head" + ", the mean of both" * (len(owners) > 1)
     if whole.beside:
         yield f"{len(whole.beside)} tensors outside {chosen.prefix!r} left out: {_some(whole.beside)}"
     if converted.left_out:

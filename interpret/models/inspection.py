@@ -57,8 +57,7 @@ def inspect(path: Path, given: Mapping[str, Any]) -> Iterator[Line]:
     yield "file", f"{file}, {_kind(file)}, {_size(file) / 1e6:.1f} MB"
     try:
         own = payload.get("format") == FORMAT
-        yield from _of_own(payload, file) if own else _of_foreign(payload, path, file, given)
-        yield "load", _command(path, given)
+        yield from _of_own(payload, path, file, given) if own else _of_foreign(payload, path, file, given)
     except InterpretError as error:
         yield "refused", str(error).removeprefix(f"{file}: ")
 
@@ -71,7 +70,7 @@ def _size(file: Path) -> int:
     return sum(part.stat().st_size for part in shards(file))
 
 
-def _of_own(payload: Mapping[str, Any], file: Path) -> Iterator[Line]:
+def _of_own(payload: Mapping[str, Any], path: Path, file: Path, given: Mapping[str, Any]) -> Iterator[Line]:
     from interpret.models.recorded import recorded
 
     found = recorded(payload, file, _size(file))
@@ -86,6 +85,7 @@ def _of_own(payload: Mapping[str, Any], file: Path) -> Iterator[Line]:
     yield "input", f"mean {spec.mean}, std {spec.std}"
     yield from ((name, f"{value}") for name in ("range", "bands", "task") if (value := getattr(spec, name)))
     yield from (("note", note) for note in found.notes)
+    yield "load", _command(path, given, len(spec.mean))
 
 
 def _of_foreign(payload: Mapping[str, Any], path: Path, file: Path, given: Mapping[str, Any]) -> Iterator[Line]:
@@ -98,14 +98,17 @@ def _of_foreign(payload: Mapping[str, Any], path: Path, file: Path, given: Mappi
         yield "holds", f"{each.name or 'a ViT at its top'}: {each.family.label}, {len(each.tensors)} tensors"
     config = beside(path) if path.is_dir() else Settings()
     asked = of_file(checked(given, str(file), live=False))
-    yield from _of_model(foreign(payload, file, _size(file), asked, config), asked, config, given)
+    content = foreign(payload, file, _size(file), asked, config)
+    yield from _of_model(content, asked, config, given)
+    yield "load", _command(path, given, len(content.spec.mean))
 
 
 def _of_model(content: "Foreign", asked: "Settings", config: "Settings", given: Mapping[str, Any]) -> Iterator[Line]:
+    from interpret.models.filling import shown
     from interpret.models.foreign import assumed
 
     spec, built = content.spec, content.spec.architecture
-    yield "family", content.family
+    yield "family", content.family.label
     if {"img_size", "patch_size"} <= built.keys():
         (height, width), (tall, broad) = built["img_size"], built["patch_size"]
         yield "grid", f"{height // tall} x {width // broad} patches of {tall} x {broad}, input {height} x {width}"
@@ -114,10 +117,12 @@ def _of_model(content: "Foreign", asked: "Settings", config: "Settings", given: 
     else:
         yield "backbone", f"{spec.backbone} {built}"
     yield "classes", _classes(spec.classes, built.get("num_classes"))
-    statistics = _whence("mean", asked, config, "assumed")
-    yield "input", f"mean {given.get('mean') or spec.mean}, std {given.get('std') or spec.std} ({statistics})"
+    of_family = (spec.mean, spec.std) == content.family.statistics
+    whence = _whence("mean", asked, config, "of its family" if of_family else "assumed")
+    mean, std = (shown(given.get(name) or getattr(spec, name)) for name in ("mean", "std"))
+    yield "input", f"mean {mean}, std {std} ({whence})"
     yield from (("note", note) for note in content.notes)
-    yield from (("assumed", line) for line in (*content.assumed, *assumed(spec, given.get("mechanism"), config, given)))
+    yield from (("note", line) for line in (*content.assumed, *assumed(content, given.get("mechanism"), config, given)))
 
 
 def _whence(name: str, asked: "Settings", config: "Settings", otherwise: str) -> str:
@@ -127,11 +132,18 @@ def _whence(name: str, asked: "Settings", config: "Settings", otherwise: str) ->
 def _classes(names: Sequence[str], count: int | None) -> str:
     shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
     number = len(names) if count is None else count
+    if number == 1 and not names:
+        return "none: one value, a regression"
     return f"{number}: {shown}" if names else f"{number}, not named" if number else "none: features alone"
 
 
-def _command(path: Path, given: Mapping[str, Any]) -> str:
-    """The report with the options that were given."""
+def _command(path: Path, given: Mapping[str, Any], channels: int) -> str:
+    """The report with the options that were given; in Python what takes other than pictures."""
+    from interpret.models.pixels import OF_PICTURES
+
+    if channels not in OF_PICTURES:
+        named = "".join(f", {name}={value!r}" for name, value in given.items())
+        return f"interpret.load({str(path)!r}{named}): a report looks at pictures, and it takes {channels} channels"
     words = ["python", "-m", "interpret.report", str(path)]
     for name in OVERRIDES:
         value = given.get(name)

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from interpret.foundation.errors import InterpretError, UnsupportedModelError
 from interpret.models import state_dict as state_dicts
 from interpret.models.backbones import configured, pretrained_cfg
+from interpret.models.candidates import candidates
 from interpret.models.configuration import input_channels, input_size, known_of
-from interpret.models.filling import with_statistics
+from interpret.models.filling import shown, with_statistics
 from interpret.models.loaded_model import LoadedModel, from_memory
 from interpret.models.model_spec import ModelSpec
 from interpret.models.patches import Asked
@@ -30,7 +31,7 @@ CLOSE = 1e-4
 
 
 def from_module(
-    module: nn.Module, mechanism: str, options: dict[str, Any], given: dict[str, Any], asked: Asked
+    module: nn.Module, mechanism: str, options: dict[str, Any], given: dict[str, Any], asked: Asked, name: str | None
 ) -> LoadedModel:
     """Any module, as it is; of timm's plain ViT, where nothing is put in its place, a copy with explicit attention.
 
@@ -40,16 +41,18 @@ def from_module(
         mechanism, options: how attention is formed.
         given: fields of `ModelSpec` that take precedence.
         asked: what is said of its tokens and its input.
+        name: what it is called; None takes that of its configuration or its class.
 
     Raises:
         UnsupportedModelError: its attention cannot be looked at, or is not what it computes.
     """
     module = unwrapped(module)
     _check_one_tower(module)
+    _check_runs(module)
     if _is_plain(module):
         _check_size(module, asked)
         try:
-            return _copied(module, mechanism, options, given)
+            return _copied(module, mechanism, options, given, name or _name(module))
         except AlteredError:
             pass
     if mechanism != "softmax":
@@ -57,7 +60,7 @@ def from_module(
             f"{type(module).__name__} forms its attention by itself and takes no mechanism; load it without "
             "mechanism= and tau=, and set a threshold by interpret.threshold(model, tau)"
         )
-    return _looked_at(module, given, asked)
+    return _looked_at(module, given, asked, name or _name(module))
 
 
 def _check_one_tower(module: nn.Module) -> None:
@@ -69,23 +72,29 @@ def _check_one_tower(module: nn.Module) -> None:
         )
 
 
-def _looked_at(module: nn.Module, given: dict[str, Any], asked: Asked) -> LoadedModel:
+def _looked_at(module: nn.Module, given: dict[str, Any], asked: Asked, name: str) -> LoadedModel:
     """As it is: its anatomy is measured."""
-    _check_runs(module)
-    name, known = _name(module), known_of(module)
+    known = known_of(module)
     anatomy = measured(module, name, _size(module, asked), input_channels(module), asked)
     if len(known.get("classes", ())) != anatomy.classes:
         known.pop("classes", None)
-    fed, notes = _fed(known, given, anatomy.channels)
+    fed, notes = _fed(module, known, given, anatomy.channels)
     spec = dataclasses.replace(ModelSpec(type(module).__name__), **fed)
     return LoadedModel(model=module, spec=spec, name=name, assumed=(*anatomy.notes, *notes), measured=anatomy)
 
 
-def _fed(known: dict[str, Any], given: dict[str, Any], channels: int) -> tuple[dict[str, Any], list[str]]:
-    """Fields of `ModelSpec`, and what was assumed of mean and std."""
-    fields = with_statistics(known, channels)
-    assumed = [name for name in ("mean", "std") if name not in given and fields[name] != known.get(name)]
-    return fields | given, [f"{name} {fields[name]} assumed" for name in assumed]
+def _fed(
+    module: nn.Module, known: dict[str, Any], given: dict[str, Any], channels: int
+) -> tuple[dict[str, Any], list[str]]:
+    """Fields of `ModelSpec`, and what was taken for mean and std: those of its family, else 0.5."""
+    families = {each.family.label: each.family.statistics for each in candidates(module.state_dict())}
+    label, statistics = families.popitem() if len(families) == 1 else ("", ())
+    of_family: dict[str, Any] = dict(zip(("mean", "std"), statistics, strict=False))
+    fields = with_statistics(of_family | known, channels)
+    untold = [name for name in ("mean", "std") if name not in given and len(known.get(name, ())) not in (1, channels)]
+    whence = {name: f"as of {label}" if fields[name] == of_family.get(name) else "assumed" for name in untold}
+    notes = [f"{name} {shown(fields[name])} {whence[name]}" for name in untold]
+    return fields | given, notes
 
 
 def _check_runs(module: nn.Module) -> None:
@@ -127,20 +136,20 @@ def _is_plain(module: nn.Module) -> bool:
     return all(type(block) is TimmBlock and type(block.attn) is TimmAttention for block in module.blocks)
 
 
-def _copied(module: Any, mechanism: str, options: dict[str, Any], given: dict[str, Any]) -> LoadedModel:
+def _copied(module: Any, mechanism: str, options: dict[str, Any], given: dict[str, Any], name: str) -> LoadedModel:
     """A copy with its attention explicit, in eval mode.
 
     Raises:
         AlteredError: it was changed to compute something else.
     """
     known = configured(module)
-    fed, notes = _fed(known, given, module.patch_embed.proj.in_channels)
+    fed, notes = _fed(module, known, given, module.patch_embed.proj.in_channels)
     spec = dataclasses.replace(_spec(module), mechanism=mechanism, options=options, **fed)
     _prove(module, spec)
     vit = _explicit(module, mechanism, options)
     untrained = [name for name, _ in vit.blocks[0].attn.mechanism.named_parameters()]
     notes += [f"{' and '.join(untrained)} of {mechanism} assumed as before any training"] * bool(untrained)
-    return LoadedModel(model=vit.eval(), spec=spec, name=_name(module), assumed=tuple(notes))
+    return LoadedModel(model=vit.eval(), spec=spec, name=name, assumed=tuple(notes))
 
 
 def _explicit(module: nn.Module, mechanism: str = "softmax", options: dict[str, Any] | None = None) -> Any:

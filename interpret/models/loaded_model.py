@@ -67,6 +67,11 @@ class LoadedModel:
         shape = f"{self.depth} layers, {self.heads} heads, N={self.grid.tokens}"
         return f"LoadedModel({self.name!r}, {self.rule}, {shape})"
 
+    def __str__(self) -> str:
+        height, width = self.img_size
+        outputs = f"{self.anatomy.classes} {self.task.one}{'es' if self.task.one == 'class' else 's'}"
+        return f"{self!r}: input {self.channels} x {height} x {width}, {outputs}, {self.task.name}"
+
     @cached_property
     def anatomy(self) -> Anatomy:
         """What it is made of."""

@@ -113,14 +113,25 @@ def load(
     elif isinstance(source, str | os.PathLike):
         loaded = _from_file(Path(source), checked(given, str(source), live=False))
     else:
-        raise InterpretError(f"load takes the path of a checkpoint, or a live module; got a {type(source).__name__}")
+        raise InterpretError(
+            f"load takes the path of a checkpoint, or a live module; got a {type(source).__name__}{_instead(source)}"
+        )
     return dataclasses.replace(loaded, name=printable(name or loaded.name)).to(where)
+
+
+def _instead(source: Any) -> str:
+    """What to do with what was given."""
+    if isinstance(source, LoadedModel):
+        return ", which is loaded; pass its .model to load that otherwise"
+    if isinstance(source, Mapping):
+        return "; load it into its module (load_state_dict) and pass that, or save it (torch.save) and pass the path"
+    return ""
 
 
 def _from_module(module: nn.Module, given: dict[str, Any]) -> LoadedModel:
     spec = _with_mechanism(ModelSpec(""), given, type(module).__name__)
     fields = of_input(given)
-    loaded = live.from_module(module, spec.mechanism, spec.options, fields, of_module(given))
+    loaded = live.from_module(module, spec.mechanism, spec.options, fields, of_module(given), given.get("name"))
     check_classes(loaded.spec, loaded.anatomy.classes, loaded.name)
     check_channels(loaded.spec, loaded.channels, loaded.name)
     for line in loaded.assumed:
@@ -143,14 +154,14 @@ def _from_file(path: Path, given: dict[str, Any]) -> LoadedModel:
         config = beside(path) if path.is_dir() else Settings()
         content = foreign(payload, file, size, asked, config)
         spec, tensors, notes = content.spec, content.tensors, content.notes
-        guessed = (*content.assumed, *assumed(spec, given.get("mechanism"), config, fields))
+        guessed = (*content.assumed, *assumed(content, given.get("mechanism"), config, fields))
     spec = _with_mechanism(dataclasses.replace(spec, **fields), given, file)
     advice = "check mechanism=, or copy the file again" if own else "check backbone=, mechanism=, img_size="
     model = fill(spec, tensors, file, advice)
     check_classes(spec, model.num_classes, file)
     check_channels(spec, model.patch_embed.proj.in_channels, file)
     notes, guessed = tuple(map(printable, notes)), tuple(map(printable, guessed))
-    _log(file, len(tensors), spec.rule, notes, guessed)
+    _log(f"{path.name}/{file.name}" if path.is_dir() else file.name, len(tensors), spec.rule, notes, guessed)
     return LoadedModel(
         model=model.eval(),
         spec=spec,
@@ -171,15 +182,15 @@ def _check_no_model_name(path: Path) -> None:
         )
 
 
-def _log(file: Path, count: int, rule: str, notes: Sequence[str], guessed: Sequence[str]) -> None:
+def _log(file: str, count: int, rule: str, notes: Sequence[str], guessed: Sequence[str]) -> None:
     """What was matched in one line; each thing that was assumed in one of its own, so that none is overlooked."""
     rest = "; ".join(notes) or ("" if guessed else "nothing assumed")
     logger.log(
         logging.WARNING if notes else logging.INFO, "%s: matched all %d tensors; %s",
-        printable(file.name), count, "; ".join(filter(None, [rule, rest])),
+        printable(file), count, "; ".join(filter(None, [rule, rest])),
     )  # fmt: skip
     for line in guessed:
-        logger.warning("%s: %s", printable(file.name), line)
+        logger.warning("%s: %s", printable(file), line)
 
 
 def _with_mechanism(spec: ModelSpec, given: Mapping[str, Any], file: object) -> ModelSpec:

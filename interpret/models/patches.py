@@ -47,7 +47,7 @@ def laid_out(
         asked_for = ", ".join(f"{name}={getattr(asked, name)}" for name in ("grid", "prefix") if getattr(asked, name))
         raise InterpretError(
             f"{type(module).__name__}: its {tokens} tokens for an input of {size} are not {rows} x {cols} patches "
-            f"after {asked_for or 'others'}; pass grid=(rows, cols) and prefix="
+            f"after {asked_for or 'others'}; grid=(rows, cols) and prefix= must say how they lie"
         )
     return PatchGrid(rows, cols, prefix), patch
 

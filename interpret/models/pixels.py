@@ -1,5 +1,6 @@
 """From images of any kind to what a model takes, and back."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,11 @@ from interpret.data import as_pictures, preprocess
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.tensors import Images
 from interpret.models.model_spec import ModelSpec
+
+OF_PICTURES = (1, 3)
+"""Channels of an input that is made of pictures."""
+FAR = 20.0
+"""Times the largest value that a picture can have: floats that are larger were never normalised."""
 
 
 def model_input(images: Any, name: str, channels: int, size: tuple[int, int], spec: ModelSpec) -> Images:
@@ -29,11 +35,13 @@ def model_input(images: Any, name: str, channels: int, size: tuple[int, int], sp
     if isinstance(images, Sequence) and images and all(isinstance(image, Tensor) for image in images):
         images = _stacked(images)
     if isinstance(images, Tensor):
-        return _checked(images[None] if images.ndim == 3 else images, name, channels, size)
+        checked = _checked(images[None] if images.ndim == 3 else images, name, channels, size)
+        _warn_far(checked, name, spec)
+        return checked
     pictures = as_pictures(images)
     if not pictures:
         raise InterpretError("there is no image to look at; pass at least one")
-    if channels not in (1, 3):
+    if channels not in OF_PICTURES:
         raise InterpretError(
             f"{name} takes {channels} channels and a picture gives 3, or 1 where it is gray, so there is no report or "
             f"study of it; pass (batch, {channels}, height, width) floats to trace, attribute or explore"
@@ -82,4 +90,22 @@ def _checked(images: Tensor, name: str, channels: int, size: tuple[int, int]) ->
             f"{name} takes images of {size} (height, width), got {tuple(images.shape[-2:])}; "
             "resize them, or pass PIL images"
         )
+    bad = (~images.isfinite().flatten(1).all(dim=1)).nonzero().flatten().tolist()
+    if bad:
+        raise InterpretError(f"image {bad[0]} holds NaN or infinity; mend it, or leave it out")
     return images
+
+
+def _warn_far(images: Images, name: str, spec: ModelSpec) -> None:
+    """Floats go as they are; of what was never normalised that is said."""
+    if images.shape[1] not in OF_PICTURES:
+        return
+    ends = [(end - mean) / std for mean, std in zip(spec.mean, spec.std, strict=False) for end in (0, 1)]
+    largest = images.abs().max().item()
+    if largest > FAR * max(map(abs, ends)):
+        warnings.warn(
+            f"floats go to {name} as they are, and these reach {largest:.3g}, where pictures lie in {min(ends):.2g} to "
+            f"{max(ends):.2g}; normalise them by its mean and std, or pass uint8 arrays (height, width, 3)",
+            UserWarning,
+            stacklevel=2,
+        )

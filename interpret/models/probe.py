@@ -45,8 +45,8 @@ def measured(module: nn.Module, name: str, img_size: tuple[int, int], channels: 
     except Exception as error:  # it is the user's own
         raise UnsupportedModelError(
             f"{name} cannot be looked at: {type(error).__name__} {' '.join(str(error).split())[:200]}; modules under "
-            "no_grad, in-place changes of a softmax, gradient checkpointing, quantised layers and compiled functions are "
-            "the usual causes"
+            "no_grad, in-place changes of a softmax, gradient checkpointing, quantised layers and compiled functions "
+            "are the usual causes"
         ) from error
 
 
@@ -190,7 +190,7 @@ class Probe:
         if moved != expected:
             raise UnsupportedModelError(
                 f"{self.name}: the corners of its {grid.rows} x {grid.cols} patches are tokens {moved}, expected "
-                f"{expected}: row by row after {grid.prefix} others; pass grid=(rows, cols) and prefix="
+                f"{expected}: row by row after {grid.prefix} others, as grid=(rows, cols) and prefix= must say"
             )
 
     def width(self, names: list[str], tokens: int) -> int | None:

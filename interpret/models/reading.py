@@ -31,7 +31,7 @@ def shares(slopes: Tensor | None, prefix: int, name: str) -> tuple[float, ...] |
         return tuple((own / own.sum()).tolist())
     return (
         f"{name} reads its final tokens each in its own way, as by their content; token maps need the class token "
-        "or an average: use grad_cam or layer_grad_cam"
+        "or an average: use grad_cam or layer_grad_cam, of features with a target="
     )
 
 

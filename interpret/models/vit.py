@@ -112,7 +112,7 @@ def readout(vit: ViT) -> Float[Tensor, "token"]:
     else:
         raise UnsupportedModelError(
             f"pooling {vit.global_pool!r} reads tokens by their content; token maps need 'token' or 'avg' pooling: "
-            "use grad_cam or layer_grad_cam"
+            "use grad_cam or layer_grad_cam, of features with a target="
         )
     return weight
 

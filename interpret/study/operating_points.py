@@ -1,5 +1,7 @@
 """Where the curves of a sweep turn."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
@@ -12,7 +14,7 @@ ABOVE = 1e-9
 """Less than this above the chord is rounding."""
 
 
-def operating_points(table: pd.DataFrame, points: float = 1.0) -> pd.DataFrame:
+def operating_points(table: Any, points: float = 1.0) -> pd.DataFrame:
     """Where the curves of sweeps turn, a row for each model, intervention, rule and layer ("all" is the whole model).
 
     Columns: labelled, whether labels are known; trained, the strength of the training; knee, the strength where
@@ -40,7 +42,7 @@ def operating_points(table: pd.DataFrame, points: float = 1.0) -> pd.DataFrame:
         0    threshold  hard       0.01  4
     """
     apart = ["model", "intervention", "rule", "layer"]
-    if not {*apart, "strength", "quantity"} <= set(table):
+    if not isinstance(table, pd.DataFrame) or not {*apart, "strength", "quantity"} <= set(table):
         raise InterpretError("operating_points takes the table of sweep, or several of them joined")
     return pd.DataFrame(
         [

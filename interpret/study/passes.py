@@ -1,6 +1,7 @@
 """A model over many images, batch by batch, under one bar: each batch is decoded once and none is kept."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from tqdm import tqdm
 
@@ -23,8 +24,7 @@ def batches(
     Raises:
         InterpretError: batches of no image, or a data set of fewer images than processes.
     """
-    if batch_size < 1:
-        raise InterpretError(f"batch_size {batch_size}: a batch has at least one image")
+    check_batch_size(batch_size)
     examples = data.subset(my_share(len(data))) if isinstance(data, Dataset) else data
     for first in tqdm(range(0, len(examples), batch_size), model.name, disable=None, leave=False):
         batch = list(examples[first : first + batch_size])
@@ -39,6 +39,12 @@ def right_classes(model: LoadedModel, examples: Sequence[Example], classes: Sequ
     """
     known = model.labels(examples, classes) if model.task.exclusive else None
     return [None] * len(examples) if known is None else [*known]
+
+
+def check_batch_size(batch_size: Any) -> None:
+    """Refuse batches of no image."""
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise InterpretError(f"batch_size {batch_size!r}: a batch has at least one image")
 
 
 def passes(

@@ -1,6 +1,6 @@
 """run_study(): models x data -> Study."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,12 +8,13 @@ import pandas as pd
 from jaxtyping import Bool
 from tqdm import tqdm
 
+from interpret.attributions import ATTRIBUTIONS
 from interpret.data import Dataset, Example, as_dataset, as_rgb, fit, fit_mask
 from interpret.foundation.errors import InterpretError
 from interpret.foundation.options import as_numbers
 from interpret.foundation.registry import as_names
 from interpret.foundation.versions import versions
-from interpret.indicators import Options
+from interpret.indicators import INDICATORS, Options
 from interpret.interventions import INTERVENTIONS, Intervention
 from interpret.interventions.threshold import own_taus
 from interpret.models import history
@@ -37,8 +38,8 @@ def run_study(
     models: Any,
     data: Any,
     *,
-    attributions: str | Sequence[str],
-    indicators: str | Sequence[str],
+    attributions: str | Iterable[str] = ATTRIBUTIONS,
+    indicators: str | Iterable[str] = INDICATORS,
     sweeps: str | Sequence[str] | Mapping[str, Any] | None = None,
     limit: int = 8,
     sample: int = 128,
@@ -55,6 +56,7 @@ def run_study(
     Where several processes run, each surveys and sweeps its share of the images, and each gets the whole study.
 
     Args:
+        attributions, indicators: registered names, one or several; all without them.
         limit: images that are shown, drawn by `seed` from a labelled set, the first ones of another.
         sample: images that the survey and the sweeps look at, drawn alike.
         sweeps: interventions, each swept over the models that it acts on; a mapping names the strengths too, to which

@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 
 from interpret.data import Dataset, as_dataset
-from interpret.indicators import INDICATORS, Key, Options, evaluate, named
+from interpret.indicators import INDICATORS, Key, Options, as_options, evaluate, named
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.side_by_side import as_models, named_apart
 from interpret.models.trace import stages_needed
-from interpret.study.passes import passes
+from interpret.study.passes import check_batch_size, passes
 from interpret.study.statistics import HeadMoments
 
 
@@ -20,8 +20,8 @@ def survey(
     data: Any,
     indicators: str | Sequence[str],
     *,
-    options: Options = MappingProxyType({}),
-    batch_size: int = 16,
+    options: Any = MappingProxyType({}),
+    batch_size: Any = 16,
 ) -> pd.DataFrame:
     """Mean and spread over the images of every indicator, for each model, layer and head.
 
@@ -50,7 +50,8 @@ def survey(
         0      0     0  65.0  0.0  4  tokens
         1      0     1  65.0  0.0  4  tokens
     """
-    data, indicators = as_dataset(data), named(indicators)
+    data, indicators, options = as_dataset(data), named(indicators), as_options(options)
+    check_batch_size(batch_size)
     tables = [
         pd.DataFrame(_survey(model, data, indicators, options, batch_size)).assign(model=model.name, n=len(data))
         for model in named_apart(as_models(models))

@@ -18,7 +18,7 @@ from interpret.foundation.errors import InterpretError, UnsupportedModelError
 from interpret.foundation.options import as_numbers
 from interpret.foundation.registry import as_names
 from interpret.foundation.tensors import Images
-from interpret.indicators import Options
+from interpret.indicators import as_options
 from interpret.interventions import INTERVENTIONS, Intervention
 from interpret.interventions.threshold import own_rule, threshold
 from interpret.models.loaded_model import LoadedModel
@@ -41,7 +41,7 @@ def sweep(
     *,
     by_layer: bool = False,
     indicators: str | Sequence[str] = MEASURED,
-    options: Options = MappingProxyType({}),
+    options: Any = MappingProxyType({}),
     batch_size: int = 16,
     store: Store | None = None,
     calibration: Any = None,
@@ -80,7 +80,7 @@ def sweep(
     """
     entry, data = INTERVENTIONS[intervention], as_dataset(data)
     if not entry.applies(model):
-        raise InterpretError(f"{intervention} does not act on {model.name}, whose attention is {model.spec.rule}")
+        raise InterpretError(f"{intervention} does not act on {model.name}; it acts on {entry.acts_on}")
     strengths = entry.grid([model]) if strengths is None else as_numbers(entry.strength, strengths)
     arguments, data = _prepared(entry, model, data, calibration)
     settings = [
@@ -96,7 +96,7 @@ def sweep(
         for strength in strengths
         for seed in range(entry.draws)
     ]
-    chosen = {"options": options, "batch_size": batch_size, "store": store}
+    chosen = {"options": as_options(options), "batch_size": batch_size, "store": store}
     outcomes = outcomes_of(model, data, settings, as_names(indicators), **chosen)
     return tidy(model.name, settings, outcomes, entry.draws)
 

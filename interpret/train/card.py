@@ -42,7 +42,9 @@ def _facts(model: LoadedModel) -> dict[str, str]:
         "data": f"{recipe['data'].partition(':')[0]}: {images['train']:,} training, {images['validation']:,} "
         f"validation, {images['test']:,} test images; what validates is never the test part",
         "weights": f"of epoch {best} of {len(model.history)}, the highest validation accuracy ({100 * kept:.2f} %); "
-        f"kept as {recipe['save_dtype']}, but what a mechanism learns as float32",
+        f"kept as {recipe['save_dtype']}"
+        + ", but what a mechanism learns as float32"
+        * (recipe["save_dtype"] != "float32"),
         "accuracy": f"{100 * provenance['test_accuracy']:.2f} % (n = {images['test']:,}, measured once), 95 % interval "
         f"(Wilson) {100 * low:.2f} to {100 * high:.2f} %",
         "time": f"{duration(provenance['seconds'])} on {provenance['machine']}, reading the data included",

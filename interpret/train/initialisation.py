@@ -1,6 +1,7 @@
 """The model a run starts from, and its weights."""
 
 import logging
+import re
 from typing import cast
 
 import timm
@@ -49,13 +50,18 @@ def initialise(vit: VisionTransformer, recipe: Recipe) -> None:
         vit.init_weights(recipe.weight_init)
     if recipe.init is None:
         return
-    source = _pretrained(recipe) if recipe.init == "pretrained" else cast(VisionTransformer, load(recipe.init).model)
+    source = _pretrained(recipe) if recipe.init == "pretrained" else _loaded(recipe.init)
     tensors = _fitted(source, vit)
     own = {key for key in vit.state_dict() if ".mechanism." in key or key.startswith(HEADS)}
-    try:
-        missing, unexpected = vit.load_state_dict(tensors, strict=False)
-    except RuntimeError as error:
-        raise InterpretError(f"--init {recipe.init} has other sizes: {str(error).splitlines()[-1].strip()}") from error
+    shapes = {key: tuple(tensor.shape) for key, tensor in vit.state_dict().items()}
+    other = [key for key in tensors.keys() & shapes.keys() if tuple(tensors[key].shape) != shapes[key]]
+    if other:
+        key = min(other)
+        raise InterpretError(
+            f"--init {recipe.init} has other sizes: {key} is {tuple(tensors[key].shape)}, expected {shapes[key]}, and "
+            f"{len(other) - 1} tensors more; train the architecture that it has"
+        )
+    missing, unexpected = vit.load_state_dict(tensors, strict=False)
     wrong = [*unexpected, *(key for key in missing if key not in own)]
     if wrong:
         raise InterpretError(
@@ -63,6 +69,16 @@ def initialise(vit: VisionTransformer, recipe: Recipe) -> None:
         )
     fresh = f"; drawn afresh: {', '.join(missing)}" if missing else ""
     logger.info("%d tensors from %s%s", len(tensors), printable(recipe.init), fresh)
+
+
+def _loaded(file: str) -> VisionTransformer:
+    try:
+        return cast(VisionTransformer, load(file).model)
+    except InterpretError as error:
+        told = re.sub(r" \(--[\w-]+\)", "", str(error))
+        if told == str(error):
+            raise
+        raise InterpretError(f"--init {told} to interpret.load, interpret.save that, and start from it") from error
 
 
 def _pretrained(recipe: Recipe) -> VisionTransformer:

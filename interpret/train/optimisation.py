@@ -36,7 +36,8 @@ def cosine(optimizer: Optimizer, recipe: Recipe, updates_per_epoch: int) -> Cosi
     """
     updates = recipe.epochs * updates_per_epoch
     warmup = min(round(recipe.warmup_epochs * updates_per_epoch), updates - 1)
-    return CosineLRScheduler(optimizer, t_initial=updates, lr_min=recipe.eta_min, warmup_t=warmup, t_in_epochs=False)
+    length = max(updates, 2)  # timm warns of a cosine of one step, which has the same first rate
+    return CosineLRScheduler(optimizer, t_initial=length, lr_min=recipe.eta_min, warmup_t=warmup, t_in_epochs=False)
 
 
 def moving_average(vit: VisionTransformer, recipe: Recipe, device: torch.device) -> ModelEmaV3 | None:

@@ -8,12 +8,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 from torch import Tensor
 
 from interpret.foundation.registry import Registry
 from interpret.models.settings import Settings
 
 Tensors = Mapping[str, Tensor]
+
+Statistics = tuple[float, ...]
+OF_IMAGENET = IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+OF_OPENAI = OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
+"""Mean and std of the input."""
 
 USUAL = Settings(activation="gelu", eps=1e-6)
 """What timm's `VisionTransformer` has where nothing else is asked of it."""
@@ -55,6 +61,7 @@ class Family:
         anchor: the end of the one key that every ViT of the family has, as a pattern; what stands before is the prefix.
         known_by: whether these keys, the prefix stripped, are of this family and of no other with the same anchor; the
             one family with an anchor that has none takes what is of no other.
+        statistics: mean and std of the input that all its weights were trained with; empty where they differ.
         refused: why timm's `VisionTransformer` does not compute the same, "" where it does.
     """
 
@@ -63,6 +70,7 @@ class Family:
     label: str
     anchor: str
     known_by: Callable[[set[str]], bool] | None = None
+    statistics: tuple[Statistics, Statistics] | tuple[()] = ()
     refused: str = ""
 
     def prefixes(self, keys: set[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """The vision model of CLIP as OpenAI and open_clip save it."""
 
-from interpret.models.families import FAMILIES, OF_CLIP, Converted, Tensors
+from interpret.models.families import FAMILIES, OF_CLIP, OF_OPENAI, Converted, Tensors
 from interpret.models.families._renaming import renamed
 from interpret.models.families.transformers_clip import with_axes
 
@@ -24,6 +24,7 @@ RULES = [
     label="CLIP",
     anchor=r"conv1\.weight",
     known_by=lambda keys: {"ln_pre.weight", "transformer.resblocks.0.attn.in_proj_weight"} <= keys,
+    statistics=OF_OPENAI,
 )
 def convert(tensors: Tensors, beside: Tensors) -> Converted:
     """Its projection multiplies from the right."""

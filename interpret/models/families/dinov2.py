@@ -4,7 +4,7 @@ import re
 
 from torch import Tensor
 
-from interpret.models.families import FAMILIES, Converted, Tensors
+from interpret.models.families import FAMILIES, OF_IMAGENET, Converted, Tensors
 from interpret.models.families._renaming import renamed
 
 CHUNKED = r"blocks\.\d+\.(\d+)\."
@@ -22,7 +22,12 @@ def _known(keys: set[str]) -> bool:
     return bool(own) and "decoder_embed.weight" not in keys
 
 
-@FAMILIES.register(label="DINOv2", anchor=r"patch_embed\.proj\.weight", known_by=_known)
+@FAMILIES.register(
+    label="DINOv2",
+    anchor=r"patch_embed\.proj\.weight",
+    known_by=_known,
+    statistics=OF_IMAGENET,
+)
 def convert(tensors: Tensors, beside: Tensors) -> Converted:
     """Blocks out of their chunks, registers and the gated MLP under timm's names."""
     unchunked = {re.sub(CHUNKED, r"blocks.\1.", key): tensor for key, tensor in tensors.items()}

@@ -1,6 +1,6 @@
 """torchvision's VisionTransformer."""
 
-from interpret.models.families import FAMILIES, Converted, Tensors
+from interpret.models.families import FAMILIES, OF_IMAGENET, Converted, Tensors
 from interpret.models.families._renaming import renamed
 
 BLOCK = r"encoder\.layers\.encoder_layer_(\d+)\."
@@ -23,6 +23,7 @@ RULES = [
     label="torchvision's VisionTransformer",
     anchor=r"conv_proj\.weight",
     known_by=lambda keys: "encoder.layers.encoder_layer_0.ln_1.weight" in keys,
+    statistics=OF_IMAGENET,
 )
 def convert(tensors: Tensors, beside: Tensors) -> Converted:
     """Other names, the same function."""

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from interpret.models.families import FAMILIES, OF_CLIP, Converted, Tensors
+from interpret.models.families import FAMILIES, OF_CLIP, OF_OPENAI, Converted, Tensors
 from interpret.models.families._renaming import fused, renamed
 
 LAYER = r"encoder\.layers\.(\d+)\."
@@ -25,6 +25,7 @@ ANCHOR = r"embeddings\.patch_embedding\.weight"
     label="CLIP of transformers",
     anchor=ANCHOR,
     known_by=lambda keys: "pre_layrnorm.weight" in keys,
+    statistics=OF_OPENAI,
 )
 def convert(tensors: Tensors, beside: Tensors) -> Converted:
     """Its classifier reads the mean of the patches, before the last norm; its projection reads CLS after it."""

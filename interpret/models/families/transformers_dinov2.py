@@ -1,6 +1,6 @@
 """DINOv2 of transformers, with registers and without; files hold the gated MLP in two layers, modules in three."""
 
-from interpret.models.families import FAMILIES, Converted, Tensors
+from interpret.models.families import FAMILIES, OF_IMAGENET, Converted, Tensors
 from interpret.models.families._renaming import fused, joined, renamed
 from interpret.models.families.dinov2 import of_dinov2
 from interpret.models.families.transformers_vit import ANCHOR, LAYER
@@ -21,7 +21,12 @@ def _known(keys: set[str]) -> bool:
     return any(key.endswith("layer_scale1.lambda1") for key in keys)
 
 
-@FAMILIES.register(label="DINOv2 of transformers", anchor=ANCHOR, known_by=_known)
+@FAMILIES.register(
+    label="DINOv2 of transformers",
+    anchor=ANCHOR,
+    known_by=_known,
+    statistics=OF_IMAGENET,
+)
 def convert(tensors: Tensors, beside: Tensors) -> Converted:
     """As ViT, with LayerScale, registers and a gated MLP."""
     named, left_out = renamed(tensors, RULES)
