@@ -23,6 +23,7 @@ import pandas as pd
 import torch
 
 import interpret
+from interpret.explorer.screen import Levels, packed
 from interpret.explorer.strengths import OWN
 from interpret.explorer.widget import Explorer
 from interpret.models.loaded_model import from_memory
@@ -47,13 +48,14 @@ SETTLED = 1000
 """Milliseconds from key to key: a step is over by then, whatever it was."""
 WATCH = """() => {
   window.steps = []
-  const picture = document.querySelector('img.widget-image')
   document.addEventListener('keydown', () => { window.pressed = performance.now() }, true)
-  picture.addEventListener('load', () => {
+  const drawn = () => {
     const pressed = window.pressed
     requestAnimationFrame(() => window.steps.push(performance.now() - pressed))
-  })
+  }
+  new MutationObserver(drawn).observe(document.querySelector('.interpret-explorer .caption'), { childList: true })
 }"""
+"""The caption is written after the canvases."""
 
 
 def explorer(models: int) -> tuple[Explorer, Callable[[], None]]:
@@ -72,6 +74,18 @@ def explorer(models: int) -> tuple[Explorer, Callable[[], None]]:
     return interpret.explore(loaded, images), forward
 
 
+def offered(ui: Explorer) -> list[float]:
+    """The taus of the slider."""
+    (options,) = [each["options"] for each in ui.menu["controls"] if each["name"] == "tau"]
+    return [tau for _, tau in options if tau != OWN]
+
+
+def answered(ui: Explorer, tau: float) -> None:
+    """What the kernel does for a key press."""
+    ui.tau = tau
+    packed(ui.screen, Levels())
+
+
 def timed(job: Callable[[], object]) -> tuple[float, float]:
     """Milliseconds of one call: on the wall, and of the processor in all threads."""
     wall, processor = time.perf_counter(), time.process_time()
@@ -82,12 +96,12 @@ def timed(job: Callable[[], object]) -> tuple[float, float]:
 def measure(models: int, attribution: str) -> dict[str, object]:
     """Medians over the taus of the slider: a new step, a step seen before, and a plain forward pass before each."""
     ui, forward = explorer(models)
-    ui.attribution.value = attribution
-    taus = [tau for _, tau in ui.tau.options if tau != OWN]
+    ui.attribution = attribution
+    taus = offered(ui)
     steps: dict[str, list[tuple[float, float]]] = {"forward": [], "new": [], "cached": []}
     for kind, tau in itertools.product(("new", "cached"), taus):
         steps["forward"].append(timed(forward))
-        steps[kind].append(timed(lambda tau=tau: setattr(ui.tau, "value", tau)))
+        steps[kind].append(timed(lambda tau=tau: answered(ui, tau)))
     row: dict[str, object] = {"models": models, "attribution": attribution}
     for kind, times in steps.items():
         wall, processor = zip(*times, strict=True)
@@ -97,7 +111,7 @@ def measure(models: int, attribution: str) -> dict[str, object]:
 
 def browser(models: int, threads: int) -> dict[str, object]:
     """Medians in JupyterLab, from the key to the frame that paints the picture: new steps, and steps seen before."""
-    presses = len(explorer(models)[0].tau.options) - 1
+    presses = len(offered(explorer(models)[0]))
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "root")
         root.mkdir()
@@ -105,7 +119,7 @@ def browser(models: int, threads: int) -> dict[str, object]:
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)], metadata=KERNEL)
         nbformat.write(notebook, root / "explorer.ipynb")
         with lab.served(Path(folder), root, threads) as address, lab.opened(address.format("explorer.ipynb")) as page:
-            page.locator("img.widget-image").first.wait_for()
+            page.locator(".interpret-explorer canvas").first.wait_for()
             page.evaluate(WATCH)
             found = {kind: walk(page, presses) for kind in ("new", "seen before")}
     quartiles = {kind: statistics.quantiles(steps, n=4) for kind, steps in found.items()}
@@ -117,7 +131,7 @@ def browser(models: int, threads: int) -> dict[str, object]:
 
 def walk(page: Any, presses: int) -> list[float]:
     """Milliseconds of each press of the right arrow, from the first stop of the tau slider on."""
-    handle = lab.slider(page, "tau (probability)").get_by_role("slider")
+    handle = page.locator("[name=tau]")
     handle.press("Home")
     page.wait_for_timeout(SETTLED)
     begun = page.evaluate("steps.length")

@@ -93,9 +93,3 @@ def opened(address: str) -> Iterator[Any]:
         yield page
         page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")
         browser.close()
-
-
-def slider(page: Any, label: str) -> Any:
-    """The slider of the explorer with that label."""
-    exact = page.locator(".widget-label").get_by_text(label, exact=True)
-    return page.locator(".widget-slider").filter(has=exact).first

@@ -2,8 +2,8 @@ from .attributions import ATTRIBUTIONS as ATTRIBUTIONS
 from .attributions import attribute as attribute
 from .data import DATASETS as DATASETS
 from .data import load_data as load_data
+from .explorer.homes import explore as explore
 from .explorer.show import show as show
-from .explorer.widget import explore as explore
 from .figures import FIGURES as FIGURES
 from .foundation.errors import InterpretError as InterpretError
 from .indicators import INDICATORS as INDICATORS

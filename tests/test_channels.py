@@ -14,7 +14,6 @@ from PIL import Image
 
 import interpret
 from interpret.data import as_rgb, fit, open_image, shares_of
-from interpret.explorer.widget import explore
 from interpret.foundation.errors import InterpretError
 from interpret.models.arguments import ARGUMENTS
 from interpret.models.loaded_model import LoadedModel
@@ -89,13 +88,13 @@ def test_thirteen_bands_are_looked_at_as_floats_and_a_picture_of_three_is_refuse
         interpret.explore(model, Image.new("RGB", (48, 32)))
     with pytest.raises(InterpretError, match="no report or study of it"):
         interpret.run_study(model, [Image.new("RGB", (48, 32))], attributions="rollout", indicators=[], sweeps=[])
-    assert "image 0" in explore(model, bands).caption.value
+    assert "image 0" in interpret.explore(model, bands).caption
 
 
 def test_gray_models_are_explored_and_shown() -> None:
     model = fed(1, **GRAY)
     assert "rollout" in str(interpret.show(model, scan(16)).axes[1].get_title())
-    ui = explore(model, scan(16))
+    ui = interpret.explore(model, scan(16))
     assert_array_equal(ui._views[0].picture(0)[..., 0], (scan(16) / 257).round())
 
 
@@ -205,7 +204,7 @@ def test_a_panel_is_drawn_by_the_bands_that_are_named() -> None:
     model = fed(13, mean=[0.0] * 13, std=[1.0] * 13, bands=(3, 2, 1))
     chosen = pixels[0, [3, 2, 1]]
     expected = (chosen - chosen.min()) / (chosen.max() - chosen.min()) * 255
-    ui = explore(model, pixels)
+    ui = interpret.explore(model, pixels)
     assert_allclose(ui._views[0].picture(0), expected.permute(1, 2, 0).numpy(), atol=0.51)
     one = fed(13, mean=[0.0] * 13, std=[1.0] * 13, bands=7)
     assert np.ptp(as_picture(pixels[0], one.spec), axis=-1).max() == 0

@@ -254,7 +254,7 @@ for words in ("Sweep of dose", "Sweep of tau", "what is cut", "sweep_half"):
 assert interpret.Study.load("pack/study").settings["sweeps"]["half"] == [0.0, 0.2]
 
 ui = interpret.explore(models, [data[0].image])
-assert [text for text, _ in ui.strengths["half"].options] == ["0", "0.1"]
+assert [text for text, _ in {each["name"]: each["options"] for each in ui.menu["controls"]}["dose"]] == ["0", "0.1"]
 """
 
 

@@ -22,7 +22,7 @@ from interpret.foundation.errors import CheckpointError, InterpretError
 from interpret.models.families import FAMILIES
 from interpret.models.loading import load
 from interpret.models.weights import INDEX
-from interpret.report.explorer import explorer
+from interpret.report.stills import stills
 from tests.modules import LIBRARIES, OWN
 from tests.test_families import forward, images, moved, same, state
 from tests.test_foreign import GIVEN, chunked, outputs, prefixed, refused, saved, vit
@@ -325,7 +325,7 @@ def test_a_report_of_a_wide_input_is_not_stretched(tmp_path):
         disc = np.asarray(picture)[..., 0] > 128
         assert picture.shape[0] / picture.shape[1] == 96 / 160
         assert abs(disc.any(axis=0).sum() / disc.any(axis=1).sum() - 1) < 0.05
-    still = explorer(study)["rows"][0]["stills"][0]["src"].partition("base64,")[2]
+    still = stills(study)[0]["panels"][0]["src"].partition("base64,")[2]
     width, height = Image.open(io.BytesIO(base64.b64decode(still))).size
     assert width == round(height * 160 / 96)
 

@@ -14,7 +14,6 @@ from torch.testing import assert_close
 
 import interpret
 from interpret.attributions import ATTRIBUTIONS
-from interpret.explorer.widget import explore
 from interpret.foundation.errors import InterpretError, UnsupportedModelError
 from interpret.interventions.head_pruning import importance
 from interpret.models.description import describe
@@ -182,23 +181,24 @@ def test_a_report_speaks_of_no_class_and_no_confidence_where_there_is_none(count
 
 
 def test_the_explorer_speaks_of_features_and_explains_one_that_is_chosen():
-    ui = explore(tiny(num_classes=0, dtype=torch.float32), pictures(1).float())
-    assert ui.target.description == "feature"
-    assert [text for text, _ in ui.target.options][:2] == ["none", "feature 0"]
-    assert "no class" in ui.numbers.value
-    ui.attribution.value = "relevance"
-    assert not re.search(r"class \d", ui.numbers.value)
-    ui.target.value = 3
-    setting, _ = ui._state()
-    view = ui._views[0].view(setting)
-    assert view.explained == "feature 3"
-    assert not isinstance(view.evidence, str)
+    ui = interpret.explore(tiny(num_classes=0, dtype=torch.float32), pictures(1).float())
+    (target,) = [each for each in ui.menu["controls"] if each["name"] == "target"]
+    assert target["label"] == "feature"
+    assert [text for text, _ in target["options"]][:2] == ["none", "feature 0"]
+    assert "predicts no class" in ui.screen.rows[0].panels[0].lines
+    ui.attribution = "relevance"
+    assert not re.search(r"class \d", "".join(ui.screen.rows[0].panels[0].lines))
+    ui.target = 3
+    panel = ui.screen.rows[0].panels[0]
+    assert "map explains feature 3" in panel.lines
+    assert not isinstance(panel.shown, str)
 
 
 def test_the_explorer_shows_the_value_of_the_only_output():
     model = tiny(num_classes=1, dtype=torch.float32)
     value = model(pictures(1).float()).item()
-    assert f"output {value:.4g}" in explore(model, pictures(1).float()).numbers.value
+    said = interpret.explore(model, pictures(1).float()).screen.rows[0].panels[0].lines
+    assert f"predicts output {value:.4g}" in said
 
 
 def test_a_picture_at_once_says_the_value_and_nothing_of_features():

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.lab import CHECKOUT, CHROMIUM, opened, served, slider
+import interpret
+from benchmarks.lab import CHECKOUT, CHROMIUM, opened, served
+from interpret.figures.drawing import plots
+from interpret.figures.drawing.overlay import overlay_pixels
 
-TAU = "tau (probability)"
-PIXELS = """async image => {
-  const bytes = new Uint8Array(await (await fetch(image.src)).arrayBuffer())
-  return btoa(Array.from(bytes, byte => String.fromCharCode(byte)).join(''))
-}"""
+TAU = "[name=tau]"
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")]
 
@@ -32,40 +31,53 @@ def page(tmp_path_factory) -> Iterator[Any]:
         yield shown
 
 
-def _shown(page: Any) -> np.ndarray:
-    data = page.locator("img.widget-image").first.evaluate(PIXELS)
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"), dtype=float)
+def _shown(page: Any, model: int) -> np.ndarray:
+    """The evidence of a model; -1 is the input."""
+    canvas = page.locator(".interpret-explorer .row").first.locator(".picture > canvas").nth(model + 1)
+    data = canvas.evaluate("canvas => canvas.toDataURL()").partition("base64,")[2]
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"), dtype=int)
 
 
-def _press(page: Any, key: str, caption: str) -> np.ndarray:
-    slider(page, TAU).get_by_role("slider").press(key)
-    page.get_by_text(caption).first.wait_for()
-    return _shown(page)
+def _press(page: Any, key: str, caption: str) -> None:
+    page.locator(TAU).first.press(key)
+    page.locator(".interpret-explorer .caption").first.get_by_text(caption).wait_for()
 
 
-def test_the_tau_slider_moves_the_picture_and_nothing_else(page):
+def _expected(model: int, tau: float | None) -> np.ndarray:
+    """The same panel from Python."""
+    names = ("softmax", "hard_threshold", "svda")
+    models = [interpret.load(CHECKOUT / f"checkpoints/shapes-{name}.pt") for name in names]
+    image = interpret.load_data("shapes")[0].image
+    ui = interpret.explore(models, image)
+    ui.state = ui.state | ({} if tau is None else {"tau": tau})
+    row = ui.screen.rows[0]
+    return overlay_pixels(
+        plots.enlarge(np.asarray(image)), row.scale.levels(row.panels[model].shares), row.scale.colours
+    )
+
+
+def test_the_tau_slider_moves_the_maps_and_nothing_else(page):
     assert page.locator('[data-mime-type="application/vnd.jupyter.error"]').count() == 0
-    page.locator(".widget-checkbox input").first.uncheck()
-    start = _press(page, "Home", "shown: as loaded")
-    box = page.locator("img.widget-image").first.bounding_box()
-    end = _press(page, "End", "shown: tau=0.25 (hard)")
-    assert slider(page, TAU).locator(".widget-readout").inner_text() == "0.25"
-    assert end.shape == start.shape
-    input_ends, models_begin = 190, 202
-    assert np.abs(end - start)[:, :input_ends].mean() < 0.5
-    assert np.abs(end - start)[:220, models_begin:].mean() > 1
-    assert page.locator("img.widget-image").first.bounding_box() == box
-    assert np.abs(_press(page, "Home", "shown: as loaded") - start).mean() == 0
+    _press(page, "Home", "shown: as loaded")
+    start = [_shown(page, model) for model in (-1, 0, 1, 2)]
+    for model in (0, 2):
+        assert np.abs(start[1 + model] - _expected(model, None)).max() <= 1
+    _press(page, "End", "shown: tau=0.25 (hard)")
+    assert page.locator(".range output").filter(has_text="0.25").first.is_visible()
+    assert np.abs(_shown(page, -1) - start[0]).max() == 0
+    assert np.abs(_shown(page, 1) - start[2]).max() > 10
+    _press(page, "Home", "shown: as loaded")
+    assert all(np.abs(_shown(page, model) - start[1 + model]).max() == 0 for model in (-1, 0, 1, 2))
     _press(page, "ArrowRight", "shown: tau=0 (hard)")
+    _press(page, "ArrowRight", "shown: tau=0.0019 (hard)")
+    assert np.abs(_shown(page, 0) - _expected(0, 0.0019)).max() <= 1
 
 
 def test_a_click_chooses_the_patch(page):
     _press(page, "Home", "shown: as loaded")
-    picture = page.locator("img.widget-image").first
-    box = picture.bounding_box()
-    size = picture.evaluate("image => [image.naturalWidth, image.naturalHeight]")
-    scale = min(box["width"] / size[0], box["height"] / size[1])
-    picture.click(position={"x": 30 * scale, "y": 45 * scale})
-    page.get_by_text("patch (0, 1)").first.wait_for()
-    assert slider(page, "patch row").locator(".widget-readout").inner_text() == "0"
-    assert slider(page, "patch col").locator(".widget-readout").inner_text() == "1"
+    canvas = page.locator(".interpret-explorer .row").first.locator(".picture > canvas").first
+    box = canvas.bounding_box()
+    canvas.click(position={"x": box["width"] * 1.5 / 8, "y": box["height"] * 0.5 / 8})
+    page.locator(".interpret-explorer .caption").first.get_by_text("patch (0, 1)").wait_for()
+    assert page.locator("[name=row]").first.input_value() == "0"
+    assert page.locator("[name=col]").first.input_value() == "1"

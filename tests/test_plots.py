@@ -7,7 +7,6 @@ import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from numpy.testing import assert_allclose, assert_array_equal
-from PIL import Image
 
 from interpret.figures.drawing import bars, curves, overlay, plots
 
@@ -46,19 +45,6 @@ def test_a_scale_is_not_stretched_by_a_single_value():
 @pytest.mark.parametrize(("values", "high"), [(np.zeros((2, 3)), 1.0), (np.r_[np.zeros(999), 3.0], 3.0)])
 def test_a_scale_is_never_empty(values, high):
     assert plots.shared_scale([values]) == plots.Scale(0.0, high, plots.NONNEGATIVE, high)
-
-
-def test_levels_are_steps_of_the_scale_and_clipped_to_it():
-    levels = plots.quantise(np.array([[-3.0, -1.0, 0.0, 1.0, 9.0]]), plots.Scale(-1.0, 1.0, plots.SIGNED, 1.0))
-    assert_array_equal(levels, [[0, 0, 128, 255, 255]])
-
-
-def test_an_overlay_is_enlarged_before_it_is_coloured(image):
-    levels = plots.quantise(patch_map(), plots.Scale(0.0, 1.0, "magma", 1.0))
-    enlarged = np.asarray(Image.fromarray(levels).resize((48, 32), Image.Resampling.BICUBIC))
-    colored = mpl.colormaps["magma"](enlarged)[..., :3] * 255
-    grey = np.asarray(Image.fromarray(image).convert("L"))[..., None]
-    assert_allclose(plots.overlay_pixels(image, levels, "magma"), (grey + colored) / 2, atol=1)
 
 
 def test_an_enlarged_picture_repeats_its_pixels(image):

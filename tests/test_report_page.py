@@ -1,6 +1,7 @@
 import base64
 import io
 import itertools
+import json
 import re
 import zlib
 from dataclasses import replace
@@ -11,22 +12,20 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
+from interpret.explorer import embedding
+from interpret.explorer.payload import payload
+from interpret.explorer.study_screens import MEAN, StudyScreens
 from interpret.figures import FIGURES, SECTIONS
 from interpret.figures.drawing import plots
-from interpret.report import embedding, page, summary, views
+from interpret.figures.drawing.octaves import octaves, uniform_share
+from interpret.report import page, summary
 from interpret.report.caveats import caveats
-from interpret.report.explorer import explorer
 from interpret.report.findings import findings
 from interpret.study.curves import of_intervention
 from tests.synthetic import COLS, HEADS, IMAGES, LAYERS, NAMES, ROWS, TAUS, TOKENS, synthetic_study
 
 CHARTS = 450_000
 """What the charts of three models with a training history take; those of bundled checkpoints come to 400 kB."""
-
-
-def view_of(study, kind, name=None):
-    (found,) = [view for view in views.views(study) if view.kind == kind and name in (None, view.name)]
-    return found
 
 
 def opened(url):
@@ -86,47 +85,71 @@ def test_eight_photographs_twenty_taus_and_three_models_leave_room_for_the_chart
     assert len(page.render(large_study(), []).encode()) < page.LARGEST - CHARTS
 
 
+def inflated(text):
+    return zlib.decompress(base64.b64decode(text))
+
+
 def test_weights_by_head_that_would_be_too_many_are_shown_of_fewer_images():
     study = large_study(side=28, taus=2, layers=24, heads=6)
-    view = view_of(study, "head")
-    assert [levels.shape[1] for levels in view.levels] == [1, 1, 1]
-    assert explorer(study)["payload"]["views"][1]["models"][0]["images"] == 1
+    whole = StudyScreens(study)
+    assert len(whole.grids) == 1
+    rows = whole.screens()["heads/0/mean"].rows
+    assert not isinstance(rows[0].panels[0].shown, str)
+    assert {panel.shown for row in rows[1:] for panel in row.panels} == {"left out to keep this page small"}
 
 
-def test_a_step_of_the_head_view_is_a_layer_and_a_head_with_the_mean_first():
+def test_a_screen_by_head_is_a_layer_and_a_head_or_their_mean():
     study = synthetic_study()
-    for index, steps in enumerate(view_of(study, "head").steps):
-        heatmap = study.heatmap(index)
-        assert steps.shape == (LAYERS * (HEADS + 1), len(IMAGES), ROWS, COLS)
-        for image, layer, head in itertools.product(range(len(IMAGES)), range(LAYERS), range(HEADS)):
-            assert_array_equal(steps[layer * (HEADS + 1) + 1 + head, image], heatmap[image, layer, head])
-        for image, layer in itertools.product(range(len(IMAGES)), range(LAYERS)):
-            mean = sum(heatmap[image, layer, head] for head in range(HEADS)) / HEADS
-            assert np.abs(steps[layer * (HEADS + 1), image] - mean).max() < 1e-6
+    screens = StudyScreens(study).screens()
+    for index, image, layer, head in itertools.product(
+        range(3), range(len(IMAGES)), range(LAYERS), [MEAN, *range(HEADS)]
+    ):
+        heatmap = study.heatmap(index)[image, layer]
+        wanted = sum(heatmap[each] for each in range(HEADS)) / HEADS if head == MEAN else heatmap[head]
+        assert np.abs(screens[f"heads/{layer}/{head}"].rows[image].panels[index].shown - wanted).max() < 1e-6
 
 
-def test_cuts_tell_exactly_which_values_lie_above_each_tau():
+def test_the_first_stop_of_the_threshold_is_the_model_as_loaded():
     study = synthetic_study()
-    view = view_of(study, "head")
-    view.steps[0][0, 0, 0] = np.float32([0, 0.005, 0.01, 0.02, 0.05, 0.06])  # 0.01 in fp32 lies below 0.01 in fp64
-    (again,) = [each for each in views.views(replaced_heatmap(study)) if each.kind == "head"]
-    for steps, cuts in zip(again.steps, again.cuts, strict=True):
-        for place in np.ndindex(steps.shape):
-            assert cuts[place] == sum(float(steps[place]) > tau for tau in TAUS)
+    whole = StudyScreens(study)
+    assert whole.views[0].follows == {"tau": ["as loaded", *(f"{tau:g}" for tau in TAUS)]}
+    assert payload(study)["state"]["tau"] == "as loaded"
+    screens = whole.screens()
+    for index, image in itertools.product(range(3), range(len(IMAGES))):
+        wanted = study.heatmap(index)[image, -1].mean(axis=0)
+        assert_array_equal(screens["readout/as loaded"].rows[image].panels[index].shown, wanted)
+        for step, tau in enumerate(TAUS):
+            panel = screens[f"readout/{tau:g}"].rows[image].panels[index]
+            assert_array_equal(panel.shown, study.tau_map(index)[step, image])
+    assert screens["readout/as loaded"].notes == ("accuracy 0.90", "accuracy 0.89", "accuracy 0.88")
 
 
-def replaced_heatmap(study):
-    near = np.random.default_rng(1).choice(np.float32([0, 0.005, 0.01, 0.02, 0.05, 0.06]), study.heatmap(0).shape)
-    return replace(study, arrays=study.arrays | {"heatmap/0": near})
-
-
-def test_each_view_has_one_scale_and_the_levels_of_the_figures():
+def test_each_view_and_image_has_one_scale_that_of_the_models_as_loaded():
     study = synthetic_study()
-    view = view_of(study, "map", "layer_grad_cam")
-    assert view.scale == plots.shared_scale(study.map(index, "layer_grad_cam") for index in range(3))
-    assert (view.scale.cmap, view.cuts) == (plots.SIGNED, None)
-    for index, levels in enumerate(view.levels):
-        assert_array_equal(levels[0], plots.quantise(study.map(index, "layer_grad_cam"), view.scale))
+    screens = StudyScreens(study).screens()
+    for image in range(len(IMAGES)):
+        maps = [study.map(index, "layer_grad_cam")[image] for index in range(3)]
+        assert screens["layer_grad_cam"].rows[image].scale == octaves(map(uniform_share, maps), signed=True)
+        loaded = octaves([uniform_share(study.heatmap(index)[image, -1].mean(axis=0)) for index in range(3)])
+        for tau in ("as loaded", *(f"{tau:g}" for tau in TAUS)):
+            scale = screens[f"readout/{tau}"].rows[image].scale
+            assert replace(scale, peak=loaded.peak) == loaded
+
+
+def test_the_levels_in_the_page_are_those_of_the_figures():
+    study = synthetic_study()
+    data = payload(study)
+    levels = np.frombuffer(inflated(data["levels"]), dtype=np.uint8)
+    screens = json.loads(inflated(data["screens"]))["screens"]
+    made = StudyScreens(study).screens()
+    for key, screen in made.items():
+        for row, packed in zip(screen.rows, screens[key]["rows"], strict=True):
+            for panel, each in zip(row.panels, packed["panels"], strict=True):
+                if isinstance(panel.shown, str):
+                    assert each["why"] == panel.shown
+                else:
+                    found = levels[each["at"] :][: ROWS * COLS].reshape(ROWS, COLS)
+                    assert_array_equal(found, row.scale.levels(uniform_share(panel.shown)))
 
 
 def test_a_map_without_evidence_is_named_in_every_view():
@@ -137,20 +160,30 @@ def test_a_map_without_evidence_is_named_in_every_view():
     arrays["heatmap/1"][:] = np.nan
     arrays["heatmap/2"][0, 1, 2] = 0
     changed = replace(study, arrays=arrays)
-    rerun, head, rollout = (view_of(changed, *which) for which in (("rerun",), ("head",), ("map", "rollout")))
-    assert rerun.blank[0] == {(1, 3): "zero map"}
-    assert set(rerun.blank[1].values()) == {"undefined map"}
-    assert len(rerun.blank[1]) == len(TAUS) * len(IMAGES)
-    assert head.blank[2] == {(1 * (HEADS + 1) + 1 + 2, 0): "zero map"}
-    assert rollout.blank == [{}, {}, {(0, 1): "constant map"}]
+    screens = StudyScreens(changed).screens()
+
+    def blank(key):
+        rows = screens[key].rows
+        return {
+            (row.image, index): panel.shown
+            for row in rows
+            for index, panel in enumerate(row.panels)
+            if isinstance(panel.shown, str)
+        }
+
+    undefined = {(image, 1): "NO EVIDENCE: undefined map" for image in range(len(IMAGES))}
+    assert blank("readout/0.01") == undefined | {(3, 0): "NO EVIDENCE: zero map"}
+    assert blank("readout/0.05") == undefined
+    assert blank("heads/1/2") == undefined | {(0, 2): "NO EVIDENCE: zero map"}
+    assert blank("rollout") == {(1, 2): "NO EVIDENCE: constant map"}
     assert "NO EVIDENCE: undefined map" in page.render(changed, [])
 
 
 def test_models_without_a_readout_row_are_shown_by_their_attributions():
     study = synthetic_study()
     undefined = {name: values * np.nan for name, values in study.arrays.items() if not name.startswith("map/")}
-    kinds = [view.kind for view in views.views(replace(study, arrays=study.arrays | undefined))]
-    assert kinds == ["map", "map"]
+    views = StudyScreens(replace(study, arrays=study.arrays | undefined)).views
+    assert [view.name for view in views] == ["rollout", "layer_grad_cam"]
 
 
 def test_findings_are_the_numbers_of_the_sweep():
@@ -207,9 +240,13 @@ def test_too_few_images_are_said_to_be_too_few_and_how_many_would_do():
     assert any(line.endswith("--sample 341 could exclude it.") for line in caveats(aside)), "42 images were set aside"
 
 
-def test_a_picture_in_the_page_is_exact_where_the_script_reads_it():
-    grey = np.random.default_rng(0).integers(0, 256, (33, 47), dtype=np.uint8)
-    assert_array_equal(np.asarray(opened(embedding.exact(grey)))[..., 1], grey)
+def test_a_small_picture_in_the_page_is_exact_and_a_photograph_is_small():
+    pixels = np.random.default_rng(0).integers(0, 256, (33, 47, 3), dtype=np.uint8)
+    assert_array_equal(np.asarray(opened(embedding.picture(pixels))), pixels)
+    photograph = smooth_noise(np.random.default_rng(0), 224, 224)
+    text = embedding.picture(photograph)
+    assert len(text) < embedding.SMALL
+    assert np.abs(np.asarray(opened(text)).astype(int) - photograph).mean() < 5
     values = np.arange(6, dtype=np.uint8).reshape(2, 3)
     assert zlib.decompress(base64.b64decode(embedding.deflated(values.T))) == bytes([0, 3, 1, 4, 2, 5])
 
@@ -267,18 +304,22 @@ def test_a_chart_keeps_its_size_in_few_colours():
 @pytest.mark.parametrize("labelled", [True, False])
 def test_every_panel_says_what_the_model_predicts(labelled):
     text = page.render(synthetic_study(labelled=labelled), [])
-    assert len(re.findall(r"<figcaption[^>]*>as loaded: \w+ 0\.75", text)) == len(NAMES) * len(IMAGES)
+    assert len(re.findall(r"<figcaption[^>]*><span>\w+</span><span>\w+ 0\.75</span>", text)) == len(NAMES) * len(IMAGES)
     assert text.count('<figcaption class="wrong">') == (1 if labelled else 0)
-    assert text.count("label: ") == (len(IMAGES) if labelled else 0)
+    assert "label: unknown" not in text
+    assert "as loaded:" not in text
+    labels = [image["label"] for image in payload(synthetic_study(labelled=labelled))["menu"]["images"]]
+    assert labels == (["circle", "square", "star", "circle"] if labelled else [""] * len(IMAGES))
 
 
-def test_only_the_view_that_was_run_again_says_so():
-    text = page.render(synthetic_study(), [])
-    assert "Every model was run again with tau = 0.05 inside its forward pass." in text
-    untold = replace(synthetic_study(), settings=synthetic_study().settings | {"sweeps": {}})
-    without = page.render(untold, [])
-    assert 'id="tau"' not in without
-    assert "was run again with" not in without.partition("<script>")[0]
+def test_only_what_was_run_again_says_so():
+    screens = StudyScreens(synthetic_study()).screens()
+    again = {key for key, screen in screens.items() if "was run again with" in screen.caption}
+    assert again == {f"readout/{tau:g}" for tau in TAUS}
+    assert all("Models as loaded." in screens[key].caption for key in screens.keys() - again)
+    assert "as loaded: circle 0.75" in screens["readout/0.05"].rows[0].panels[0].lines
+    without = replace(synthetic_study(), settings=synthetic_study().settings | {"sweeps": {}})
+    assert "tau" not in [each["name"] for each in payload(without)["menu"]["controls"]]
 
 
 def test_charts_that_find_no_room_are_linked_the_later_pages_first(tmp_path, monkeypatch):

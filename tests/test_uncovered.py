@@ -15,16 +15,17 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 import interpret
-from interpret.explorer.mosaic import BOX, Panel, Row, mosaic
 from interpret.figures.drawing import plots
-from interpret.figures.drawing.octaves import Octaves
+from interpret.figures.drawing.octaves import Octaves, uniform_share
+from interpret.figures.drawing.overlay import overlay_pixels
 from interpret.models.description import describe
-from interpret.report.explorer import explorer
+from interpret.report.stills import stills
 from tests.models import gallery, tiny
 
 SIZE, PATCH, GRID = (100, 68), 16, (6, 4)
 LAST = (5, 3)
-SCALE = plots.Scale(0.0, 1.0, plots.NONNEGATIVE, 1.0)
+SCALE = Octaves(1.0, 24.0, 24.0, signed=False, cmap=plots.NONNEGATIVE)
+"""To the share of one patch that has everything."""
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +71,20 @@ def bounds(found: np.ndarray) -> np.ndarray:
     return np.array([rows[0], rows[-1] + 1, cols[0], cols[-1] + 1])
 
 
+def drawn(size: tuple[int, int], covered: plots.Shares, cell: tuple[int, int] = LAST) -> np.ndarray:
+    """One hot patch over black."""
+    return overlay_pixels(black(*size), SCALE.levels(uniform_share(hot(cell))), SCALE.colours, covered)
+
+
+def painted(size: tuple[int, int], covered: plots.Shares) -> np.ndarray:
+    """Every patch over black."""
+    return overlay_pixels(black(*size), np.full(GRID, 255, dtype=np.uint8), SCALE.colours, covered)
+
+
 def lit(picture: np.ndarray) -> np.ndarray:
     """Pixels in the colours of the upper half of the scale, over black."""
-    return picture[..., 0] >= plots.lookup(SCALE.cmap)[128, 0] / 2
+    red, _, _, opacity = SCALE.colours[128].astype(float)
+    return picture[..., 0] >= red * opacity / 255
 
 
 def assert_placed(picture: np.ndarray, cell: tuple[int, int] = LAST) -> None:
@@ -93,35 +105,28 @@ def assert_plain_where_upsample_is_undefined(picture: np.ndarray, model: interpr
 @pytest.mark.parametrize("size", [(100, 68), (300, 204), (250, 170), (75, 51), (224, 152)])
 @pytest.mark.parametrize("cell", [LAST, (0, 0), (3, 1)])
 def test_an_overlay_lies_where_upsample_puts_the_map(model, size, cell):
-    drawn = plots.overlay_pixels(black(*size), plots.quantise(hot(cell), SCALE), SCALE.cmap, model.covered)
-    assert_placed(drawn, cell)
-    assert_plain_where_upsample_is_undefined(drawn, model)
+    assert_placed(drawn(size, model.covered, cell), cell)
+    assert_plain_where_upsample_is_undefined(painted(size, model.covered), model)
     back = interpret.upsample(hot(cell), Image.new("RGB", size[::-1]), model)
-    assert_allclose(bounds(lit(drawn)), bounds(back >= 0.5), atol=2)  # two kernels: Pillow's cubic and PyTorch's
+    assert_allclose(
+        bounds(lit(drawn(size, model.covered, cell))), bounds(back >= 0.5), atol=2
+    )  # two kernels: Pillow's cubic and PyTorch's
 
 
-@pytest.mark.parametrize(("size", "painted"), [((75, 50), (73, 48)), ((150, 100), (145, 97))])
-def test_a_pixel_is_painted_where_its_centre_lies_under_a_patch(size, painted):
+@pytest.mark.parametrize(("size", "under"), [((75, 50), (73, 48)), ((150, 100), (145, 97))])
+def test_a_pixel_is_painted_where_its_centre_lies_under_a_patch(size, under):
     """96 x 64 of 99 x 66 pixels are under patches: 72.73 of 75, 48.48 of 50, 145.45 of 150, 96.97 of 100."""
     model = tiny(img_size=(99, 66), patch_size=PATCH, dtype=torch.float32)
-    drawn = plots.overlay_pixels(black(*size), plots.quantise(hot(), SCALE), SCALE.cmap, model.covered)
-    assert_array_equal(bounds(drawn.any(axis=-1)), (0, painted[0], 0, painted[1]))
+    found = painted(size, model.covered).any(axis=-1)
+    assert_array_equal(bounds(found), (0, under[0], 0, under[1]))
     undefined = np.isnan(interpret.upsample(hot(), Image.new("RGB", size[::-1]), model))
-    assert_array_equal(~drawn.any(axis=-1), undefined)
+    assert_array_equal(~found, undefined)
 
 
 def test_a_model_says_what_its_patches_cover(model):
     assert model.covered == (0.96, 64 / 68)
     assert describe(model)["covered"] == [0.96, 64 / 68]
     assert tiny().covered == (1.0, 1.0)
-
-
-def test_an_overlay_of_patches_that_cover_all_is_the_whole_map():
-    image = np.random.default_rng(0).integers(0, 256, (96, 64, 3), dtype=np.uint8)
-    levels = np.random.default_rng(1).integers(0, 256, GRID, dtype=np.uint8)
-    enlarged = np.asarray(Image.fromarray(levels).resize((64, 96), Image.Resampling.BICUBIC))
-    blended = (plots.grey(image)[..., None].astype(float) + plots.lookup("magma")[enlarged]) / 2
-    assert_array_equal(plots.overlay_pixels(image, levels, "magma"), np.rint(blended))
 
 
 def test_the_overlay_figure_leaves_plain_what_no_patch_covers(study, model):
@@ -143,51 +148,25 @@ def test_a_saved_study_keeps_what_is_covered(study, tmp_path):
 
 
 def test_the_stills_of_the_page_leave_plain_what_no_patch_covers(study):
-    payload = explorer(study)
-    assert [each["covered"] for each in payload["payload"]["models"]] == [(384, 256), (400, 272)]
-    stills = [still["src"].partition("base64,")[2] for still in payload["rows"][0]["stills"]]
-    first, second = (np.asarray(Image.open(io.BytesIO(base64.b64decode(still)))) for still in stills)
+    kept = [np.zeros_like(study.heatmap(model)) for model in range(2)]
+    for weights in kept:
+        weights[..., -1, -1] = 1
+    hot_study = replace(
+        study, arrays=study.arrays | {f"heatmap/{model}": weights for model, weights in enumerate(kept)}
+    )
+    panels = [panel["src"].partition("base64,")[2] for panel in stills(hot_study)[0]["panels"]]
+    first, second = (np.asarray(Image.open(io.BytesIO(base64.b64decode(panel)))) for panel in panels)
     assert_placed(first)
     assert_array_equal(bounds(lit(second))[[1, 3]], second.shape[:2])
 
 
-def test_a_panel_of_the_explorer_and_its_box_lie_under_the_patches(model):
-    panel = Panel(black(*SIZE), hot(), model.covered)
-    boxed = Panel(black(*SIZE), covered=model.covered, box=(*LAST, *GRID))
-    drawn = mosaic([Row((panel, boxed), SCALE, "")])
-    picture = np.asarray(drawn.image)
-    first, second = (picture[:300, left : left + 204] for left in (0, 204 + 8))
-    assert_placed(first)
-    assert_plain_where_upsample_is_undefined(first, model)
-    rows, cols = cells(300, 204)
-    marked = (second == [int(BOX[place : place + 2], 16) for place in (1, 3, 5)]).all(axis=-1)
-    assert_array_equal(bounds(marked), bounds((rows == LAST[0])[:, None] & (cols == LAST[1])))
-    assert drawn.panels == ((0, 0, 192, 288), (212, 0, 192, 288))
-
-
-def test_every_panel_of_the_explorer_knows_its_model(model):
-    whole = tiny(img_size=(200, 136), patch_size=8, dtype=torch.float32)
-    ui = interpret.explore([model, whole], Image.fromarray(black(200, 136)))
-    picture, lines, step = np.asarray(ui.still()), 2 * 17, 272 + 8
-    assert_plain_where_upsample_is_undefined(picture[lines : lines + 300, step : step + 204], model)
-    assert picture[lines : lines + 400, 2 * step : 2 * step + 272].any(axis=-1).all()
-
-
-@pytest.mark.parametrize(("x", "y", "patch"), [(191, 287, LAST), (144, 240, LAST), (143, 239, (4, 2)), (0, 0, (0, 0))])
-def test_a_click_chooses_the_patch_under_it(model, x, y, patch):
+def test_the_still_of_the_explorer_leaves_plain_what_no_patch_covers(model):
     ui = interpret.explore(model, Image.fromarray(black(*SIZE)))
-    for left, top, _, _ in ui._frame(*ui._state()).panels:
-        ui.row.value, ui.col.value = 2, 1
-        ui.children[-1]._handle_custom_msg({"x": left + x + 0.5, "y": top + y + 0.5}, [])
-        assert (ui.row.value, ui.col.value) == patch
-
-
-@pytest.mark.parametrize(("x", "y"), [(192, 100), (100, 288), (203, 299)])
-def test_a_click_where_no_patch_lies_chooses_none(model, x, y):
-    ui = interpret.explore(model, Image.fromarray(black(*SIZE)))
-    for left, top, _, _ in ui._frame(*ui._state()).panels:
-        ui.children[-1]._handle_custom_msg({"x": left + x + 0.5, "y": top + y + 0.5}, [])
-        assert (ui.row.value, ui.col.value) == (3, 2)
+    picture = ui.still().axes[1].get_images()[0].get_array()
+    rows, cols = cells(*picture.shape[:2])
+    assert not picture[rows < 0].any()
+    assert not picture[:, cols < 0].any()
+    assert ui.menu["models"][0]["covered"] == model.covered
 
 
 def test_show_paints_nothing_where_no_patch_lies(model):

@@ -23,6 +23,7 @@ from interpret.models import tracing
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.pixels import as_picture
 from interpret.models.trace import STAGES, Trace
+from interpret.study.observe import heatmaps
 from interpret.study.predictions import Prediction, predicted
 from interpret.study.sweep import ASIDE, MEASURED
 
@@ -79,7 +80,9 @@ class View:
 
     Attributes:
         evidence: raw map of the attribution, or the reason why there is none.
-        attended: raw weights from the patch `query` to every patch.
+        attended: raw weights from the patch `query` to every patch, of the setting's layer and head.
+        by_head, readout: likewise of every layer and head, and from what the classifier reads (NaN where that is no
+            mean of tokens).
         explained: name of the class that the attribution explains, "" where it is none.
         prediction: of the model.
         measured: indicator -> its value in each layer and head.
@@ -87,6 +90,8 @@ class View:
 
     evidence: Float[np.ndarray, "row col"] | str
     attended: Float[np.ndarray, "row col"]
+    by_head: Float[np.ndarray, "layer head row col"]
+    readout: Float[np.ndarray, "layer head row col"]
     explained: str
     prediction: Prediction
     measured: dict[str, Float[np.ndarray, "layer head"]]
@@ -157,9 +162,13 @@ class Views:
                 with self.changed(replace(setting, display_only=False)):
                     trace = selected_anew(trace)
             evidence = _evidence(trace, setting)
+        by_head = _by_head(trace, setting)
+        of_layer = by_head[setting.layer]
         return View(
             evidence=evidence,
-            attended=_attended(trace, setting),
+            attended=of_layer.mean(axis=0) if setting.head is None else of_layer[setting.head],
+            by_head=by_head,
+            readout=heatmaps(trace)[0],
             explained="" if trace.target is None else self.model.class_name(int(trace.target[0])),
             prediction=predicted(self.model, trace.logits)[0],
             measured={name: INDICATORS[name].function(trace)[:, 0].numpy(force=True) for name in MEASURED},
@@ -192,8 +201,8 @@ def _evidence(trace: Trace, setting: Setting) -> Float[np.ndarray, "row col"] | 
     return maps[0].numpy(force=True)
 
 
-def _attended(trace: Trace, setting: Setting) -> Float[np.ndarray, "row col"]:
-    weights = trace.need("weights")[setting.layer, 0]
-    fused = weights.mean(dim=0) if setting.head is None else weights[setting.head]
-    by_query = trace.grid.fold(trace.grid.fold(fused).movedim(0, -1))
+def _by_head(trace: Trace, setting: Setting) -> Float[np.ndarray, "layer head row col"]:
+    """What the chosen patch attends to."""
+    weights = trace.need("weights")[:, 0]
+    by_query = trace.grid.fold(trace.grid.fold(weights).movedim(2, -1))
     return by_query[..., *setting.query].float().numpy(force=True)

@@ -10,10 +10,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
+from interpret.explorer import assets, embedding
+from interpret.explorer.payload import payload
 from interpret.figures import FIGURES, SECTIONS
-from interpret.report import caveats, embedding, summary
-from interpret.report.explorer import explorer
+from interpret.report import caveats, summary
 from interpret.report.findings import findings
+from interpret.report.stills import stills
 from interpret.study.study import Study
 
 LARGEST = 1_000_000
@@ -46,7 +48,7 @@ class Shown:
 
 def render(study: Study, shown: Sequence[Shown]) -> str:
     """The page as text. Names of classes, models and files are escaped, whatever they contain."""
-    live = explorer(study)
+    live = payload(study)
     drawn = _sections([page for page in shown if not live or page.figure != LIVE])
     content = {
         "study": study,
@@ -54,6 +56,7 @@ def render(study: Study, shown: Sequence[Shown]) -> str:
         "sections": drawn,
         "titles": _titles(study),
         "explorer": live,
+        "stills": stills(study) if live else [],
         "models": summary.models(study),
         "findings": findings(study),
         "caveats": caveats.caveats(study),
@@ -74,7 +77,7 @@ def _fill(content: Mapping[str, Any], charts: Mapping[str, Chart]) -> str:
     environment = Environment(
         loader=PackageLoader("interpret.report", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.globals["asset"] = _asset
+    environment.globals |= {"asset": _asset, "explorer_style": assets.style(), "explorer_script": assets.page_script()}
     return environment.get_template("report.html").render(content, charts=charts)
 
 

@@ -88,7 +88,7 @@ def _observe_batch(
     return Observation(
         targets=None if trace.target is None else tuple(trace.target.tolist()),
         maps=maps,
-        heatmaps=_heatmaps(trace),
+        heatmaps=heatmaps(trace),
         predictions=tabled(trace, labels).assign(image=ids),
         status=pd.concat(rows[1:], ignore_index=True) if attributions else rows[0],
         indicators=measured.assign(image=measured["image"].map(ids.__getitem__)),
@@ -121,7 +121,8 @@ def _status(patch_map: Tensor, zero: str, undefined: str) -> str:
     return zero if (patch_map == 0).all() else "constant"
 
 
-def _heatmaps(trace: Trace) -> Float[np.ndarray, "image layer head row col"]:
+def heatmaps(trace: Trace) -> Float[np.ndarray, "image layer head row col"]:
+    """`weights` from the classifier's token to each patch; NaN where it reads no mean of tokens."""
     weights = trace.need("weights")
     try:
         rows = torch.einsum("q,lbhqk->blhk", trace.readout.to(weights.dtype), weights)

@@ -1,7 +1,6 @@
 """Axes-level drawing: data in, `ax` in, `ax` out. No function here opens, shows or closes a figure.
 
-Maps are enlarged as scalars (bicubic) and coloured afterwards, on one scale that all compared panels share. The
-picture under a map is grey, so every colour in an overlay belongs to the map.
+Compared panels share one scale. A map over its picture is drawn by `overlay`.
 """
 
 import math
@@ -19,10 +18,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from interpret.figures.drawing.style import BLEND, CUT, NONNEGATIVE, PAPER, SIGNED, STAMP
+from interpret.figures.drawing.style import CUT, NONNEGATIVE, PAPER, SIGNED, STAMP
 
 Picture = UInt8[np.ndarray, "height width 3"]
-Levels = UInt8[np.ndarray, "row col"]
 Map = Float[np.ndarray, "row col"]
 Shares = Sequence[float]
 """Of a picture's height and width, what lies under the patches of a map, from the top and from the left."""
@@ -81,17 +79,6 @@ def shared_scale(maps: Iterable[np.ndarray]) -> Scale:
     return Scale(-high, high, SIGNED, peak) if values.min() < 0 else Scale(0.0, high, NONNEGATIVE, peak)
 
 
-def quantise(patch_map: np.ndarray, scale: Scale) -> UInt8[np.ndarray, "..."]:
-    """Values as steps 0 to 255 of the scale; what lies outside is clipped to its ends."""
-    share = (np.asarray(patch_map, dtype=np.float64) - scale.low) / (scale.high - scale.low)
-    return np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
-
-
-def lookup(cmap: str) -> UInt8[np.ndarray, "256 3"]:
-    """The 256 colours of a colour map."""
-    return np.rint(mpl.colormaps[cmap](np.arange(256))[:, :3] * 255).astype(np.uint8)
-
-
 def grey(image: Picture) -> UInt8[np.ndarray, "height width"]:
     """Luminance of a picture."""
     return np.asarray(Image.fromarray(image).convert("L"))
@@ -101,18 +88,6 @@ def under_patches(size: tuple[int, ...], covered: Shares) -> tuple[int, int]:
     """(height, width) of what patches cover of a picture of that `size`: the pixels whose centres lie under them."""
     height, width = (math.floor(share * side + 0.5) for share, side in zip(covered, size, strict=True))
     return height, width
-
-
-def overlay_pixels(image: Picture, levels: Levels, cmap: str, covered: Shares = WHOLE) -> Picture:
-    """Map over picture: bicubic enlargement of the scalar levels, then colour, then blend with the grey picture.
-
-    What no patch covers stays grey.
-    """
-    tall, broad = under_patches(image.shape[:2], covered)
-    enlarged = np.asarray(Image.fromarray(levels).resize((broad, tall), Image.Resampling.BICUBIC))
-    pixels = np.repeat(grey(image)[..., None], 3, axis=-1)
-    pixels[:tall, :broad] = np.rint(pixels[:tall, :broad] * (1 - BLEND) + lookup(cmap)[enlarged] * BLEND)
-    return pixels
 
 
 def enlarge(image: Picture, side: int = 192) -> UInt8[np.ndarray, "tall broad 3"]:

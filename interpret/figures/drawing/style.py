@@ -23,8 +23,6 @@ NONNEGATIVE, SIGNED = "magma", "RdBu_r"
 CUT = "#9aa7b0"
 """The grey-blue of a weight that selection has set to exactly zero; no colour of `NONNEGATIVE` is near it."""
 STAMP = "#d0021b"
-BLEND = 0.5
-"""Share of the map's colour in an overlay; the rest is the grey picture."""
 
 Line = Literal["-", ":", "--", "-."]
 MARKERS = "osD^vPX*"

@@ -10,6 +10,7 @@ from PIL import Image
 
 COLORS = 256
 """Colours of a drawn figure in the page, chosen to cover all that occur: a colour bar is a small part of a figure."""
+SMALL = 20_000
 
 
 def photograph(image: Image.Image, quality: int = 75) -> str:
@@ -17,9 +18,11 @@ def photograph(image: Image.Image, quality: int = 75) -> str:
     return _webp(image, quality=quality)
 
 
-def exact(grey: UInt8[np.ndarray, "height width"]) -> str:
-    """A grey picture as WebP without losses: the script reads back the very levels."""
-    return _webp(Image.fromarray(grey).convert("RGB"), lossless=True)
+def picture(pixels: UInt8[np.ndarray, "height width 3"]) -> str:
+    """What lies under a map, as WebP: without losses where that takes at most `SMALL` bytes."""
+    image = Image.fromarray(pixels)
+    exact = _webp(image, lossless=True)
+    return exact if len(exact) <= SMALL else photograph(image, quality=80)
 
 
 def chart(image: Image.Image) -> str:
