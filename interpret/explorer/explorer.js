@@ -162,9 +162,9 @@ export async function mount(root, source) {
     panels.replaceChildren(...rows.map((row) => {
       row.input.node.append(row.bar.node);
       const node = make("div", { className: "row" }, row.input.node, ...row.panels.map((panel) => panel.node));
-      node.style.setProperty("--columns", 1 + models.length);
       return node;
     }));
+    panels.style.setProperty("--columns", 1 + models.length);
   }
 
   function drawPanel(panel, image, index, map, row) {
@@ -206,7 +206,7 @@ export async function mount(root, source) {
       row.style.setProperty("--columns", state.models.length);
       for (const index of state.models) row.append(headsOf(grid, index));
       drawBar(bar, grid.bar, tableOf(grid.bar), share());
-      made.push(make("section", {}, make("h4", {}, grid.title), bar.node, row));
+      made.push(make("div", {}, make("h4", {}, grid.title), bar.node, row));
     }
     heads.replaceChildren(heads.firstElementChild, make("p", {}, "Down: layers from 0. Across: the mean over heads, then heads from 0. A click shows one large."), ...made);
     heads.hidden = !made.length;
