@@ -208,6 +208,7 @@ def with_mean(weights):
 def test_all_heads_stand_at_once_and_a_click_shows_one(tab, study):
     tab.locator(".heads summary").press("Enter")
     grids = tab.locator(".heads canvas[role=img]")
+    grids.nth(len(NAMES) - 1).wait_for()
     assert grids.count() == len(NAMES)
     assert (
         grids.nth(2).get_attribute("aria-label").startswith(f"svda: {LAYERS} layers of {HEADS} heads, readout row of")
