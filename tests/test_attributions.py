@@ -251,7 +251,7 @@ WRONG = {
         ({"fusion": "sum"}, r"^fusion 'sum' is not one of mean, max, min\Z"),
         ({"discard_ratio": 1.0}, r"^discard_ratio 1.0 is outside \[0, 1\)\Z"),
         ({"discard_ratio": 0.5, "protect": "row"}, r"^protect 'row' is not one of none, cls_row, cls_col\Z"),
-        ({"start_layer": 2}, r"^there is no layer to roll out; start_layer must be below the number of layers\Z"),
+        ({"start_layer": 2}, r"^start_layer=2: the trace has layers 0 to 1\Z"),
     ],
     "gradient_rollout": [({"discard_ratio": -0.1}, r"^discard_ratio -0.1 is outside \[0, 1\)\Z")],
 }

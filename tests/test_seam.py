@@ -536,7 +536,7 @@ def test_scores_of_half_precision_are_formed_as_the_fused_kernel_forms_them():
         ({"grid": (4, -6)}, r"load: grid=\(4, -6\); expected two whole numbers"),
         ({"img_size": "a"}, r"load: img_size='a'; expected two whole numbers"),
         ({"prefix": -1}, r"load: prefix=-1; expected a whole number"),
-        ({"layers": "2"}, r"load: layers='2'; expected a whole number"),
+        ({"layers": "2"}, r"load: layers='2'; expected how many layers it has, a whole number above 0"),
     ],
     ids=str,
 )

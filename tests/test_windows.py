@@ -106,7 +106,10 @@ def test_a_picture_at_once_shows_grad_cam():
 
 
 def test_tokens_that_lie_otherwise_than_they_are_said_to_are_refused():
-    with pytest.raises(UnsupportedModelError, match=r"the corners of its 16 x 8 patches are tokens \[.*pass grid="):
+    with pytest.raises(
+        UnsupportedModelError,
+        match=r"the corners of its 16 x 8 patches are tokens \[.*as grid=\(rows, cols\) and prefix= must say",
+    ):
         interpret.load(swin(), grid=(16, 8))
     with pytest.raises(InterpretError, match=r"its 128 tokens for an input of \(64, 128\) are not 7 x 16 patches"):
         interpret.load(swin(), grid=(7, 16), prefix=2)

@@ -72,9 +72,7 @@ def layers_from(layers: Attention, first: Any) -> tuple[Float[Tensor, "batch hea
 
 def accumulate(readout: Float[Tensor, "token"], layers: Iterable[Fused], step: Callable[[Row, Fused], Row]) -> Row:
     """The row that the classifier reads of the product of layers: `layers` come last to first."""
-    row: Row | None = None
+    row = readout
     for fused in layers:
-        row = step(readout.to(fused.dtype).expand(len(fused), -1) if row is None else row, fused)
-    if row is None:
-        raise InterpretError("there is no layer to roll out; start_layer must be below the number of layers")
+        row = step(row.to(fused.dtype).expand(len(fused), -1), fused)
     return row

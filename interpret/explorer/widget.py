@@ -120,7 +120,9 @@ class Explorer(anywidget.AnyWidget):
 def explorer(models: Any, images: Any) -> Explorer:
     """The explorer of one model or several on one image or several."""
     chosen = as_models(models)
-    return Explorer(chosen, _listed(images, chosen))
+    made = Explorer(chosen, _listed(images, chosen))
+    _ = made.screen  # what a model does not show is refused here, not in the page
+    return made
 
 
 def _listed(images: Any, models: Sequence[LoadedModel]) -> Images | list[Image]:

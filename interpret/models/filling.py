@@ -76,7 +76,7 @@ def check_channels(spec: ModelSpec, channels: int, file: object) -> None:
             raise CheckpointError(
                 f"{file}: {name} has {count} numbers and the input {channels} channels; give one for each"
             )
-    if channels in OF_PICTURES and max(*spec.mean, *spec.std) > 1:
+    if channels in OF_PICTURES and (max(spec.mean) > 1 or max(spec.std) > 2):
         raise CheckpointError(
             f"{file}: mean {spec.mean} and std {spec.std}, but pictures are in 0 to 1 before them; divide both by 255"
         )
