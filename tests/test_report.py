@@ -30,7 +30,7 @@ from interpret.models.overrides import OVERRIDES
 from interpret.report import caveats, summary, write_pack
 from interpret.report.command import main, parse, parser, recorded
 from interpret.study.study import Study
-from tests.synthetic import ATTRIBUTIONS, IMAGES, NAMES, TAUS, synthetic_study
+from tests.synthetic import ATTRIBUTIONS, IMAGES, NAMES, synthetic_study
 
 CHECKOUT = Path(__file__).parents[1]
 HOSTILE = '</script><b onclick="x">&'
