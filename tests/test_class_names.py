@@ -38,7 +38,8 @@ def test_names_in_a_row_are_no_file(text):
     [
         ("{}", "no names in it"),
         ("[1, 2]", "not names of classes, one a line, or a JSON list or dict"),
-        ('{"0": "a", "2": "b"}', "not names of classes"),
+        ('{"0": "a", "2": "b"}', r"the numbers are \[0, 2\], not 0 to 1"),
+        ('"abc"', "a str is neither a list nor a dict"),
         ("not json", "not names of classes"),
         ("3", "not names of classes"),
     ],
@@ -59,3 +60,8 @@ def test_the_names_of_one_checkpoint_alone_are_in_its_file(tmp_path):
     argv = ["a.pt", "--classes", str(file)]
     assert parse(argv).classes == [NAMES]
     assert recorded(argv, parse(argv)).endswith("a.pt --classes names.txt")
+
+
+def test_a_folder_holds_no_names(tmp_path):
+    with pytest.raises(InterpretError, match=r"is no file; expected one of class names"):
+        named_classes(f"{tmp_path}/")

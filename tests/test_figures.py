@@ -332,7 +332,8 @@ def test_what_did_not_move_has_no_panel_and_stands_in_the_caption(study):
     entry = FIGURES["svda_indicators"]
     assert len(entry.draw(changed)["svda_indicators"].axes) == 6
     assert entry.told(changed).endswith(
-        "Without a panel, for it differs by less than 1% throughout: spectral entropy of learned sigma (3.46), "
+        "Without a panel, for it differs by less than 1% (a share by less than 0.01) throughout: "
+        "spectral entropy of learned sigma (3.46), "
         "effective rank of learned sigma (3.46), spectral sparsity of learned sigma (3.46)."
     )
     assert entry.told(study) == entry.caption

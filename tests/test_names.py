@@ -70,6 +70,11 @@ def test_a_study_is_renamed_in_models_and_tables():
         synthetic_study().renamed({"plian": "ViT"})
     with pytest.raises(InterpretError, match="calls two models alike"):
         synthetic_study().renamed({"plain": "svda"})
+    for nothing in (3, None, "", " "):
+        with pytest.raises(InterpretError, match=r"'plain' is to be called .*; expected a text"):
+            synthetic_study().renamed({"plain": nothing})
+    with pytest.raises(InterpretError, match="names=3 is no dict"):
+        synthetic_study().renamed(3)
 
 
 def test_lines_of_a_long_word_are_no_longer_than_asked():

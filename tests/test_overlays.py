@@ -101,6 +101,8 @@ def test_the_bar_names_doublings():
     assert PLAIN.ticks == pytest.approx({"1x": 0, "2x": 1 / 3, "4x": 2 / 3, "8x": 1})
     assert list(SIGNED.ticks) == ["-8x", "-4x", "-2x", "1x", "2x", "4x", "8x"]
     assert SIGNED.ticks["-8x"] == pytest.approx(0)
+    assert list(Octaves(2.5, 3.5, 3.5, signed=False, cmap="magma").ticks) == ["2.5x", "3.5x"]
+    assert list(Octaves(3.0, 20.0, 20.0, signed=True, cmap="RdBu_r").ticks) == ["-16x", "-8x", "-4x", "4x", "8x", "16x"]
     far = Octaves(1.0, 300.0, 300.0, signed=False, cmap="magma").ticks
     assert list(far) == ["1x", "4x", "16x", "64x", "256x"]
 
@@ -141,6 +143,9 @@ def test_panels_share_a_scale_by_image_by_model_or_all():
         ({"scale": (4, 1)}, r"scale=\(4, 1\) is none of"),
         ({"scale": (0, 1)}, r"scale=\(0, 1\) is none of"),
         ({"scale": ["image"]}, "is none of"),
+        ({"scale": (1, math.inf)}, "is none of"),
+        ({"scale": np.array([1, 2])}, "is none of"),
+        ({"cmap": ["a"]}, r"cmap=\['a'\] is no colour map"),
         ({"cmap": "magna"}, "cmap='magna' is no colour map of matplotlib; did you mean 'magma'?"),
         ({"cmap": 3}, "cmap=3 is no colour map of matplotlib"),
         ({"alpha": 2}, r"alpha=2 is no opacity in \[0, 1\]"),

@@ -147,7 +147,7 @@ class Column:
             over, *alone = axes[row]
             if silent[row]:
                 for ax in (over, *alone):
-                    plots.no_evidence(image, "constant map", ax)
+                    plots.no_evidence(image, "constant map" if totals[row] else "zero map", ax)
                 continue
             levels = scales[row].levels(self.shares[row])
             placed = upsample(levels.astype(float), pictures[row], self.trace.model, smooth=smooth)

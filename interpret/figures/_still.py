@@ -28,7 +28,8 @@ def moved(indicator: str, values: ArrayLike) -> bool:
 def told(quantities: Quantities) -> str:
     """The sentence of a caption on those of the quantities that did not move; "" where all did."""
     still = [f"{name} ({_value(values)})" for name, (own, values) in quantities.items() if not moved(own, values)]
-    return f"Without a panel, for it differs by less than {LEAST:.0%} throughout: {', '.join(still)}." if still else ""
+    little = f"{LEAST:.0%} (a share by less than {LEAST:g})"
+    return f"Without a panel, for it differs by less than {little} throughout: {', '.join(still)}." if still else ""
 
 
 def _value(values: ArrayLike) -> str:

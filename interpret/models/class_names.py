@@ -25,6 +25,8 @@ def named_classes(text: str) -> tuple[str, ...]:
     if not os.path.isfile(text) and ("," in text or not (path.suffix in SUFFIXES or os.sep in text)):
         return tuple(printable(name.strip()) for name in text.split(","))
     check_exists(path, InterpretError, "a file of class names, one a line, or JSON")
+    if not path.is_file():
+        raise InterpretError(f"{path} is no file; expected one of class names, one a line, or JSON")
     with read_as(str(path), "names of classes, one a line, or a JSON list or dict"):
         content = path.read_text(encoding="utf-8-sig")
         listed = _listed(json.loads(content)) if path.suffix == ".json" else content.split("\n")
@@ -44,7 +46,11 @@ def _listed(value: Any) -> list[str]:
         turned = all(isinstance(number, int) for number in value.values())
         pairs = [(number, name) for name, number in value.items()] if turned else value.items()
         numbered = {int(number): name for number, name in pairs}
-        value = [numbered[number] for number in range(len(value))]
+        if set(numbered) != set(range(len(numbered))):
+            raise ValueError(f"the numbers are {sorted(numbered)[:8]}, not 0 to {len(numbered) - 1}")
+        value = [numbered[number] for number in range(len(numbered))]
+    if not isinstance(value, list):
+        raise ValueError(f"a {type(value).__name__} is neither a list nor a dict")
     names = [name[-1] if isinstance(name, list) else name for name in value]
     if not all(isinstance(name, str) for name in names):
         raise ValueError("something is no name")

@@ -86,14 +86,14 @@ class Study:
         """Last layer's attention of the classifier's token, heads fused, at each of `taus`."""
         return self.arrays[f"tau_map/{model}"]
 
-    def renamed(self, names: Mapping[str, str]) -> "Study":
+    def renamed(self, names: Any) -> "Study":
         """The same with other names of models, for figures and pages.
 
         Args:
             names: name of a model -> what it is called; models that are left out keep their names.
 
         Raises:
-            InterpretError: a name of no model, or two models of one name.
+            InterpretError: no dict of texts, a name of no model, or two models of one name.
 
         Example:
             >>> import interpret
@@ -102,8 +102,12 @@ class Study:
             >>> study.renamed({"shapes-softmax": "ViT, plain"}).models[0]["name"]
             'ViT, plain'
         """
-        for name in names:
+        if not isinstance(names, Mapping):
+            raise InterpretError(f"names={names!r} is no dict of a model's name and what it is called")
+        for name, shown in names.items():
             check_name("model", name, [model["name"] for model in self.models])
+            if not (isinstance(shown, str) and shown.strip()):
+                raise InterpretError(f"names: {name!r} is to be called {shown!r}; expected a text")
         called = [names.get(model["name"], model["name"]) for model in self.models]
         if len(set(called)) < len(called):
             raise InterpretError(f"names={dict(names)!r} calls two models alike; give each a name of its own")

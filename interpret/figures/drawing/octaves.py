@@ -1,6 +1,7 @@
 """The scale of overlays: times the uniform share, in octaves. It makes weak and strong maps visible side by side."""
 
 import difflib
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -26,6 +27,7 @@ START, POWER, OPACITY = 0.3, 0.6, 0.9
 """Where in the colour map the painting starts (the darkest colours would only shade the photograph), how opacity grows
 with the level, and how far."""
 TICKS = 5
+NUMBERS = (int, float, np.floating)
 
 
 def uniform_share(maps: Float[np.ndarray, "*map row col"]) -> Shares:
@@ -84,10 +86,11 @@ class Octaves:
     def ticks(self) -> dict[str, float]:
         """What is written at the bar, "2x" and the like, and where on the scale: a few powers of two."""
         powers = 2.0 ** np.arange(np.ceil(np.log2(self.low)), np.log2(self.high) + 1e-9)
-        kept = powers[:: -(-len(powers) // TICKS)]
-        names = [f"{share:g}x" for share in kept]
-        ticks = dict(zip(names, self.place(kept[None])[0].tolist(), strict=True))
-        return ({f"-{name}": 1 - ticks[name] for name in names[:0:-1]} if self.signed else {}) | ticks
+        kept = powers[:: -(-len(powers) // TICKS)] if len(powers) else np.array([self.low, self.high])
+        places = self.place(kept[None])[0].tolist()
+        ticks = {f"{share:g}x": place for share, place in zip(kept, places, strict=True)}
+        below = {f"-{name}": 1 - place for name, place in reversed(ticks.items()) if place > 0.5}
+        return below | ticks if self.signed else ticks
 
 
 def octaves(
@@ -134,18 +137,24 @@ def scales(
 
 
 def _check(shared: Any, cmap: Any, opacity: Any) -> None:
-    ends = isinstance(shared, tuple) and len(shared) == 2 and all(isinstance(end, int | float) for end in shared)
-    if not (0 < shared[0] < shared[1] if ends else shared in SHARED):
+    if not (isinstance(shared, str) and shared in SHARED) and not _is_growing(shared):
         raise InterpretError(
             f"scale={shared!r} is none of {', '.join(map(repr, SHARED))} and no (low, high) with 0 < low < high, "
             "times the uniform share"
         )
-    if cmap is not None and cmap not in mpl.colormaps:
+    if cmap is not None and not (isinstance(cmap, str) and cmap in mpl.colormaps):
         nearest = difflib.get_close_matches(str(cmap), list(mpl.colormaps), n=1)
         hint = f"; did you mean {nearest[0]!r}?" if nearest else ", whose names stand in matplotlib.colormaps"
         raise InterpretError(f"cmap={cmap!r} is no colour map of matplotlib{hint}")
-    if not (isinstance(opacity, int | float) and 0 <= opacity <= 1):
+    if not (isinstance(opacity, NUMBERS) and 0 <= opacity <= 1):
         raise InterpretError(f"alpha={opacity!r} is no opacity in [0, 1]")
+
+
+def _is_growing(ends: Any) -> bool:
+    """Whether these are two finite numbers above 0, the larger one last."""
+    if not (isinstance(ends, tuple | list) and len(ends) == 2 and all(isinstance(end, NUMBERS) for end in ends)):
+        return False
+    return 0 < ends[0] < ends[1] < math.inf
 
 
 @lru_cache
