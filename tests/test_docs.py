@@ -122,7 +122,17 @@ CALLED = [name for name in interpret.__all__ if isinstance(getattr(interpret, na
 """Public functions and classes."""
 
 
-@pytest.mark.parametrize("path", sorted(PAGES.glob("*.md")), ids=lambda path: path.stem)
+QUICK = ("attribution", "family")
+"""Pages whose examples run with the short tests: the pages are made alike."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=[] if path.stem in QUICK else pytest.mark.long, id=path.stem)
+        for path in sorted(PAGES.glob("*.md"))
+    ],
+)
 def test_the_example_of_a_page_runs(path):
     """In a process of its own, where what it registers stays."""
     blocks = re.findall(r"```python\n(.*?)```", path.read_text(), flags=re.DOTALL)

@@ -262,6 +262,7 @@ sys.exit(command.main(sys.argv[1:]))
 """
 
 
+@pytest.mark.long
 def test_a_full_disk_leaves_the_epoch_before(tmp_path):
     """From the second epoch on the operating system refuses every file larger than a kilobyte."""
     given = ["--data", "shapes", *SMALL, "--epochs=3", "--out", str(tmp_path / "a.pt")]
