@@ -5,6 +5,7 @@ import io
 import shutil
 import sys
 from dataclasses import replace
+from importlib.resources import files
 
 import numpy as np
 import pandas as pd
@@ -447,3 +448,28 @@ def test_a_step_of_the_slider_is_quick(browser, tmp_path, capsys):
 def doubled(table):
     second = {f"image-{index}": f"image-{index + 4}" for index in range(4)}
     return pd.concat([table, table.assign(image=table["image"].map(second))], ignore_index=True)
+
+
+VIEWS = """async (script) => {
+  const live = new Function(`${script}; return live;`)(), heard = [], got = [];
+  const model = { get: () => ({}), send: () => {}, on: (name, listener) => heard.push(listener) };
+  const one = live(model), other = live(model), say = (message) => heard.forEach((listener) => listener(message, []));
+  const pictures = one.pictures(0);
+  say({ image: 0, pictures: ["picture"] });
+  got.push(await pictures);
+  const asked = [one.ask({ tau: 1 }), other.ask({ tau: 2 })];
+  say({ state: { tau: 1 }, screen: { caption: "of 1" } });
+  say({ state: { tau: 2 }, screen: { caption: "of 2" } });
+  for (const screen of await Promise.all(asked)) got.push(screen.caption);
+  const failed = one.pictures(1);
+  say({ image: 1, error: "gone" });
+  got.push(await failed.catch((error) => error.message));
+  return [...got, one.recall({ tau: 1 }).caption, one.recall({ tau: 2 }) ?? null, other.recall({ tau: 2 }).caption];
+}"""
+
+
+def test_two_views_of_one_widget_take_their_own_answers_alone(browser):
+    tab = browser.new_page()
+    script = files("interpret.explorer").joinpath("sources.js").read_text(encoding="utf-8")
+    assert tab.evaluate(VIEWS, script) == [["picture"], "of 1", "of 2", "gone", "of 1", None, "of 2"]
+    tab.close()

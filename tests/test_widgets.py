@@ -270,10 +270,10 @@ def test_pruned_heads_are_those_of_the_least_gradient(models):
 def test_an_unknown_control_is_one_line(models):
     ui = interpret.explore(models[0], pictures(1))
     assert not hasattr(ui, "rho")
-    with pytest.raises(InterpretError, match=r"^the explorer has no 'rho'; its interventions are tau, share$"):
-        _ = ui.rho
-    with pytest.raises(InterpretError, match=r"^the explorer has no 'rho'; its interventions are tau, share$"):
-        ui.rho = 0.5
+    said = r"^the explorer has no 'rho'; its controls are image, attribution, .*, tau, share, layer, row, col, models$"
+    for ask in (lambda: ui.rho, lambda: setattr(ui, "rho", 0.5), lambda: setattr(ui, "state", {"rho": 0.5})):
+        with pytest.raises(InterpretError, match=said):
+            ask()
     with pytest.raises(
         InterpretError, match=r"^attribution='roll' is not offered; expected one of \['cls_attention', "
     ):
@@ -282,6 +282,53 @@ def test_an_unknown_control_is_one_line(models):
         ui.models = []
     ui.state = ui.state | {"tau": 0.0123}  # a strength may lie between the stops
     assert ui.caption.startswith("shown: tau=0.0123 (hard)")
+
+
+@pytest.mark.parametrize(
+    ("control", "value", "message"),
+    [
+        ("tau", 1.5, r"^tau 1\.5 is outside \[0, 1\)"),
+        ("tau", -1, r"^tau -1\.0 is outside \[0, 1\)"),
+        ("tau", np.nan, "^tau=nan is not offered; expected one of "),
+        ("tau", True, "^tau=True is not offered"),
+        ("rho", 0.0, r"^rho 0\.0 is outside \(0, 1\]"),
+        ("eta", -0.5, r"^eta -0\.5 is not a finite number >= 0"),
+        ("share", 2, r"^share 2\.0 is outside \[0, 1\]"),
+        ("layer", True, "^layer=True is not offered"),
+        ("layer", [0], r"^layer=\[0\] is not offered"),
+        ("display_only", 1, "^display_only=1 is not offered"),
+        ("models", 7, "^models=7 is not offered"),
+        ("models", [0, 7], r"^models=\[0, 7\] is not offered"),
+        ("state", 3, "^state=3 is no dict of image, attribution"),
+    ],
+)
+def test_what_a_control_does_not_offer_is_refused_and_the_state_stays(ui, control, value, message):
+    before = ui.state
+    with pytest.raises(InterpretError, match=message):
+        setattr(ui, control, value)
+    assert ui.state == before
+
+
+def test_a_value_becomes_the_one_that_is_offered(ui):
+    ui.state = {
+        "layer": 1.0,
+        "row": np.int64(2),
+        "models": np.array([0, 2]),
+        "tau": np.float32(0.5),
+        "display_only": True,
+    }
+    chosen = [ui.layer, ui.row, *ui.models, ui.tau, ui.display_only]
+    assert chosen == [1, 2, 0, 2, 0.5, True]
+    assert [type(each) for each in chosen] == [int, int, int, int, float, bool]
+
+
+def test_a_state_that_a_view_asks_for_and_no_model_has_leaves_the_old_one():
+    ui = interpret.explore([tiny(), tiny(img_size=(16, 24))], [PHOTO])
+    before = ui.state
+    with pytest.raises(InterpretError, match=r"^row=3 is not offered; expected one of \[0, 1\]$"):
+        ui.set_state({"state": {**before, "row": 3, "col": 5}})
+    assert ui.state == before
+    assert ui.caption.startswith("shown: as loaded")
 
 
 def test_the_row_of_a_patch_is_its_query(models):
@@ -468,3 +515,34 @@ def test_images_of_other_than_three_channels_are_shown_grey(channels):
     before = ui.screen
     ui.tau = TAU
     assert differ(ui.screen, before)
+
+
+@pytest.fixture
+def sent(ui, monkeypatch) -> list[dict[str, Any]]:
+    """What the kernel says to the script."""
+    messages: list[dict[str, Any]] = []
+    monkeypatch.setattr(ui, "send", lambda message, buffers=None: messages.append(message))
+    return messages
+
+
+def test_an_answer_says_which_state_it_is_of(ui, sent):
+    for tau in (TAU, 0.01):
+        ui._handle_custom_msg({"state": ui.state | {"tau": tau}}, [])
+    assert [message["state"]["tau"] for message in sent] == [TAU, 0.01]
+    assert [message["screen"]["caption"][:15] for message in sent] == ["shown: tau=0.04", "shown: tau=0.01"]
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        (
+            {"state": {"tau": -1.0}},
+            {"screen": {"error": "tau -1.0 is outside [0, 1); tau is a threshold on attention probabilities"}},
+        ),
+        ({"state": None}, {"screen": {"error": "TypeError: unsupported operand type(s) for |: 'dict' and 'NoneType'"}}),
+        ({"image": 9}, {"error": "IndexError: index 9 is out of bounds for dimension 0 with size 3"}),
+    ],
+)
+def test_whatever_fails_is_answered(ui, sent, question, said):
+    ui._handle_custom_msg(question, [])
+    assert sent == [question | said]

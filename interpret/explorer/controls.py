@@ -1,6 +1,8 @@
 """The controls of the live explorer: all of them are read from the models, the images and the registries."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 from interpret.attributions import ATTRIBUTIONS
@@ -8,6 +10,7 @@ from interpret.explorer.screen import control
 from interpret.explorer.strengths import acts, stops
 from interpret.explorer.view import Setting, Views
 from interpret.foundation.errors import InterpretError, UnknownControlError
+from interpret.foundation.options import STRENGTHS
 from interpret.interventions import Intervention
 from interpret.interventions.threshold import own_rule, own_taus
 from interpret.models.loaded_model import LoadedModel
@@ -56,23 +59,43 @@ def first_state(views: Sequence[Views], offered: Sequence[Control]) -> State:
     return state | middle | known | {"layer": len(_options(offered, "layer")) - 1}
 
 
+def unknown(name: object, known: Iterable[str]) -> UnknownControlError:
+    """What is said where there is no such control."""
+    return UnknownControlError(f"the explorer has no {name!r}; its controls are {', '.join(known)}")
+
+
 def checked(state: Mapping[str, Any], offered: Sequence[Control], entries: Mapping[str, Intervention]) -> State:
-    """The state, if every value is one that its control has; a strength may lie between the stops.
+    """The state in the controls' own values, if each has its; a strength may lie between the stops.
 
     Raises:
         UnknownControlError: there is no such control.
         InterpretError: no such value.
     """
     known = {each["name"]: each for each in offered}
-    for name, value in state.items():
+    for name in state:
         if name not in known:
-            raise UnknownControlError(f"the explorer has no {name!r}; its interventions are {', '.join(entries)}")
-        values = [option[1] for option in known[name]["options"]] or [False, True]
-        chosen = value if known[name]["kind"] == "several" else [value]
-        between = name in entries and isinstance(value, int | float)
-        if not chosen or not (between or all(each in values for each in chosen)):
-            raise InterpretError(f"{name}={value!r} is not offered; expected one of {values[:20]}")
-    return dict(state)
+            raise unknown(name, known)
+    return {name: _value(known[name], value, entries.get(name)) for name, value in state.items()}
+
+
+def _value(spec: Control, value: Any, entry: Intervention | None) -> Any:
+    options = [option for _, option in spec["options"]] or [False, True]
+    several = spec["kind"] == "several"
+    chosen = list(value) if several and isinstance(value, Iterable) else [value]
+    found = [option for each in chosen for option in _equal(each, options)]
+    if found and len(found) == len(chosen):
+        return found if several else found[0]
+    if entry and isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value):
+        return STRENGTHS.get(entry.name, float)(float(value))
+    raise InterpretError(f"{spec['name']}={value!r} is not offered; expected one of {options[:20]}")
+
+
+def _equal(value: Any, options: Sequence[Any]) -> list[Any]:
+    """The option that equals the value, in a list: 1 equals 1.0, but neither equals True."""
+    try:
+        return [{(type(option) is bool, option): option for option in options}[isinstance(value, bool), value]]
+    except (KeyError, TypeError):  # there is none, or nothing can equal it
+        return []
 
 
 def setting_of(state: State, entries: Mapping[str, Intervention]) -> Setting:

@@ -145,11 +145,14 @@ export async function mount(root, source) {
     if (!dialog.open) dialog.showModal();
   }
 
+  // Numbers count from 0; where models differ, a click can ask for more than a control has.
+  const offered = (name, wish) => Math.max(0, Math.min(wish, menu.controls.find((spec) => spec.name === name).options.at(-1)[1]));
+
   function pick(panel, event) {
     const box = panel.canvas.getBoundingClientRect(), [tall, broad] = underPatches(panel.picture, panel.of);
     const row = Math.floor((event.clientY - box.top) / box.height * panel.picture.height / tall * panel.of.rows);
     const col = Math.floor((event.clientX - box.left) / box.width * panel.picture.width / broad * panel.of.cols);
-    if (row < panel.of.rows && col < panel.of.cols) source.set(source.patch(row, col));
+    source.set(source.patch(offered("row", row), offered("col", col)));
   }
 
   const newPanel = () => makePanel(zoom, source.patch ? pick : null);
@@ -223,7 +226,7 @@ export async function mount(root, source) {
     canvas.addEventListener("click", (event) => {
       const box = canvas.getBoundingClientRect();
       const layer = Math.floor((event.clientY - box.top) / box.height * layers.length), column = Math.floor((event.clientX - box.left) / box.width * broad);
-      source.set(source.head(layer, column - 1));
+      source.set(source.head(offered("layer", layer), column < 1 ? -1 : offered("head", column - 1)));
     });
     return make("figure", {}, canvas, make("figcaption", {}, model.name));
   }
@@ -240,7 +243,7 @@ export async function mount(root, source) {
     if (!screen || screen.rows.some((row) => !bases.has(row.image))) {
       root.setAttribute("aria-busy", "true");
       screen ??= await source.ask(state);
-      if (!screen.error) await Promise.all(screen.rows.map((row) => base(row.image)));
+      if (!screen.error) await Promise.all(screen.rows.map((row) => base(row.image))).catch(({ message }) => { screen = { error: message }; });
     }
     if (mine === turn) root.removeAttribute("aria-busy");
     if (mine < painted) return;

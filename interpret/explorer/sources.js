@@ -27,7 +27,8 @@ async function embedded(payload) {
   };
 }
 
-// A kernel answers one question at a time; of those that come meanwhile only the last is put to it.
+// A kernel answers one question at a time; of those that come meanwhile only the last is put to it. Every view of a widget
+// hears the answers to all of them, so an answer says what it answers.
 function live(model) {
   const screens = new Map(), pictures = new Map(), answers = new Map();
   let asked = null, next = null;
@@ -40,7 +41,8 @@ function live(model) {
   }
 
   function answered(message, buffers) {
-    if ("pictures" in message) return answers.get(message.image)(message.pictures);
+    if ("image" in message) return answers.get(message.image)?.(message);
+    if (!asked || keyOf(message.state) !== keyOf(asked.state)) return;
     const levels = buffers.length ? new Uint8Array(buffers[0].buffer, buffers[0].byteOffset, buffers[0].byteLength) : null;
     const screen = { ...message.screen, levels };
     if (!screen.error) screens.set(keyOf(asked.state), screen);
@@ -63,7 +65,11 @@ function live(model) {
     ask: (state) => new Promise((resolve) => put({ state, resolve })),
     pictures(image) {
       if (!pictures.has(image)) {
-        pictures.set(image, new Promise((resolve) => answers.set(image, resolve)));
+        pictures.set(image, new Promise((resolve, reject) => answers.set(image, (message) => {
+          if ("pictures" in message) return resolve(message.pictures);
+          pictures.delete(image);
+          reject(new Error(message.error));
+        })));
         model.send({ image });
       }
       return pictures.get(image);

@@ -12,13 +12,13 @@ from torch import Tensor
 from interpret.data import as_pictures
 from interpret.explorer import embedding
 from interpret.explorer.assets import script, style
-from interpret.explorer.controls import checked, controls, entries_of, first_state, setting_of
+from interpret.explorer.controls import checked, controls, entries_of, first_state, setting_of, unknown
 from interpret.explorer.live import make_screen
 from interpret.explorer.screen import Levels, Screen, menu, packed
 from interpret.explorer.still import png, still
 from interpret.explorer.view import Views
 from interpret.figures.drawing.plots import Figure
-from interpret.foundation.errors import InterpretError, UnknownControlError
+from interpret.foundation.errors import InterpretError, first_line
 from interpret.foundation.tensors import Images
 from interpret.models.loaded_model import LoadedModel
 from interpret.models.side_by_side import as_models
@@ -27,6 +27,10 @@ try:
     import anywidget
 except ModuleNotFoundError as error:
     raise InterpretError(f"interpret.explore needs {error.name}: pip install 'interpret-vit[notebook]'") from error
+
+
+class RefusedStateError(InterpretError, traitlets.TraitError):
+    """A state that the explorer does not take. Of a `TraitError` it is known that the old state must come back."""
 
 
 class Explorer(anywidget.AnyWidget):
@@ -41,7 +45,7 @@ class Explorer(anywidget.AnyWidget):
     _esm = script()
     _css = style()
     menu = traitlets.Dict().tag(sync=True)
-    state = traitlets.Dict().tag(sync=True)
+    state = traitlets.Any().tag(sync=True)
 
     def __init__(self, models: Sequence[LoadedModel], images: Images | Sequence[Image]) -> None:
         views = [Views(model, images) for model in models]
@@ -74,7 +78,7 @@ class Explorer(anywidget.AnyWidget):
     def __getattr__(self, name: str) -> Any:
         """Where the control of that name stands."""
         if name.startswith("_") or name not in self.__dict__.get("_start", ()):
-            raise UnknownControlError(self._unknown(name))
+            raise unknown(name, self.__dict__.get("_start", ()))
         return self.state[name]
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -83,14 +87,19 @@ class Explorer(anywidget.AnyWidget):
         elif name.startswith("_") or hasattr(type(self), name):
             super().__setattr__(name, value)
         else:
-            raise UnknownControlError(self._unknown(name))
+            raise unknown(name, self.__dict__.get("_start", ()))
 
     @traitlets.validate("state")
     def _validate(self, proposal: Mapping[str, Any]) -> dict[str, Any]:
-        return checked(self._start | proposal["value"], self._offered, self._entries)
-
-    def _unknown(self, name: str) -> str:
-        return f"the explorer has no {name!r}; its interventions are {', '.join(self.__dict__.get('_entries', ()))}"
+        state = proposal["value"]
+        if not isinstance(state, Mapping):
+            raise RefusedStateError(
+                f"the state is a {type(state).__name__}; expected a dict of {', '.join(self._start)}"
+            )
+        try:
+            return checked(self._start | dict(state), self._offered, self._entries)
+        except InterpretError as error:
+            raise RefusedStateError(str(error)) from error
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         text = f"{self.caption} (a still picture; run the cell for the live explorer)"
@@ -102,19 +111,29 @@ class Explorer(anywidget.AnyWidget):
         return make_screen(self._views, setting_of(state, self._entries), state["models"])
 
     def _answer(self, _: object, question: Mapping[str, Any], buffers: object) -> None:
-        """To the script, which asks for a state or for the pictures of an image."""
-        if "image" in question:
-            image = question["image"]
-            pictures = [embedding.picture(each.picture(image)) for each in self._views]
-            self.send({"image": image, "pictures": pictures})
-            return
-        levels = Levels()
+        """To the script, which asks for a state or for the pictures of an image.
+
+        Raises:
+            Exception: what is not the reader's to mend; it is answered, too.
+        """
         try:
-            state = checked(self._start | question["state"], self._offered, self._entries)
-            screen = packed(self._made(json.dumps(state)), levels)
-        except (InterpretError, RuntimeError) as error:  # the reader chooses something else
-            screen = {"error": str(error)}
-        self.send({"screen": screen}, [levels.joined])
+            self.send(*(self._pictures if "image" in question else self._levels)(question))
+        except Exception as error:
+            expected = isinstance(error, InterpretError | RuntimeError)  # the reader chooses something else
+            said = {"error": str(error) if expected else f"{type(error).__name__}: {first_line(error)}"}
+            self.send({**question} | (said if "image" in question else {"screen": said}))
+            if not expected:
+                raise
+
+    def _pictures(self, question: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+        pictures = [embedding.picture(each.picture(question["image"])) for each in self._views]
+        return {**question, "pictures": pictures}, []
+
+    def _levels(self, question: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+        levels = Levels()
+        state = checked(self._start | question["state"], self._offered, self._entries)
+        screen = packed(self._made(json.dumps(state)), levels)
+        return {**question, "screen": screen}, [levels.joined]
 
 
 def explorer(models: Any, images: Any) -> Explorer:
