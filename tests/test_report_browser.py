@@ -252,6 +252,7 @@ def test_an_attribution_has_its_own_scale_and_no_threshold(tab, study):
     bar = tab.locator(".rows .row").nth(3).locator(".bar")
     assert bar.locator(".ticks span").all_text_contents() == list(scale.ticks)
     assert bar.locator("small").text_content() == f"up to {scale.peak:.2g}x"
+    assert bar.locator(".unit").text_content() == "times the uniform share"
     assert "Models as loaded" in tab.locator(".caption").text_content()
     tab.locator("[name=attribution]").select_option(index=0)
     assert tab.locator("[name=tau]").is_enabled()
@@ -308,6 +309,21 @@ def test_what_is_shown_is_saved_with_its_caption(tab, study):
     left = 12 + 2 * (288 + 12)
     assert_array_equal(saved[top : top + 192, left : left + 288], wanted)
     assert (saved[:top] < 100).any(), "the caption"
+    texts = tab.evaluate(SAVED)
+    assert any(text.endswith("times the uniform share") for text in texts)
+    assert sum(text.endswith("0.75, wrong") for text in texts) == 1
+
+
+SAVED = """async () => {
+  const texts = [], write = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+    texts.push(text);
+    write.call(this, text, ...place);
+  };
+  [...document.querySelectorAll("button")].find((button) => button.textContent === "Save PNG").click();
+  CanvasRenderingContext2D.prototype.fillText = write;
+  return texts;
+}"""
 
 
 @pytest.mark.parametrize("view", [0, 1, 2])
@@ -414,12 +430,19 @@ def test_names_that_are_code_stay_text(browser, tmp_path):
     tab.context.close()
 
 
-def test_without_a_script_the_pictures_stand(browser, written):
+def test_without_a_script_the_pictures_stand_on_their_scale(browser, written, study):
     tab = browser.new_context(java_script_enabled=False).new_page()
     tab.goto(written.as_uri())
     assert tab.locator("img[data-panel]").count() == len(NAMES) * len(IMAGES)
     assert tab.locator("#explorer input").count() == 0
     assert "need JavaScript" in tab.locator("noscript").inner_html()
+    scale = scale_over(loaded(study, 1))
+    bar = tab.locator(".rows .row").nth(1).locator(".bar")
+    assert bar.locator(".ticks span").all_text_contents() == list(scale.ticks)
+    assert bar.locator(".unit").text_content() == "times the uniform share"
+    colours = overlay_pixels(np.full((1, 256, 3), 255, np.uint8), np.arange(256, dtype=np.uint8)[None], scale.colours)
+    assert_array_equal(read(bar.locator("img").get_attribute("src")), colours)
+    assert bar.locator("img").bounding_box()["width"] > 100
     tab.context.close()
 
 

@@ -15,6 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 import interpret
+from interpret.explorer.live import queries
 from interpret.explorer.screen import Screen
 from interpret.explorer.strengths import OWN
 from interpret.explorer.view import Setting, Views
@@ -329,6 +330,35 @@ def test_a_state_that_a_view_asks_for_and_no_model_has_leaves_the_old_one():
         ui.set_state({"state": {**before, "row": 3, "col": 5}})
     assert ui.state == before
     assert ui.caption.startswith("shown: as loaded")
+
+
+def test_a_patch_is_the_same_place_in_models_of_other_grids():
+    """2 x 3 patches and 4 x 6 of the same picture: the middle of (1, 2) lies at the corner of (3, 5)."""
+    fine, coarse = tiny(dtype=torch.float32), tiny(img_size=(16, 24), dtype=torch.float32)
+    ui = interpret.explore([fine, coarse], [PHOTO])
+    ui.row, ui.col, ui.layer = 1, 2, 0
+    row = ui.screen.rows[1]
+    assert [panel.box for panel in row.panels] == [(3, 5), (1, 2)]
+    weights = interpret.trace(fine, [PHOTO]).need("weights")[0, 0, :, 1 + 3 * 6 + 5, 1:].mean(dim=0).reshape(4, 6)
+    assert_allclose(row.panels[0].shown, weights, rtol=1e-5)
+    assert row.panels[0].lines[0] == "its patch (3, 5) lies there"
+    assert row.panels[1].lines[0].startswith("raw total")
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_where_a_patch_lies_counts_what_no_patch_covers(place):
+    """Three patches of 12 pixels of 40 against four of 8 of 32: their middles lie at 15, 45 and 75 %."""
+    views = [Views(tiny(img_size=(40, 40), patch_size=12), []), Views(tiny(img_size=(32, 32), patch_size=8), [])]
+    assert queries(views, (place, place)) == [(place, place), ([0, 1, 3][place],) * 2]
+
+
+def test_all_heads_keep_the_scale_of_the_models_as_loaded(ui):
+    before = ui.screen.grids
+    ui.tau = TAU
+    for was, now in zip(before, ui.screen.grids, strict=True):
+        assert replace(now.scale, peak=0.0) == replace(was.scale, peak=0.0)
+        tiles = [tile for layers in now.maps for heads in layers for tile in heads if not isinstance(tile, str)]
+        assert now.scale.peak == max(uniform_share(tile).max() for tile in tiles)
 
 
 def test_the_row_of_a_patch_is_its_query(models):

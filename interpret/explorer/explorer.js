@@ -62,10 +62,10 @@ function makeSeveral(spec, choose) {
 
 const MAKERS = { select: makeSelect, range: makeRange, flag: makeFlag, several: makeSeveral };
 
-// A bar of colours with its ticks, as it looks on white paper.
-function makeBar() {
+// A bar of colours with its ticks and their unit, as it looks on white paper.
+function makeBar(unit) {
   const canvas = make("canvas", { width: 256, height: 1 }), ticks = make("div", { className: "ticks" }), beyond = make("small");
-  return { node: make("div", { className: "bar" }, canvas, ticks, beyond), canvas, ticks, beyond };
+  return { node: make("div", { className: "bar" }, canvas, ticks, make("div", { className: "unit" }, unit), beyond), canvas, ticks, beyond, unit };
 }
 
 function drawBar(bar, { ticks, beyond }, table, share) {
@@ -115,7 +115,7 @@ export async function mount(root, source) {
   const cmap = makeSelect({ name: "cmap", label: "colours", about: "", options: menu.plain.map((name) => [name, name]) }, (name) => { look.cmap = name; redraw(); });
   const shares = Array.from({ length: 11 }, (_, index) => index / 10);
   const opacity = makeRange({ name: "opacity", label: "opacity", about: "", options: shares.map((share) => [`${Math.round(100 * share)} %`, share]) }, (share) => { look.opacity = share; redraw(); });
-  const save = make("button", { type: "button", textContent: "Save PNG" });
+  const save = make("button", { type: "button", textContent: "Save PNG", disabled: true });
   const caption = make("p", { className: "caption" }), claim = make("p", { className: "claim" }), panels = make("div", { className: "rows" });
   caption.setAttribute("role", "status");
   const heads = make("details", { className: "heads" }, make("summary", {}, "All heads at once"));
@@ -148,10 +148,15 @@ export async function mount(root, source) {
   // Numbers count from 0; where models differ, a click can ask for more than a control has.
   const offered = (name, wish) => Math.max(0, Math.min(wish, menu.controls.find((spec) => spec.name === name).options.at(-1)[1]));
 
+  // Which patch of the coarsest grid, on which the controls count, lies at a share of the picture.
+  function patchAt(side, axis, share) {
+    const coarsest = menu.models.reduce((least, model) => (model[side] < least[side] ? model : least));
+    return Math.floor(share / coarsest.covered[axis] * coarsest[side]);
+  }
+
   function pick(panel, event) {
-    const box = panel.canvas.getBoundingClientRect(), [tall, broad] = underPatches(panel.picture, panel.of);
-    const row = Math.floor((event.clientY - box.top) / box.height * panel.picture.height / tall * panel.of.rows);
-    const col = Math.floor((event.clientX - box.left) / box.width * panel.picture.width / broad * panel.of.cols);
+    const box = panel.canvas.getBoundingClientRect();
+    const row = patchAt("rows", 0, (event.clientY - box.top) / box.height), col = patchAt("cols", 1, (event.clientX - box.left) / box.width);
     source.set(source.patch(offered("row", row), offered("col", col)));
   }
 
@@ -161,7 +166,7 @@ export async function mount(root, source) {
     const key = JSON.stringify([screen.rows.map((row) => row.image), models]);
     if (panels.dataset.key === key) return;
     panels.dataset.key = key;
-    rows = screen.rows.map(() => ({ input: newPanel(), bar: makeBar(), title: make("span"), panels: models.map(newPanel) }));
+    rows = screen.rows.map(() => ({ input: newPanel(), bar: makeBar(menu.unit), title: make("span"), panels: models.map(newPanel) }));
     panels.replaceChildren(...rows.map((row) => {
       row.input.node.append(row.bar.node);
       const node = make("div", { className: "row" }, row.input.node, ...row.panels.map((panel) => panel.node));
@@ -172,10 +177,11 @@ export async function mount(root, source) {
 
   function drawPanel(panel, image, index, map, row) {
     const model = menu.models[index], name = map ? model.name : "input";
-    Object.assign(panel, { map, of: model, bar: row.bar, box: row.box, picture: baseOf(image, index) });
+    const { box } = row.panels[index];
+    Object.assign(panel, { map, of: model, bar: row.bar, box, picture: baseOf(image, index) });
     panel.about = `${name} on ${menu.images[image].name}, ${shown.screen.caption}${map?.why ? `: ${map.why}` : ""}`;
     paint(panel.canvas, panel.picture, pixels(panel.picture, map, model, row.bar));
-    if (row.box) outline(panel.canvas, panel.picture, model, row.box);
+    if (box) outline(panel.canvas, panel.picture, model, box);
     panel.canvas.setAttribute("aria-label", panel.about);
     panel.button.setAttribute("aria-label", `Enlarge ${name} on ${menu.images[image].name}`);
     panel.stamp.hidden = !map?.why;
@@ -205,7 +211,7 @@ export async function mount(root, source) {
   function drawHeads() {
     const { screen, state } = shown, made = [];
     for (const grid of screen.grids) {
-      const bar = makeBar(), row = make("div", { className: "row" });
+      const bar = makeBar(menu.unit), row = make("div", { className: "row" });
       row.style.setProperty("--columns", state.models.length);
       for (const index of state.models) row.append(headsOf(grid, index));
       drawBar(bar, grid.bar, tableOf(grid.bar), share());
@@ -217,7 +223,7 @@ export async function mount(root, source) {
 
   function headsOf(grid, index) {
     const model = menu.models[index], layers = grid.maps[index], broad = layers[0].length;
-    const small = shrunk(baseOf(grid.image, index), TILE), canvas = keeping(make("canvas", { tabIndex: 0 })), context = canvas.getContext("2d");
+    const small = shrunk(baseOf(grid.image, index), TILE, model), canvas = keeping(make("canvas", { tabIndex: 0 })), context = canvas.getContext("2d");
     [canvas.width, canvas.height] = [(small.width + 2) * broad, (small.height + 2) * layers.length];
     layers.forEach((tiles, layer) => tiles.forEach((map, column) => context.putImageData(
       new ImageData(pixels(small, map, model, grid.bar), small.width, small.height), column * (small.width + 2), layer * (small.height + 2))));
@@ -251,6 +257,7 @@ export async function mount(root, source) {
     if (screen.error) { caption.textContent = screen.error; return; }
     shown = { screen, state };
     draw();
+    save.disabled = false;
   }
 
   async function base(image) {

@@ -1,6 +1,7 @@
 """The screen of models under one setting: they are run when it is asked for."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -36,8 +37,10 @@ def make_screen(views: Sequence[Views], setting: Setting, shown: Sequence[int]) 
     A row has one scale, that of the models as they were loaded: it stays while strengths move. A model that is not
     among `shown` is not run again.
     """
-    now = [each.view(setting) if index in shown else None for index, each in enumerate(views)]
-    loaded = [each.view(setting.as_loaded) for each in views]
+    placed = [replace(setting, query=query) for query in queries(views, setting.query)]
+    asked = list(zip(views, placed, strict=True))
+    now = [each.view(mine) if index in shown else None for index, (each, mine) in enumerate(asked)]
+    loaded = [each.view(mine.as_loaded) for each, mine in asked]
     chosen = [views[index] for index in shown]
     return Screen(
         f"shown: {described(chosen, setting)}",
@@ -46,6 +49,21 @@ def make_screen(views: Sequence[Views], setting: Setting, shown: Sequence[int]) 
         (_evidence(views, now, loaded, setting), _attended(views, now, loaded, setting)),
         _grids(now, loaded, setting),
     )
+
+
+def queries(views: Sequence[Views], query: tuple[int, int]) -> list[tuple[int, int]]:
+    """The patch of each model under the middle of the patch `query`, counted on the coarsest of their grids."""
+    return list(zip(*(_places(views, axis, place) for axis, place in enumerate(query)), strict=True))
+
+
+def _places(views: Sequence[Views], axis: int, place: int) -> list[int]:
+    """Along rows or columns; in whole numbers, because the middle can lie between two patches."""
+    sides = [
+        ((each.grid.rows, each.grid.cols)[axis], each.patch_size[axis], each.img_size[axis])
+        for each in (view.model for view in views)
+    ]
+    _, patch, size = min(sides, key=lambda side: side[0])
+    return [min(count - 1, (2 * place + 1) * patch * own // (2 * size * mine)) for count, mine, own in sides]
 
 
 def described(views: Sequence[Views], setting: Setting) -> str:
@@ -72,8 +90,16 @@ def _attended(views: Sequence[Views], now: Sequence[View | None], loaded: Sequen
     scale = scale_of([speaking(view.attended) for view in loaded], shown)
     fused = "mean of all heads" if setting.head is None else f"head {setting.head}"
     title = f"attention weights of patch {setting.query} in layer {setting.layer}, {fused}"
-    panels = tuple(Panel(each, raw_total(each)) for each in shown)
-    return Row(setting.image, title, scale, panels, box=setting.query)
+    panels = [
+        Panel(each, (*_own_patch(query, setting), *raw_total(each)), box=query)
+        for each, query in zip(shown, queries(views, setting.query), strict=True)
+    ]
+    return Row(setting.image, title, scale, tuple(panels))
+
+
+def _own_patch(query: tuple[int, int], setting: Setting) -> tuple[str, ...]:
+    """What the patch is called on the model's own grid, where that is another."""
+    return () if query == setting.query else (f"its patch {query} lies there",)
 
 
 def _grids(now: Sequence[View | None], loaded: Sequence[View], setting: Setting) -> tuple[Grid, ...]:
@@ -81,13 +107,9 @@ def _grids(now: Sequence[View | None], loaded: Sequence[View], setting: Setting)
         "readout row": lambda view: view.readout,
         f"row of patch {setting.query}": lambda view: view.by_head,
     }
+    drawn = [before if view is None else view for view, before in zip(now, loaded, strict=True)]
     return tuple(
-        grid_of(
-            setting.image,
-            title,
-            [of(before if view is None else view) for view, before in zip(now, loaded, strict=True)],
-        )
-        for title, of in rows.items()
+        grid_of(setting.image, title, list(map(of, loaded)), list(map(of, drawn))) for title, of in rows.items()
     )
 
 

@@ -86,10 +86,13 @@ function repeated({ rgba, height, width }, side) {
   return { rgba: new Uint8ClampedArray(out.buffer), height: tall, width: broad };
 }
 
-// The picture at so many pixels a side, at least: the nearest pixel of each.
-function shrunk({ rgba, height, width }, side) {
-  const step = Math.max(1, Math.floor(Math.min(height, width) / side)), tall = Math.floor(height / step), broad = Math.floor(width / step);
-  const from = new Uint32Array(rgba.buffer), out = new Uint32Array(tall * broad);
+// The picture at so many pixels a side, at least, and at least one for each patch of a model: the nearest pixel of each.
+function shrunk({ rgba, height, width }, side, model) {
+  const sizeAt = (step) => ({ height: Math.floor(height / step), width: Math.floor(width / step) });
+  const holds = ([tall, broad]) => tall >= model.rows && broad >= model.cols;
+  let step = Math.max(1, Math.floor(Math.min(height, width) / side));
+  while (step > 1 && !holds(underPatches(sizeAt(step), model))) step--;
+  const { height: tall, width: broad } = sizeAt(step), from = new Uint32Array(rgba.buffer), out = new Uint32Array(tall * broad);
   for (let y = 0; y < tall; y++) for (let x = 0; x < broad; x++) out[y * broad + x] = from[y * step * width + x * step];
   return { rgba: new Uint8ClampedArray(out.buffer), height: tall, width: broad };
 }

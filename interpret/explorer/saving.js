@@ -19,7 +19,7 @@ function cellsOf(context, { input, bar, panels }, width) {
   return [input, ...panels].map((panel, index) => ({
     canvas: panel.canvas,
     bar: index ? null : bar.canvas,
-    lines: [...texts(panel), ...(index ? [] : [`${ticks}  ${bar.beyond.textContent}`])].filter(Boolean).flatMap((text) => wrapped(context, text, width)),
+    lines: [...texts(panel), ...(index ? [] : [`${ticks}  ${bar.unit}`, bar.beyond.textContent])].filter(Boolean).flatMap((text) => wrapped(context, text, width)),
   }));
 }
 

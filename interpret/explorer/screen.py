@@ -15,6 +15,8 @@ from interpret.figures.drawing.style import NONNEGATIVE, SIGNED
 Shown = Float[np.ndarray, "_row _col"] | str
 """A raw map, or the reason why there is none."""
 
+Weights = Float[np.ndarray, "_layer _head _row _col"]
+
 NO_EVIDENCE = "NO EVIDENCE: "
 PLAIN = [NONNEGATIVE, "viridis", "cividis"]
 """Colour maps to choose from; signed maps have one of their own."""
@@ -22,11 +24,17 @@ PLAIN = [NONNEGATIVE, "viridis", "cividis"]
 
 @dataclass(frozen=True)
 class Panel:
-    """One model's map with what is written under it; `wrong` where the prediction is not the label."""
+    """One model's map with what is written under it.
+
+    Attributes:
+        wrong: whether the prediction is not the label.
+        box: (row, col) of a patch to be marked, on the model's own grid.
+    """
 
     shown: Shown
     lines: tuple[str, ...] = ()
     wrong: bool = False
+    box: tuple[int, int] | None = None
 
     @property
     def shares(self) -> np.ndarray:
@@ -40,14 +48,12 @@ class Row:
 
     Attributes:
         image: index of it.
-        box: (row, col) of a patch to be marked.
     """
 
     image: int
     title: str
     scale: Octaves
     panels: tuple[Panel, ...]
-    box: tuple[int, int] | None = None
 
     def of(self, models: Sequence[int]) -> "Row":
         """The same row under these models alone."""
@@ -106,12 +112,19 @@ def raw_total(shown: Shown) -> tuple[str, ...]:
     return () if isinstance(shown, str) else (f"raw total {np.abs(shown).sum():.3g}",)
 
 
-def grid_of(image: int, title: str, weights: Sequence[Float[np.ndarray, "_layer _head _row _col"]]) -> Grid:
-    """All heads of each model as a grid."""
-    means = [np.concatenate([each.mean(axis=1, keepdims=True), each], axis=1) for each in weights]
-    maps = tuple([[speaking(values) for values in heads] for heads in each] for each in means)
-    shown = [tile for layers in maps for heads in layers for tile in heads]
-    return Grid(image, title, scale_of(shown, shown), maps)
+def grid_of(image: int, title: str, loaded: Sequence[Weights], now: Sequence[Weights]) -> Grid:
+    """All heads of each model as a grid, on the scale of the models as loaded."""
+    maps = tuple(map(_tiles, now))
+    return Grid(image, title, scale_of(_flat(map(_tiles, loaded)), _flat(maps)), maps)
+
+
+def _tiles(weights: Weights) -> list[list[Shown]]:
+    means = np.concatenate([weights.mean(axis=1, keepdims=True), weights], axis=1)
+    return [[speaking(values) for values in heads] for heads in means]
+
+
+def _flat(maps: Iterable[list[list[Shown]]]) -> list[Shown]:
+    return [tile for layers in maps for heads in layers for tile in heads]
 
 
 @dataclass
@@ -148,15 +161,16 @@ def packed(screen: Screen, levels: Levels) -> dict[str, Any]:
 
 def _row(row: Row, levels: Levels) -> dict[str, Any]:
     panels = [
-        _map(panel.shown, row.scale, levels) | {"lines": panel.lines} | {"wrong": panel.wrong} for panel in row.panels
+        _map(panel.shown, row.scale, levels) | {"lines": panel.lines, "wrong": panel.wrong, "box": panel.box}
+        for panel in row.panels
     ]
-    return {"image": row.image, "title": row.title, "bar": _bar(row.scale), "box": row.box, "panels": panels}
+    return {"image": row.image, "title": row.title, "bar": packed_bar(row.scale), "panels": panels}
 
 
 def packed_grid(grid: Grid, levels: Levels) -> dict[str, Any]:
     """Likewise, all heads."""
     maps = [[[_map(each, grid.scale, levels) for each in heads] for heads in layers] for layers in grid.maps]
-    return {"image": grid.image, "title": grid.title, "bar": _bar(grid.scale), "maps": maps}
+    return {"image": grid.image, "title": grid.title, "bar": packed_bar(grid.scale), "maps": maps}
 
 
 def _map(shown: Shown, scale: Octaves, levels: Levels) -> dict[str, Any]:
@@ -165,7 +179,8 @@ def _map(shown: Shown, scale: Octaves, levels: Levels) -> dict[str, Any]:
     return {"at": levels.place(scale.levels(uniform_share(shown)))}
 
 
-def _bar(scale: Octaves) -> dict[str, Any]:
+def packed_bar(scale: Octaves) -> dict[str, Any]:
+    """What is written at a scale: ticks and their places, and how far the shares go beyond."""
     beyond = f"up to {scale.peak:.2g}x" if scale.exceeded else ""
     return {"ticks": scale.ticks, "beyond": beyond, "signed": scale.signed}
 

@@ -72,9 +72,10 @@ class StudyScreens:
             return []
         kept = max(1, WEIGHTS // max(1, sum(weights[0].size for weights in heatmaps)))
         title = "readout row of {}, models as loaded"
+        by_image = [[weights[image] for weights in heatmaps] for image in self.images[:kept]]
         return [
-            grid_of(image, title.format(self.study.image_ids[image]), [weights[image] for weights in heatmaps])
-            for image in self.images[:kept]
+            grid_of(image, title.format(self.study.image_ids[image]), weights, weights)
+            for image, weights in enumerate(by_image)
         ]
 
     def screens(self) -> dict[str, Screen]:
@@ -153,9 +154,9 @@ class StudyScreens:
         name, panels = self.study.image_ids[image], []
         for model, each in zip(self.study.models, shown, strict=True):
             answer = self._predictions[model["name"], name]
-            said = of_row(answer).worded()
-            lines = [said if tau == OWN else f"as loaded: {said}"] * bool(said)
-            panels.append(Panel(each, (*lines, *raw_total(each)), wrong=bool(answer["correct"] == 0)))
+            said, wrong = of_row(answer).worded(), bool(answer["correct"] == 0)
+            lines = [f"{'' if tau == OWN else 'as loaded: '}{said}{', wrong' * wrong}"] * bool(said)
+            panels.append(Panel(each, (*lines, *raw_total(each)), wrong))
         return Row(image, name, scale, tuple(panels))
 
 

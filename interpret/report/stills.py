@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from interpret.explorer import embedding
-from interpret.explorer.screen import Panel, Row
+from interpret.explorer.screen import Panel, Row, packed_bar
 from interpret.explorer.study_screens import StudyScreens
 from interpret.figures.drawing import overlay, plots
+from interpret.figures.drawing.octaves import Octaves
 from interpret.study.study import Study
 
 SIDE = 160
@@ -31,7 +33,14 @@ def _row(study: Study, row: Row) -> dict[str, Any]:
         }
         for model, panel in zip(study.models, row.panels, strict=True)
     ]
-    return {"name": row.title, "src": _small(picture), "panels": panels}
+    return {"name": row.title, "src": _small(picture), "bar": _bar(row.scale), "panels": panels}
+
+
+def _bar(scale: Octaves) -> dict[str, Any]:
+    """The colours of a scale on white paper, one pixel a level, and what is written at them."""
+    levels = np.arange(256, dtype=np.uint8)[None]
+    pixels = overlay.painted(np.full((1, 256, 3), 255, dtype=np.uint8), levels, scale.colours)
+    return {"src": embedding.picture(pixels), "unit": overlay.UNIT} | packed_bar(scale)
 
 
 def _drawn(picture: plots.Picture, row: Row, panel: Panel, covered: plots.Shares) -> plots.Picture:
