@@ -10,15 +10,19 @@ from importlib.resources import files
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from numpy.testing import assert_array_equal
 from PIL import Image
 
+import interpret
 from interpret.explorer import embedding
+from interpret.explorer.assets import script
 from interpret.explorer.screen import scale_of, speaking
 from interpret.figures.drawing import plots
 from interpret.figures.drawing.octaves import octaves, uniform_share
 from interpret.figures.drawing.overlay import overlay_pixels
 from interpret.report import page as report_page
+from tests.models import tiny
 from tests.synthetic import HEADS, IMAGES, LAYERS, NAMES, TAUS, synthetic_study
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -493,6 +497,72 @@ VIEWS = """async (script) => {
 
 def test_two_views_of_one_widget_take_their_own_answers_alone(browser):
     tab = browser.new_page()
-    script = files("interpret.explorer").joinpath("sources.js").read_text(encoding="utf-8")
-    assert tab.evaluate(VIEWS, script) == [["picture"], "of 1", "of 2", "gone", "of 1", None, "of 2"]
+    sources = files("interpret.explorer").joinpath("sources.js").read_text(encoding="utf-8")
+    assert tab.evaluate(VIEWS, sources) == [["picture"], "of 1", "of 2", "gone", "of 1", None, "of 2"]
     tab.close()
+
+
+NOTEBOOK = """async ([script, menu]) => {
+  const notebook = `${script.replace("export default", "const notebook =").replace("export ", "")}; return notebook;`;
+  const heard = { "msg:custom": [], "change:state": [] };
+  const { render } = new Function(notebook)(), tell = (name, ...said) => heard[name].forEach((each) => each(...said));
+  const model = {
+    get: (name) => ({ menu, state: window.state })[name],
+    set: (name, value) => { window.state = value; },
+    save_changes: () => tell("change:state"),
+    on: (name, listener) => heard[name].push(listener),
+    send: async (question) => {
+      const [message, levels] = await window.kernel(question);
+      tell("msg:custom", message, levels.map((each) => new DataView(Uint8Array.from(each).buffer)));
+    },
+  };
+  document.body.innerHTML = "<div></div><div></div>";
+  for (const el of document.body.children) render({ model, el });
+}"""
+CAPTIONS = "[...document.querySelectorAll('.caption')].every((caption) => caption.textContent.endsWith('%s'))"
+
+
+@pytest.fixture
+def notebook(browser, monkeypatch):
+    """Two views of one explorer: 64 x 8 patches beside 2 x 3, three heads beside two, two layers beside one."""
+    fine = tiny(img_size=(64, 64), patch_size=(1, 8), dtype=torch.float32)
+    coarse = tiny(img_size=(16, 24), depth=1, num_heads=2, dtype=torch.float32)
+    ui, said = interpret.explore([fine, coarse], [Image.new("RGB", (64, 64))]), []
+    monkeypatch.setattr(
+        ui, "send", lambda message, buffers=(): said.append((message, [list(each) for each in buffers]))
+    )
+
+    def kernel(question):
+        ui._handle_custom_msg(question, [])
+        return said.pop()
+
+    tab = browser.new_page()
+    tab.expose_function("kernel", kernel)
+    tab.evaluate("(state) => { window.state = state; }", ui.state)
+    tab.evaluate(NOTEBOOK, [script(), ui.menu])
+    tab.wait_for_function(CAPTIONS % "patch (1, 1)")
+    yield tab
+    tab.close()
+
+
+def test_a_click_asks_for_what_every_model_has(notebook):
+    view = notebook.locator(".interpret-explorer").first
+    for model in (1, 2):
+        canvas = view.locator(".rows .row").first.locator(".picture > canvas").nth(model)
+        box = canvas.bounding_box()
+        canvas.click(position={"x": 0.4 * box["width"], "y": 0.2 * box["height"]})
+        notebook.wait_for_function(CAPTIONS % "patch (0, 1)")
+        canvas.click(position={"x": box["width"] - 3, "y": box["height"] - 60})
+        notebook.wait_for_function(CAPTIONS % "patch (1, 2)")
+    view.locator(".heads summary").press("Enter")
+    heads = view.locator(".heads canvas[role=img]").first
+    box = heads.bounding_box()
+    heads.click(position={"x": box["width"] - 2, "y": box["height"] - 2})
+    notebook.wait_for_function(CAPTIONS % "layer 0, head 1, patch (1, 2)")
+
+
+def test_a_tile_has_a_pixel_for_every_patch(notebook):
+    view = notebook.locator(".interpret-explorer").first
+    view.locator(".heads summary").press("Enter")
+    width, height = view.locator(".heads canvas[role=img]").first.evaluate("({ width, height }) => [width, height]")
+    assert (width // 4 - 2, height // 2 - 2) == (64, 64)
