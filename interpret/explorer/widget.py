@@ -93,9 +93,7 @@ class Explorer(anywidget.AnyWidget):
     def _validate(self, proposal: Mapping[str, Any]) -> dict[str, Any]:
         state = proposal["value"]
         if not isinstance(state, Mapping):
-            raise RefusedStateError(
-                f"the state is a {type(state).__name__}; expected a dict of {', '.join(self._start)}"
-            )
+            raise RefusedStateError(f"state={state!r} is no dict of {', '.join(self._start)}")
         try:
             return checked(self._start | dict(state), self._offered, self._entries)
         except InterpretError as error:
