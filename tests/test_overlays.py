@@ -183,3 +183,11 @@ def test_patches_as_squares_on_a_photograph():
     squares = interpret.upsample(cells, Image.new("RGB", (48, 32)), smooth=False)
     assert_array_equal(squares, cells.repeat(8, 0).repeat(8, 1))
     assert not np.array_equal(interpret.upsample(cells, Image.new("RGB", (48, 32))), squares)
+
+
+@pytest.mark.parametrize(("tau", "stamp"), [(0.0, []), (0.9, ["NO EVIDENCE\nzero map"])])
+def test_a_map_of_nothing_is_called_so(image, tau, stamp):
+    model = tiny()
+    with interpret.threshold(model, tau=tau):
+        figure = interpret.show(model, Image.fromarray(image), "cls_attention")
+    assert [text.get_text() for ax in figure.axes for text in ax.texts] == stamp

@@ -1,5 +1,6 @@
 """show(): a picture at once."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from interpret.attributions import ATTRIBUTIONS, Attribution, without_evidence
 from interpret.data import as_pictures, as_rgb
-from interpret.figures import _layout
+from interpret.figures import _layout, _names
 from interpret.figures.drawing import overlay, plots
 from interpret.figures.drawing.octaves import OPACITY, Octaves, Shares, scales, uniform_share
 from interpret.foundation.errors import InterpretError
@@ -92,11 +93,11 @@ def show(
     shares = list(zip(*(column.shares for column in columns), strict=True))
     drawn = scales(shares, [column.entry.signed for column in columns], scale, cmap, alpha)
     with plots.style():
-        bars = 0 if scale == "model" else len(set(drawn[0]))
-        figure, axes = _panels(pictures, 1 + len(columns) * (1 + bare), bars)
+        bars, beside = 0 if scale == "model" else len(set(drawn[0])), 2 if bare else 1
+        figure, axes = _panels(pictures, 1 + len(columns) * beside, bars)
         for ax, picture, caption in zip(axes[:, 0], pictures, _predictions(trace), strict=True):
             plots.picture(np.asarray(picture), ax=ax).set_xlabel(caption)
-        panels = axes[:, 1:].reshape(len(pictures), len(columns), 1 + bare)
+        panels = axes[:, 1:].reshape(len(pictures), len(columns), beside)
         for index, column in enumerate(columns):
             column.draw(panels[:, index], pictures, [row[index] for row in drawn], smooth)
         overlay.bars(panels, drawn, scale)
@@ -146,8 +147,9 @@ class Column:
         for row, image in enumerate(map(np.asarray, pictures)):
             over, *alone = axes[row]
             if silent[row]:
+                why = "undefined" if not math.isfinite(totals[row]) else "constant" if totals[row] else "zero"
                 for ax in (over, *alone):
-                    plots.no_evidence(image, "constant map" if totals[row] else "zero map", ax)
+                    plots.no_evidence(image, f"{why} map", ax)
                 continue
             levels = scales[row].levels(self.shares[row])
             placed = upsample(levels.astype(float), pictures[row], self.trace.model, smooth=smooth)
@@ -200,7 +202,7 @@ def _photographs(trace: Trace, images: Any) -> list[Image.Image]:
 
 def _predictions(trace: Trace) -> list[str]:
     answers = predicted(trace.model, trace.logits)
-    return [replace(answer, name=_layout.short(answer.name, LONGEST)).worded() for answer in answers]
+    return [replace(answer, name=_names.short(answer.name, LONGEST)).worded() for answer in answers]
 
 
 def _explained(trace: Trace) -> str:
@@ -208,4 +210,4 @@ def _explained(trace: Trace) -> str:
     if trace.target is None:
         return f"explains {trace.objective!r}"
     names = {trace.model.class_name(index) for index in trace.target.tolist()}
-    return f"explains {_layout.short(names.pop(), LONGEST)}" if len(names) == 1 else "explains the class of each image"
+    return f"explains {_names.short(names.pop(), LONGEST)}" if len(names) == 1 else "explains the class of each image"

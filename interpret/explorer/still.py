@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from interpret.explorer.screen import NO_EVIDENCE, Row, Screen
-from interpret.figures import _layout
+from interpret.figures import _layout, _names
 from interpret.figures.drawing import overlay, plots
 
 PANEL, BAR, TEXT = 2.0, 0.7, 0.55
@@ -31,20 +31,20 @@ def still(
         for row, under, line in zip(screen.rows, pictures, axes, strict=True):
             _draw(row, models, under, line)
         for ax, model in zip(axes[0], [{"name": "input"}, *models], strict=True):
-            ax.set_title(_layout.short(model["name"]))
+            ax.set_title(_names.short(model["name"]))
         overlay.bars(axes, [[row.scale] * len(models) for row in screen.rows], "image")
-        figure.suptitle(_layout.short(screen.caption, 30 * (1 + len(models))))
+        figure.suptitle(_names.short(screen.caption, 30 * (1 + len(models))))
     return figure
 
 
 def _draw(row: Row, models: Sequence[dict[str, Any]], pictures: Sequence[plots.Picture], axes: np.ndarray) -> None:
-    plots.picture(plots.enlarge(pictures[0]), ax=axes[0]).set_xlabel(_layout.short(row.title, 40))
+    plots.picture(plots.enlarge(pictures[0]), ax=axes[0]).set_xlabel(_names.short(row.title, 40))
     for panel, model, picture, ax in zip(row.panels, models, pictures, axes[1:], strict=True):
         if isinstance(panel.shown, str):
             plots.no_evidence(picture, panel.shown.removeprefix(NO_EVIDENCE), ax)
         else:
             overlay.overlay(picture, panel.shares, row.scale, model["covered"], ax=ax)
-        ax.set_xlabel("\n".join(_layout.short(line, 40) for line in panel.lines))
+        ax.set_xlabel("\n".join(_names.short(line, 40) for line in panel.lines))
 
 
 def png(figure: plots.Figure) -> str:

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from interpret.figures import _names
-from interpret.figures._names import short as short
 from interpret.figures.drawing import curves, plots
 from interpret.figures.drawing.style import Line, marker_of, sizes_of
 from interpret.study.study import Study

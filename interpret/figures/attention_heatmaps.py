@@ -43,7 +43,7 @@ def _page(study: Study, model: dict, weights: np.ndarray, scale: plots.Scale) ->
     if (weights == 0).any():
         label = f"exactly 0 ({np.mean(weights == 0):.0%} of the weights shown)"
         figure.legend(handles=[Patch(facecolor=plots.CUT, label=label)], loc="outside lower center")
-    image = _layout.short(PurePosixPath(study.image_ids[0]).name)
+    image = _names.short(PurePosixPath(study.image_ids[0]).name)
     figure.suptitle(
         f"{_names.wrapped(_layout.entry(model), int(_layout.LETTERS * figure.get_figwidth()))}\nreadout row of {image}"
     )

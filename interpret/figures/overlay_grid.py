@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from interpret.attributions import ATTRIBUTIONS
-from interpret.figures import FIGURES, Pages, _layout
+from interpret.figures import FIGURES, Pages, _layout, _names
 from interpret.figures.drawing import overlay, plots
 from interpret.figures.drawing.octaves import Octaves, Shares, scales, uniform_share
 from interpret.study.predictions import of_row
@@ -71,14 +71,14 @@ def _input(study: Study, image: int, ax: Axes) -> None:
     rows = _predictions(study, image)
     targets = " / ".join(filter(None, rows["target"].unique()))
     what = "explained: " if targets and not bool(rows["label"].astype(bool).any()) else ""
-    name = _layout.short(PurePosixPath(study.image_ids[image]).name)
-    ax.set_ylabel(f"{name}\n{what}{_layout.short(targets)}")
+    name = _names.short(PurePosixPath(study.image_ids[image]).name)
+    ax.set_ylabel(f"{name}\n{what}{_names.short(targets)}")
 
 
 def _panel(study: Study, index: int, attribution: str, image: int, shares: Shares, scale: Octaves, ax: Axes) -> None:
     why = study.silent(index, attribution).get(study.image_ids[image])
     row = _predictions(study, image).iloc[index]
-    under = [of_row(row.to_dict(), _layout.short(row["predicted"])).worded()]
+    under = [of_row(row.to_dict(), _names.short(row["predicted"])).worded()]
     if why:
         plots.no_evidence(study.images[image], why, ax=ax)
     else:
